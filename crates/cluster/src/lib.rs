@@ -1,0 +1,1 @@
+//! Replicate work inside an owner's cluster (an existing Raft).

@@ -1,0 +1,1 @@
+//! Order transactions among Byzantine validators (an existing engine, driven here).

@@ -1,0 +1,1 @@
+//! Run Wasm and boxes under limits.

@@ -1,0 +1,1 @@
+//! What the ordered transactions mean: state and roots.

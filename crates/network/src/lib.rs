@@ -1,0 +1,1 @@
+//! Speak libp2p.

@@ -1,0 +1,1 @@
+//! Configure, wire, admit, drive, shut down.

@@ -1,0 +1,82 @@
+//! What happens to a job, as it is told to whoever waits.
+
+use crate::{
+    Attempt, End, Height, JobId, Outcome, TaskIndex, Unsettled, Verification, draw::SkipReason,
+};
+use identity::PublicKey;
+use objects::Cid;
+use serde::{Deserialize, Serialize};
+
+/// One step in the life of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum JobEvent {
+    /// The order is in the cluster's log: it survives the node.
+    Admitted {
+        /// The job.
+        job: JobId,
+        /// How many tasks it has.
+        tasks: u32,
+        /// Height whose beacon draws the executors.
+        drawn: Height,
+        /// How many must agree.
+        verification: Verification,
+    },
+    /// A replica was given to a node.
+    Started {
+        /// The task.
+        task: TaskIndex,
+        /// The replica.
+        attempt: Attempt,
+        /// The node.
+        node: PublicKey,
+    },
+    /// A candidate was passed over, or a replica was lost.
+    Skipped {
+        /// The task.
+        task: TaskIndex,
+        /// The node.
+        node: PublicKey,
+        /// Why.
+        reason: SkipReason,
+    },
+    /// A first outcome is known; nothing was compared yet.
+    Outcome {
+        /// The task.
+        task: TaskIndex,
+        /// The node that revealed it.
+        node: PublicKey,
+        /// How the program ended.
+        end: End,
+    },
+    /// Enough replicas agree.
+    Agreed {
+        /// What the task gave.
+        outcome: Outcome,
+        /// The nodes that agree.
+        executors: Vec<PublicKey>,
+    },
+    /// The task ends without agreement.
+    Unsettled {
+        /// The task.
+        task: TaskIndex,
+        /// Why.
+        why: Unsettled,
+    },
+    /// The ledger accepted the agreement of these tasks.
+    Final {
+        /// The tasks.
+        tasks: Vec<TaskIndex>,
+        /// The block.
+        height: Height,
+    },
+    /// Every task is final or unsettled, and the receipt is kept.
+    Finished {
+        /// Tasks that are final.
+        settled: u32,
+        /// Tasks that are not.
+        unsettled: u32,
+        /// The receipt file, as a UnixFS file.
+        receipt: Cid,
+    },
+}

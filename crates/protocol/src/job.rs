@@ -1,0 +1,265 @@
+//! A job: an owner's signed order, and the table of its tasks.
+
+use crate::{Error, JobId, Time, limits};
+use identity::{NetworkId, PublicKey, Sign, Signed};
+use objects::Cid;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// What a task may use. A task that meets a limit ends with it, the same on every replica, except
+/// for wall time, which is no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Units of work: about one for each Wasm instruction.
+    pub fuel: u64,
+    /// Linear memory.
+    pub memory_bytes: u64,
+    /// Everything the program writes: files, stdout and stderr together.
+    pub output_bytes: u64,
+    /// Wall time of one replica.
+    pub wall_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fuel: 100_000_000_000,
+            memory_bytes: 512 << 20,
+            output_bytes: 64 << 20,
+            wall_ms: 600_000,
+        }
+    }
+}
+
+/// How many replicas run a task, and how many must agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verification {
+    /// Replicas of different owners that must agree.
+    pub k: u16,
+    /// Replicas at most.
+    pub n: u16,
+}
+
+impl Verification {
+    /// One replica, compared with nothing.
+    pub const SINGLE: Self = Self { k: 1, n: 1 };
+}
+
+impl fmt::Display for Verification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::SINGLE { f.write_str("single") } else { write!(f, "{}of{}", self.k, self.n) }
+    }
+}
+
+impl FromStr for Verification {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = || {
+            Error::invalid(
+                "verification",
+                format!("'{text}' is neither 'single' nor K'of'N with 1 ≤ K ≤ N ≤ 64, as in 2of3"),
+            )
+        };
+        if text == "single" {
+            return Ok(Self::SINGLE);
+        }
+        let (k, n) = text.split_once("of").ok_or_else(wrong)?;
+        let parsed = Self {
+            k: k.parse().map_err(|_| wrong())?,
+            n: n.parse().map_err(|_| wrong())?,
+        };
+        if parsed.k == 0 || parsed.k > parsed.n || parsed.n > limits::REPLICAS {
+            return Err(wrong());
+        }
+        Ok(parsed)
+    }
+}
+
+/// How the replicas are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Placement {
+    /// Drawn with the last final beacon: at once, but a submitter could grind its nonce.
+    Fast,
+}
+
+/// An owner's order. Its id is the CID of this payload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// The network it is meant for.
+    pub network: NetworkId,
+    /// The node that takes care of it.
+    pub home: PublicKey,
+    /// The program: a Wasm module.
+    pub program: Cid,
+    /// Its tasks: the CID of a [`TaskTable`].
+    pub table: Cid,
+    /// How many tasks the table has.
+    pub tasks: u32,
+    /// Seed of the randomness that the program sees.
+    pub seed: identity::Digest,
+    /// What each task may use.
+    pub limits: Limits,
+    /// How the replicas are found.
+    pub placement: Placement,
+    /// How many must agree.
+    pub verification: Verification,
+    /// When the submitter signed it.
+    pub issued: Time,
+    /// Until when results count (block time).
+    pub expires: Time,
+    /// Makes two orders of the same content two jobs.
+    pub nonce: identity::Digest,
+}
+
+impl Sign for Job {
+    const DOMAIN: &'static str = "job";
+}
+
+impl Job {
+    /// The job's id.
+    pub fn id(&self) -> JobId {
+        JobId(Cid::of_value(self))
+    }
+
+    /// Checks signature, network and every field; not the submitter's standing, nor the clock.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn check(order: &Signed<Self>, network: NetworkId) -> Result<(), Error> {
+        let job = &order.payload;
+        let wrong = |reason: String| Err(Error::invalid("job", reason));
+        if job.network != network {
+            return Err(Error::ForeignNetwork { expected: network, got: job.network });
+        }
+        order.check(network)?;
+        if job.tasks == 0 || job.tasks > limits::TASKS {
+            return wrong(format!("{} tasks; 1 to {} are allowed", job.tasks, limits::TASKS));
+        }
+        let Verification { k, n } = job.verification;
+        if k == 0 || k > n || n > limits::REPLICAS {
+            return wrong(format!("{k} of {n} replicas"));
+        }
+        if job.expires <= job.issued {
+            return wrong("it expires before it was issued".into());
+        }
+        let l = &job.limits;
+        if l.fuel == 0 || l.memory_bytes == 0 || l.wall_ms == 0 {
+            return wrong("a limit of zero".into());
+        }
+        if l.memory_bytes > 4 << 30 || l.output_bytes > 1 << 30 || l.wall_ms > 86_400_000 {
+            return wrong(
+                "limits over 4 GiB of memory, 1 GiB of output or a day of wall time".into(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// A named input file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// The file's name under `/in`: one path component.
+    pub name: String,
+    /// Its content: a UnixFS file.
+    pub cid: Cid,
+    /// Its size.
+    pub size_bytes: u64,
+}
+
+/// One unit of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSpec {
+    /// What people call it: the input's name, or `task`.
+    pub name: String,
+    /// The files under `/in`.
+    pub inputs: Vec<Input>,
+    /// What the program reads from stdin, if anything.
+    pub stdin: Option<Cid>,
+}
+
+/// All tasks of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskTable {
+    /// Arguments after the program's name; `{}` stands for the task's name.
+    pub args: Vec<String>,
+    /// The tasks, in the order of their indexes.
+    pub tasks: Vec<TaskSpec>,
+}
+
+impl TaskTable {
+    /// The table's name.
+    pub fn cid(&self) -> Cid {
+        Cid::of_value(self)
+    }
+
+    /// Reads and checks a table.
+    ///
+    /// # Errors
+    /// If it is not canonical, or a name or a count is out of bounds.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let table: Self = identity::canonical::decode(bytes, limits::TABLE_BYTES)?;
+        table.check()?;
+        Ok(table)
+    }
+
+    /// Checks names and counts.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with the first thing that is wrong.
+    pub fn check(&self) -> Result<(), Error> {
+        let wrong = |reason: String| Err(Error::invalid("task table", reason));
+        let args_bytes: usize = self.args.iter().map(String::len).sum();
+        if self.args.len() > limits::ARGS || args_bytes > limits::ARGS_BYTES {
+            return wrong(format!("{} arguments of {args_bytes} bytes", self.args.len()));
+        }
+        if self.args.iter().any(|arg| arg.contains('\0')) {
+            return wrong("an argument contains a zero byte".into());
+        }
+        for task in &self.tasks {
+            check_file_name(&task.name)?;
+            if task.inputs.len() > limits::INPUTS {
+                return wrong(format!("task {} has {} inputs", task.name, task.inputs.len()));
+            }
+            let mut names: Vec<_> = task.inputs.iter().map(|i| i.name.as_str()).collect();
+            names.sort_unstable();
+            if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+                return wrong(format!("task {} has two inputs named {}", task.name, pair[0]));
+            }
+            task.inputs.iter().try_for_each(|input| check_file_name(&input.name))?;
+        }
+        let mut names: Vec<_> = self.tasks.iter().map(|task| task.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return wrong(format!("two tasks are named {}", pair[0]));
+        }
+        Ok(())
+    }
+
+    /// The arguments of one task: `argv` without the program's name.
+    pub fn args_of(&self, task: &TaskSpec) -> Vec<String> {
+        self.args.iter().map(|arg| arg.replace("{}", &task.name)).collect()
+    }
+}
+
+/// One path component that is safe to create in any directory.
+pub(crate) fn check_file_name(name: &str) -> Result<(), Error> {
+    let bad = name.is_empty()
+        || name.len() > limits::NAME_BYTES
+        || name == "."
+        || name == ".."
+        || name.contains(['/', '\0'])
+        || name.chars().any(char::is_control);
+    if bad {
+        let shown: String = name.chars().take(40).collect();
+        return Err(Error::invalid("file name", format!("{shown:?} is not one plain name")));
+    }
+    Ok(())
+}
+

@@ -1,0 +1,46 @@
+//! What is said: every noun that crosses wire or disk, its canonical versioned bytes, our own
+//! certificate and Merkle proofs, offline verification, and the ports.
+//!
+//! Read in this order: [`Genesis`] (who founds), [`Admission`] (who joins), [`Job`] and
+//! [`TaskTable`] (what is asked), [`draw`] (who runs it), [`Outcome`], [`Commits`] and [`Reveals`]
+//! (what is answered), [`Agreements`] (what goes on the ledger), [`Block`] and [`Certificate`] (how
+//! it becomes final), [`Receipt`] (what a stranger verifies).
+
+mod admission;
+mod agreement;
+pub mod beacon;
+mod block;
+mod certificate;
+pub mod draw;
+mod error;
+mod event;
+mod genesis;
+mod ids;
+mod job;
+pub mod limits;
+mod machine;
+pub mod merkle;
+mod message;
+mod outcome;
+pub mod port;
+mod receipt;
+mod roster;
+mod statement;
+mod time;
+
+pub use admission::{Admission, Consent, Invitation, InvitationKind, Seconding, Voucher};
+pub use agreement::{Agreed, AgreementError, Agreements, CommitBatch, RevealBatch, Settled};
+pub use block::{Block, Finality, Header, Tx};
+pub use certificate::{Certificate, CertificateError};
+pub use error::Error;
+pub use event::JobEvent;
+pub use genesis::{Founder, Genesis, Params};
+pub use ids::{Attempt, Height, JobId, OutcomeDigest, TaskIndex};
+pub use job::{Input, Job, Limits, Placement, TaskSpec, TaskTable, Verification};
+pub use machine::Machine;
+pub use message::{ChainReply, ChainRequest, ToHome, ToWorker};
+pub use outcome::{End, NoResult, Outcome, Output, Trap};
+pub use receipt::{Body, Part, Receipt, ReceiptError, Report, Seal, SettledTask, Unsettled, Warning};
+pub use roster::{NodeRecord, OwnerRecord, Roster};
+pub use statement::{Commitment, Commits, Member, Reveal, Reveals, Salt, commitment_of, set_digest};
+pub use time::Time;

@@ -1,0 +1,34 @@
+//! The largest sizes that may be said, the same on every node. All in bytes unless named otherwise.
+
+/// A block of content on the wire and in the store.
+pub const BLOB_BYTES: usize = 4 << 20;
+/// A genesis document.
+pub const GENESIS_BYTES: usize = 1 << 20;
+/// A transaction.
+pub const TX_BYTES: usize = 1 << 20;
+/// A block of the ledger with all its transactions.
+pub const BLOCK_BYTES: usize = 4 << 20;
+/// A message between a home and a worker, or an answer of the chain.
+pub const MESSAGE_BYTES: usize = 8 << 20;
+/// A receipt file.
+pub const RECEIPT_BYTES: usize = 256 << 20;
+/// A task table.
+pub const TABLE_BYTES: usize = BLOB_BYTES;
+/// Tasks of one job.
+pub const TASKS: u32 = 100_000;
+/// Replicas of one task.
+pub const REPLICAS: u16 = 64;
+/// Leaves of one batch of commitments or reveals.
+pub const BATCH_LEAVES: usize = 1024;
+/// Arguments of a program, and bytes of all of them.
+pub const ARGS: usize = 1024;
+/// Bytes of all arguments together.
+pub const ARGS_BYTES: usize = 64 << 10;
+/// Input files of one task.
+pub const INPUTS: usize = 4096;
+/// Bytes of a file name.
+pub const NAME_BYTES: usize = 255;
+/// Files that one task may write.
+pub const OUTPUTS: usize = 4096;
+/// Validators of one genesis.
+pub const VALIDATORS: usize = 128;

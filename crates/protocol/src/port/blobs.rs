@@ -1,0 +1,48 @@
+//! Content-addressed bytes on this node's disk.
+
+use super::Answer;
+use bytes::Bytes;
+use objects::Cid;
+
+/// Why bytes could not be kept or read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BlobError {
+    /// The bytes are not what the CID names.
+    #[error("the bytes do not match {0}")]
+    Mismatch(Cid),
+    /// The bytes on disk changed; the object is set aside and must be fetched again.
+    #[error("{0} is damaged on disk and was set aside; fetch it again")]
+    Corrupt(Cid),
+    /// More bytes than one blob may have.
+    #[error("a blob of {size_bytes} bytes, at most {limit_bytes} are allowed")]
+    TooLarge {
+        /// Bytes offered.
+        size_bytes: usize,
+        /// Bytes allowed.
+        limit_bytes: usize,
+    },
+    /// No room: the disk is full, apart from the reserve of the journals.
+    #[error("the disk is full ({free_bytes} bytes free, {reserve_bytes} are kept for journals); free some space and try again")]
+    Full {
+        /// Bytes that are free.
+        free_bytes: u64,
+        /// Bytes that stay reserved.
+        reserve_bytes: u64,
+    },
+    /// Reading or writing failed otherwise.
+    #[error("storage: {0}")]
+    Io(String),
+}
+
+/// Bytes by CID; implemented by `storage`, faked in `sim`.
+pub trait Blobs: Send + Sync + 'static {
+    /// Keeps blobs. When the answer is `Ok` they survive kill -9 and power loss. Each is checked
+    /// against its CID before anything is written.
+    fn put(&self, blobs: Vec<(Cid, Bytes)>) -> Answer<'static, Result<(), BlobError>>;
+
+    /// Reads a blob, checked against its CID; `None` if it is not here.
+    fn get(&self, cid: Cid) -> Answer<'static, Result<Option<Bytes>, BlobError>>;
+
+    /// Which of `cids` are here, in the same order.
+    fn has(&self, cids: Vec<Cid>) -> Answer<'static, Result<Vec<bool>, BlobError>>;
+}

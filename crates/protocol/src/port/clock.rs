@@ -1,0 +1,13 @@
+//! Time, as an argument.
+
+use super::Answer;
+use crate::Time;
+
+/// The clock of this machine; implemented by `node`, faked in `sim`.
+pub trait Clock: Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> Time;
+
+    /// Resolves at `at` or later.
+    fn until(&self, at: Time) -> Answer<'static, ()>;
+}

@@ -1,0 +1,400 @@
+//! The receipt of a job: one file with everything a stranger needs.
+//!
+//! The genesis inside is never trusted by itself: [`Receipt::verify`] compares its name with one
+//! that the reader pins. Three things are reported apart: that these nodes of these owners signed,
+//! that the ledger accepted it at some height, and (by whoever has the files) that bytes match.
+
+use crate::{
+    Admission, Agreements, Error, Finality, Genesis, Header, Height, Job, JobId, Outcome,
+    OutcomeDigest, RevealBatch, TaskIndex, TaskTable, Tx, limits, merkle::Inclusion,
+};
+use identity::{Digest, NetworkId, PublicKey, Sign, Signed, canonical};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+const MAGIC: &[u8; 8] = b"POLITYR1";
+
+/// Why a receipt was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    /// Not a receipt file, or cut short, or changed.
+    #[error("not a whole receipt file: {0}")]
+    Damaged(&'static str),
+    /// The genesis inside is not the pinned one.
+    #[error("the receipt is of network {found}, not of the pinned {pinned}")]
+    OtherNetwork {
+        /// What the reader pins.
+        pinned: NetworkId,
+        /// What the file says.
+        found: NetworkId,
+    },
+    /// The task table is not the job's.
+    #[error("the task table is not the one that the job was signed with")]
+    Table,
+    /// The seal is not the home's, or over something else.
+    #[error("the receipt is not sealed by the job's home")]
+    Seal,
+    /// A part belongs to another job.
+    #[error("part {0} belongs to another job")]
+    OtherJob(usize),
+    /// A task is settled twice, or both settled and unsettled, or not mentioned.
+    #[error("task {0} is mentioned twice or not at all")]
+    Coverage(TaskIndex),
+    /// The outcome of a task is missing, or not the one that was agreed on.
+    #[error("task {0}: the outcome is not the one that was agreed on")]
+    Outcome(TaskIndex),
+    /// An executor or the submitter has no voucher in the file.
+    #[error("nothing in the file says whose {0} is")]
+    Unvouched(PublicKey),
+    /// Fewer owners than the job asks for.
+    #[error("task {0}: executors of too few different owners")]
+    Owners(TaskIndex),
+    /// Something in the file that nothing refers to.
+    #[error("the file holds a voucher or statement that nothing refers to")]
+    Surplus,
+    /// A disagreement that the statements in the file do not show.
+    #[error("task {0}: no two reveals in the file disagree")]
+    NoDissent(TaskIndex),
+    /// A part does not hold.
+    #[error("{0}")]
+    Part(#[from] Error),
+}
+
+/// Agreements, and that the ledger accepted them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// What was agreed on.
+    pub agreements: Agreements,
+    /// The block that holds it.
+    pub header: Header,
+    /// Where in the block.
+    pub inclusion: Inclusion,
+    /// Why the block is final.
+    pub finality: Finality,
+}
+
+/// A task without agreement, and why: the home's word, except for a disagreement, which shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Unsettled {
+    /// Replicas gave different outcomes.
+    Dissent,
+    /// The job expired first.
+    Expired,
+    /// Every candidate was asked and too few answered.
+    NoCandidates,
+    /// The submitter took it back.
+    Cancelled,
+    /// The ledger did not accept it.
+    RefusedByLedger,
+}
+
+/// The content of a receipt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Body {
+    /// The network's genesis document.
+    pub genesis: Genesis,
+    /// The job.
+    pub order: Signed<Job>,
+    /// Its tasks.
+    pub table: TaskTable,
+    /// Admissions of executors and the submitter that the genesis does not name, sorted by key.
+    pub vouchers: Vec<Signed<Admission>>,
+    /// What each settled task gave, sorted by task.
+    pub outcomes: Vec<Outcome>,
+    /// The agreements, sorted by height.
+    pub parts: Vec<Part>,
+    /// Tasks without agreement, sorted.
+    pub unsettled: Vec<(TaskIndex, Unsettled)>,
+    /// Signed reveals that disagree.
+    pub dissent: Vec<RevealBatch>,
+}
+
+/// The home's signature over a [`Body`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seal {
+    /// Digest of the body's canonical bytes.
+    pub digest: Digest,
+}
+
+impl Sign for Seal {
+    const DOMAIN: &'static str = "receipt";
+}
+
+/// A receipt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// The content.
+    pub body: Body,
+    /// Sealed by the job's home.
+    pub seal: Signed<Seal>,
+}
+
+/// What is true but less than a reader may think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Warning {
+    /// The reader pinned no network: anybody can make one.
+    Unpinned,
+    /// Fewer than four validators: no fault is tolerated.
+    NoFaultTolerance,
+    /// One replica: nothing was compared.
+    Single,
+}
+
+/// One settled task in a [`Report`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettledTask {
+    /// What it gave.
+    pub outcome: OutcomeDigest,
+    /// Node and owner of each replica that agrees.
+    pub executors: Vec<(PublicKey, PublicKey)>,
+    /// Height of the block that accepted it.
+    pub height: Height,
+}
+
+/// What a verified receipt says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The network.
+    pub network: NetworkId,
+    /// The job.
+    pub job: JobId,
+    /// Who submitted it.
+    pub submitter: PublicKey,
+    /// Every settled task.
+    pub settled: BTreeMap<TaskIndex, SettledTask>,
+    /// Every other task.
+    pub unsettled: BTreeMap<TaskIndex, Unsettled>,
+    /// What is less than a reader may think.
+    pub warnings: Vec<Warning>,
+}
+
+impl Receipt {
+    /// Seals a body with the home's key.
+    pub fn seal(body: Body, network: NetworkId, home: &identity::SecretKey) -> Self {
+        let digest = body.digest();
+        Self { body, seal: Signed::new(Seal { digest }, network, home) }
+    }
+
+    /// The file: magic, canonical bytes, SHA-256 of both.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(canonical::encode(self));
+        let digest = Digest::plain(&bytes);
+        bytes.extend(digest.as_bytes());
+        bytes
+    }
+
+    /// Reads a file. What it says is not checked yet.
+    ///
+    /// # Errors
+    /// [`ReceiptError::Damaged`], or what does not decode.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ReceiptError> {
+        let rest = bytes
+            .strip_prefix(MAGIC)
+            .ok_or(ReceiptError::Damaged("it does not begin like a receipt"))?;
+        if rest.len() < 32 {
+            return Err(ReceiptError::Damaged("it is cut short"));
+        }
+        let (content, digest) = rest.split_at(rest.len() - 32);
+        if Digest::plain(&bytes[..bytes.len() - 32]).as_bytes() != digest {
+            return Err(ReceiptError::Damaged("its checksum does not hold"));
+        }
+        canonical::decode(content, limits::RECEIPT_BYTES)
+            .map_err(|error| ReceiptError::Part(error.into()))
+    }
+
+    /// Verifies everything that needs no files: no network, no clock, no trust in the sender.
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    pub fn verify(&self, pinned: Option<NetworkId>) -> Result<Report, ReceiptError> {
+        let body = &self.body;
+        let genesis = Genesis::decode(&body.genesis.encode())?;
+        let network = genesis.network();
+        if let Some(pinned) = pinned.filter(|pinned| *pinned != network) {
+            return Err(ReceiptError::OtherNetwork { pinned, found: network });
+        }
+        Job::check(&body.order, network)?;
+        let job = &body.order.payload;
+        body.table.check()?;
+        if body.table.cid() != job.table || body.table.tasks.len() != job.tasks as usize {
+            return Err(ReceiptError::Table);
+        }
+        self.seal.check(network).map_err(Error::from)?;
+        if self.seal.by != job.home || self.seal.payload.digest != body.digest() {
+            return Err(ReceiptError::Seal);
+        }
+        let owners = body.owners(&genesis, network)?;
+        let settled = body.settled(&genesis, network, &owners)?;
+        let unsettled = body.unsettled(&settled, network)?;
+        body.check_outcomes(&settled)?;
+        body.check_vouchers(&settled)?;
+        Ok(Report {
+            network,
+            job: job.id(),
+            submitter: body.order.by,
+            settled,
+            unsettled,
+            warnings: body.warnings(pinned),
+        })
+    }
+}
+
+impl Body {
+    fn digest(&self) -> Digest {
+        Digest::of("polity receipt", &[&canonical::encode(self)])
+    }
+
+    fn warnings(&self, pinned: Option<NetworkId>) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        if pinned.is_none() {
+            warnings.push(Warning::Unpinned);
+        }
+        if self.genesis.tolerated_faults() == 0 {
+            warnings.push(Warning::NoFaultTolerance);
+        }
+        if self.order.payload.verification.k == 1 {
+            warnings.push(Warning::Single);
+        }
+        warnings
+    }
+
+    /// Node to owner, for every node that the file vouches for.
+    fn owners(
+        &self,
+        genesis: &Genesis,
+        network: NetworkId,
+    ) -> Result<BTreeMap<PublicKey, PublicKey>, ReceiptError> {
+        let mut owners: BTreeMap<_, _> =
+            genesis.founders.iter().map(|f| (f.payload.node, f.by)).collect();
+        if self.vouchers.windows(2).any(|pair| pair[0].by >= pair[1].by) {
+            return Err(ReceiptError::Surplus);
+        }
+        for voucher in &self.vouchers {
+            Admission::check(voucher, network)?;
+            let said = &voucher.payload.voucher.payload;
+            owners.insert(said.node, said.owner);
+        }
+        Ok(owners)
+    }
+
+    fn settled(
+        &self,
+        genesis: &Genesis,
+        network: NetworkId,
+        owners: &BTreeMap<PublicKey, PublicKey>,
+    ) -> Result<BTreeMap<TaskIndex, SettledTask>, ReceiptError> {
+        let mut settled = BTreeMap::new();
+        for (number, part) in self.parts.iter().enumerate() {
+            if part.agreements.order != self.order {
+                return Err(ReceiptError::OtherJob(number));
+            }
+            let tasks = part.agreements.check(network)?;
+            let leaf = Tx::Agree(Box::new(part.agreements.clone())).encode();
+            part.inclusion.check(&leaf, &part.header.tx_root).map_err(Error::from)?;
+            part.finality.check(&part.header, network, &genesis.validators)?;
+            for task in tasks {
+                let of = |node: &PublicKey| {
+                    let owner = owners.get(node).ok_or(ReceiptError::Unvouched(*node))?;
+                    Ok((*node, *owner))
+                };
+                let executors: Vec<_> =
+                    task.executors.iter().map(of).collect::<Result<_, ReceiptError>>()?;
+                let distinct: BTreeSet<_> = executors.iter().map(|(_, owner)| owner).collect();
+                if distinct.len() < usize::from(self.order.payload.verification.k) {
+                    return Err(ReceiptError::Owners(task.task));
+                }
+                let entry = SettledTask {
+                    outcome: task.outcome,
+                    executors,
+                    height: part.header.height,
+                };
+                if settled.insert(task.task, entry).is_some() {
+                    return Err(ReceiptError::Coverage(task.task));
+                }
+            }
+        }
+        Ok(settled)
+    }
+
+    fn unsettled(
+        &self,
+        settled: &BTreeMap<TaskIndex, SettledTask>,
+        network: NetworkId,
+    ) -> Result<BTreeMap<TaskIndex, Unsettled>, ReceiptError> {
+        let mut unsettled = BTreeMap::new();
+        for (task, why) in &self.unsettled {
+            if settled.contains_key(task) || unsettled.insert(*task, why.clone()).is_some() {
+                return Err(ReceiptError::Coverage(*task));
+            }
+        }
+        let missing = (0..self.order.payload.tasks)
+            .map(TaskIndex)
+            .find(|task| !settled.contains_key(task) && !unsettled.contains_key(task));
+        if let Some(task) = missing {
+            return Err(ReceiptError::Coverage(task));
+        }
+        let id = self.order.payload.id();
+        let mut seen: BTreeMap<TaskIndex, BTreeSet<OutcomeDigest>> = BTreeMap::new();
+        for batch in &self.dissent {
+            batch.check(&id, network)?;
+            for leaf in &batch.leaves {
+                seen.entry(leaf.task).or_default().insert(leaf.outcome);
+            }
+        }
+        for (task, why) in &unsettled {
+            let differ = seen.get(task).is_some_and(|outcomes| outcomes.len() > 1);
+            if *why == Unsettled::Dissent && !differ {
+                return Err(ReceiptError::NoDissent(*task));
+            }
+        }
+        Ok(unsettled)
+    }
+
+    fn check_outcomes(
+        &self,
+        settled: &BTreeMap<TaskIndex, SettledTask>,
+    ) -> Result<(), ReceiptError> {
+        let id = self.order.payload.id();
+        if self.outcomes.len() != settled.len() {
+            return Err(ReceiptError::Surplus);
+        }
+        for ((task, agreed), outcome) in settled.iter().zip(&self.outcomes) {
+            let same = outcome.task == *task
+                && outcome.job == id
+                && outcome.digest() == agreed.outcome
+                && outcome.check().is_ok();
+            if !same {
+                return Err(ReceiptError::Outcome(*task));
+            }
+        }
+        Ok(())
+    }
+
+    /// The submitter is vouched for, and nothing is in the file that nobody needs.
+    fn check_vouchers(
+        &self,
+        settled: &BTreeMap<TaskIndex, SettledTask>,
+    ) -> Result<(), ReceiptError> {
+        let submitter = self.order.by;
+        let founders = self.genesis.founders.iter().map(|founder| founder.by);
+        let vouched =
+            self.vouchers.iter().map(|voucher| voucher.payload.voucher.payload.owner);
+        if !founders.chain(vouched).any(|owner| owner == submitter) {
+            return Err(ReceiptError::Unvouched(submitter));
+        }
+        let used: BTreeSet<_> =
+            settled.values().flat_map(|task| task.executors.iter().map(|(node, _)| *node)).collect();
+        let needed = |voucher: &Signed<Admission>| {
+            let said = &voucher.payload.voucher.payload;
+            used.contains(&said.node) || said.owner == submitter
+        };
+        if self.vouchers.iter().all(needed) { Ok(()) } else { Err(ReceiptError::Surplus) }
+    }
+}

@@ -1,0 +1,127 @@
+//! Who is admitted: owners, their nodes, and which owners count as one.
+
+use identity::{Digest, PublicKey, canonical};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the ledger knows of an owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnerRecord {
+    /// What it calls itself; no proof of anything.
+    pub name: String,
+    /// Who invited it; none for founders.
+    pub sponsor: Option<PublicKey>,
+    /// Owners other than the sponsor that vouched for it.
+    pub seconds: BTreeSet<PublicKey>,
+}
+
+/// What the ledger knows of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeRecord {
+    /// Whose node it is.
+    pub owner: PublicKey,
+}
+
+/// All admitted owners and nodes at some height.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Roster {
+    #[serde(with = "as_pairs")]
+    owners: BTreeMap<PublicKey, OwnerRecord>,
+    #[serde(with = "as_pairs")]
+    nodes: BTreeMap<PublicKey, NodeRecord>,
+}
+
+impl Roster {
+    /// The record of an owner.
+    pub fn owner(&self, owner: &PublicKey) -> Option<&OwnerRecord> {
+        self.owners.get(owner)
+    }
+
+    /// The record of a node.
+    pub fn node(&self, node: &PublicKey) -> Option<&NodeRecord> {
+        self.nodes.get(node)
+    }
+
+    /// All owners.
+    pub fn owners(&self) -> impl Iterator<Item = (&PublicKey, &OwnerRecord)> {
+        self.owners.iter()
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = (&PublicKey, &NodeRecord)> {
+        self.nodes.iter()
+    }
+
+    /// Adds or replaces an owner.
+    pub fn set_owner(&mut self, owner: PublicKey, record: OwnerRecord) {
+        self.owners.insert(owner, record);
+    }
+
+    /// Adds a node.
+    pub fn set_node(&mut self, node: PublicKey, record: NodeRecord) {
+        self.nodes.insert(node, record);
+    }
+
+    /// Adds a second owner's word for `owner`; false if there is no such owner.
+    pub fn second(&mut self, owner: &PublicKey, by: PublicKey) -> bool {
+        self.owners.get_mut(owner).map(|record| record.seconds.insert(by)).is_some()
+    }
+
+    /// Whom an owner counts as: itself, or its sponsor's party until a second owner, which is not
+    /// of the sponsor's party, vouched. Owners that one owner sponsored are one party.
+    pub fn party(&self, owner: &PublicKey) -> PublicKey {
+        let mut at = *owner;
+        // Sponsors were admitted before those they sponsor, so this ends; the bound is a guard.
+        for _ in 0..=self.owners.len() {
+            match self.owners.get(&at) {
+                Some(OwnerRecord { sponsor: Some(sponsor), seconds, .. }) if seconds.is_empty() => {
+                    at = *sponsor;
+                }
+                _ => break,
+            }
+        }
+        at
+    }
+
+    /// The party of a node's owner.
+    pub fn party_of_node(&self, node: &PublicKey) -> Option<PublicKey> {
+        self.nodes.get(node).map(|record| self.party(&record.owner))
+    }
+
+    /// How many different parties have a node.
+    pub fn parties(&self) -> usize {
+        let parties: BTreeSet<_> =
+            self.nodes.values().map(|record| self.party(&record.owner)).collect();
+        parties.len()
+    }
+
+    /// A digest of everything above.
+    pub fn root(&self) -> Digest {
+        Digest::of("polity roster", &[&canonical::encode(self)])
+    }
+}
+
+/// Maps with keys that are bytes: DAG-CBOR has text keys only, so they are lists of pairs.
+mod as_pairs {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+
+    pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+        map: &BTreeMap<K, V>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        s.collect_seq(map.iter())
+    }
+
+    pub(super) fn deserialize<'de, K, V, D>(d: D) -> Result<BTreeMap<K, V>, D::Error>
+    where
+        K: Deserialize<'de> + Ord,
+        V: Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        Ok(Vec::<(K, V)>::deserialize(d)?.into_iter().collect())
+    }
+}

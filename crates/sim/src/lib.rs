@@ -1,0 +1,1 @@
+//! Many minds on one seeded thread, every hand faked.

@@ -1,0 +1,1 @@
+//! Keep bytes: content-addressed packs, erasure coding, tiers, indexes, journals.

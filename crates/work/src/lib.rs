@@ -1,0 +1,1 @@
+//! The life of jobs, services and pipelines: placement, leases, retries, comparison, outbox.

@@ -1,0 +1,2 @@
+//! Every project command.
+fn main() {}
