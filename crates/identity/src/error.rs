@@ -15,7 +15,7 @@ pub enum Error {
         /// Domain of the statement, for instance `job`.
         domain: &'static str,
         /// The key that is said to have signed.
-        by: PublicKeyText,
+        by: String,
     },
     /// The bytes are not DAG-CBOR, or not this noun.
     #[error("cannot be decoded: {0}")]
@@ -35,6 +35,3 @@ pub enum Error {
     #[error("the proof of the verifiable random function does not hold")]
     Vrf,
 }
-
-/// A key as text, kept in errors so that they stay small and comparable.
-pub type PublicKeyText = String;

@@ -1,1 +1,18 @@
 //! What the ordered transactions mean: state and roots.
+//!
+//! A block applies as a whole or not at all: inclusion means acceptance. The state after a block is
+//! a value of its own, so that a validator can hold the states of several proposals at once.
+
+mod beacons;
+mod block;
+mod checked;
+mod effect;
+mod error;
+mod handle;
+mod jobs;
+mod state;
+
+pub use checked::CheckedTx;
+pub use effect::Effect;
+pub use error::{Error, Refusal};
+pub use state::Ledger;

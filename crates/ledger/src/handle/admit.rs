@@ -1,0 +1,52 @@
+//! An owner or a node joins.
+
+use crate::{Effect, Ledger, Refusal};
+use identity::Signed;
+use protocol::{Admission, Height, InvitationKind, NodeRecord, OwnerRecord, Time};
+
+pub(crate) fn apply(
+    ledger: &mut Ledger,
+    height: Height,
+    time: Time,
+    admission: &Signed<Admission>,
+    effects: &mut Vec<Effect>,
+) -> Result<(), Refusal> {
+    let invitation = &admission.payload.invitation;
+    let voucher = &admission.payload.voucher.payload;
+    let expires = invitation.payload.expires;
+    let sponsor = invitation.by;
+    let roster = &ledger.roster;
+    if roster.owner(&sponsor).is_none() {
+        return Err(Refusal::NotAnOwner(sponsor));
+    }
+    if expires < time {
+        return Err(Refusal::Expired { expires, time });
+    }
+    if expires.since_ms(time) > ledger.params.invitation_lifetime_ms {
+        return Err(Refusal::Lifetime { expires });
+    }
+    let one_time = invitation.payload.key.to_string();
+    if ledger.spent.contains_key(&one_time) {
+        return Err(Refusal::Spent);
+    }
+    if roster.node(&voucher.node).is_some() {
+        return Err(Refusal::Admitted(voucher.node));
+    }
+    let kind = invitation.payload.kind;
+    if kind == InvitationKind::Owner && roster.owner(&voucher.owner).is_some() {
+        return Err(Refusal::Admitted(voucher.owner));
+    }
+    ledger.spent.insert(one_time, expires);
+    ledger.change_roster(height, |roster| {
+        if kind == InvitationKind::Owner {
+            let name = voucher.name.clone();
+            let record =
+                OwnerRecord { name, sponsor: Some(sponsor), seconds: Default::default() };
+            roster.set_owner(voucher.owner, record);
+        }
+        roster.set_node(voucher.node, NodeRecord { owner: voucher.owner });
+    });
+    effects.push(Effect::NodeAdmitted { node: voucher.node, owner: voucher.owner });
+    effects.push(Effect::RosterChanged { height });
+    Ok(())
+}

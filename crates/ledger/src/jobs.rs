@@ -1,0 +1,57 @@
+//! Which tasks of which jobs are final, until the jobs expire.
+
+use identity::{Digest, canonical};
+use protocol::{JobId, TaskIndex, Time};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// What the ledger remembers of a job: one bit for each task, until no receipt for it can come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    tasks: u32,
+    expires: Time,
+    #[serde(with = "serde_bytes")]
+    settled: Vec<u8>,
+}
+
+/// Jobs that have final tasks and have not expired.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Jobs {
+    records: BTreeMap<Key, Arc<Record>>,
+}
+
+/// DAG-CBOR maps have text keys, and this map goes into a snapshot.
+type Key = String;
+
+impl Jobs {
+    /// Whether a task is final.
+    pub(crate) fn is_final(&self, job: &JobId, task: TaskIndex) -> bool {
+        self.records.get(&job.to_string()).is_some_and(|record| {
+            let byte = record.settled.get(task.0 as usize / 8).copied().unwrap_or(0);
+            byte >> (task.0 % 8) & 1 == 1
+        })
+    }
+
+    /// Remembers that a task is final.
+    pub(crate) fn settle(&mut self, job: &JobId, tasks: u32, expires: Time, task: TaskIndex) {
+        let bytes = tasks.div_ceil(8) as usize;
+        let empty = || Arc::new(Record { tasks, expires, settled: vec![0; bytes] });
+        let record = self.records.entry(job.to_string()).or_insert_with(empty);
+        Arc::make_mut(record).settled[task.0 as usize / 8] |= 1 << (task.0 % 8);
+    }
+
+    /// Forgets jobs that expired before `time`.
+    pub(crate) fn prune(&mut self, time: Time) {
+        self.records.retain(|_, record| record.expires >= time);
+    }
+
+    /// A digest of all of it.
+    pub(crate) fn root(&self) -> Digest {
+        let mut hasher = identity::Hasher::new("polity jobs");
+        for (id, record) in &self.records {
+            hasher.part(id.as_bytes());
+            hasher.part(&canonical::encode(record.as_ref()));
+        }
+        hasher.finish()
+    }
+}
