@@ -105,7 +105,7 @@ pub fn is_fair(candidates: &[Candidate], skipped: &[Skip], chosen: &[PublicKey])
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{NodeRecord, OwnerRecord};
+    use crate::{Height, NodeRecord, OwnerRecord};
     use objects::{Cid, Codec};
 
     fn key(n: u8) -> PublicKey {
@@ -120,9 +120,9 @@ mod tests {
             let record =
                 OwnerRecord { name: n.to_string(), sponsor, seconds: Default::default() };
             roster.set_owner(key(n), record);
-            roster.set_node(key(10 + n), NodeRecord { owner: key(n) });
+            roster.set_node(key(10 + n), NodeRecord { owner: key(n), since: Height(0) });
         }
-        roster.set_node(key(21), NodeRecord { owner: key(1) });
+        roster.set_node(key(21), NodeRecord { owner: key(1), since: Height(0) });
         roster
     }
 

@@ -1,5 +1,6 @@
 //! Who is admitted: owners, their nodes, and which owners count as one.
 
+use crate::Height;
 use identity::{Digest, PublicKey, canonical};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,8 @@ pub struct OwnerRecord {
 pub struct NodeRecord {
     /// Whose node it is.
     pub owner: PublicKey,
+    /// The block that admitted it; 0 for founders.
+    pub since: Height,
 }
 
 /// All admitted owners and nodes at some height.

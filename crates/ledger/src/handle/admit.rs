@@ -44,7 +44,7 @@ pub(crate) fn apply(
                 OwnerRecord { name, sponsor: Some(sponsor), seconds: Default::default() };
             roster.set_owner(voucher.owner, record);
         }
-        roster.set_node(voucher.node, NodeRecord { owner: voucher.owner });
+        roster.set_node(voucher.node, NodeRecord { owner: voucher.owner, since: height });
     });
     effects.push(Effect::NodeAdmitted { node: voucher.node, owner: voucher.owner });
     effects.push(Effect::RosterChanged { height });

@@ -64,6 +64,9 @@ pub enum StreamError {
     /// The peer does not speak this protocol.
     #[error("{0:?} does not speak {1}")]
     Unsupported(PublicKey, Protocol),
+    /// The peer's queue for this protocol is full, or too many streams to it are under way.
+    #[error("{0:?} has too many streams under way; try again later")]
+    Busy(PublicKey),
     /// It took longer than the network's limit.
     #[error("{0:?} did not answer in time")]
     Timeout(PublicKey),
@@ -78,7 +81,7 @@ pub enum StreamError {
 /// Streams between nodes; implemented by `network`, faked in `sim`.
 ///
 /// Every call is cheap to make from any task. Accepted streams wait in a bounded queue; when it is
-/// full the opener sees its stream close.
+/// full the opener gets [`StreamError::Busy`].
 pub trait Streams: Send + Sync + 'static {
     /// This node's key.
     fn me(&self) -> PublicKey;
