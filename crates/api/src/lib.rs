@@ -1,1 +1,30 @@
-//! The one front door: requests, events, error codes, the NodeApi trait, a client.
+//! The one front door: requests, events, error codes, the `NodeApi` trait, a client.
+//!
+//! Whoever wants something of a node says it through [`NodeApi`]. `node` implements it, `gateway`
+//! offers it over HTTP, [`Client`] speaks that HTTP and is a `NodeApi` again, so a door cannot tell
+//! the two apart. The paths are in [`path`], the frames of a submission in [`frame`].
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod chain;
+pub mod client;
+mod door;
+mod error;
+pub mod event_line;
+pub mod frame;
+mod job;
+mod line;
+pub mod path;
+mod society;
+
+pub use chain::{FinalBlock, PlacedTx};
+pub use client::Client;
+pub use door::{JobEvents, NodeApi, Reply};
+pub use error::{ApiError, Code};
+pub use frame::FrameError;
+pub use job::{
+    JobDetail, JobState, JobSummary, ReplicaDetail, ReplicaState, Submission, TaskDetail,
+    TaskState, blobs_of,
+};
+pub use line::{FoundingLine, JoinLine, KnownPeer, LineError};
+pub use society::{NodeInfo, Status};

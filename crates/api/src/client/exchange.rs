@@ -1,0 +1,219 @@
+//! One request and its answer over one connection: HTTP/1.1 (RFC 9112), as little as we need.
+
+use super::{Body, body::Decoder, unreadable};
+use crate::{ApiError, Code};
+use bytes::{Buf, Bytes, BytesMut};
+use futures::{
+    AsyncReadExt, AsyncWriteExt, FutureExt, StreamExt,
+    future::{BoxFuture, Either, select},
+    io::{ReadHalf, WriteHalf},
+    pin_mut, stream,
+};
+use protocol::port::{Events, Stream};
+use std::{io, sync::Arc};
+use zeroize::Zeroizing;
+
+const HEAD_BYTES: usize = 16 << 10;
+const READ_BYTES: usize = 64 << 10;
+
+/// A request.
+pub(super) struct Request {
+    pub(super) method: &'static str,
+    pub(super) path: String,
+    pub(super) host: String,
+    pub(super) token: Arc<Zeroizing<String>>,
+    pub(super) media: &'static str,
+    pub(super) body: Body,
+}
+
+/// An answer whose body is still to come.
+pub(super) struct Response {
+    pub(super) status: u16,
+    pub(super) body: Events<Result<Bytes, ApiError>>,
+}
+
+/// Why a request was not sent whole.
+enum Unsent {
+    /// What should have been sent cannot be had.
+    Source(ApiError),
+    /// The node does not take it, perhaps because it has answered already.
+    Io(io::Error),
+}
+
+type Sending = BoxFuture<'static, Result<(), Unsent>>;
+
+/// Sends a request and reads the head of its answer. The body is sent on while the answer is read,
+/// so a node may answer before it has read everything.
+pub(super) async fn exchange(stream: Stream, request: Request) -> Result<Response, ApiError> {
+    let (reader, writer) = stream.split();
+    let mut inbox = Inbox { reader, buffer: BytesMut::new() };
+    let sending = send(writer, request).boxed();
+    let (head, sending) = {
+        let head = inbox.head();
+        pin_mut!(head);
+        match select(sending, head).await {
+            Either::Left((Ok(()), head)) => (head.await, None),
+            Either::Left((Err(Unsent::Source(error)), _)) => return Err(error),
+            Either::Left((Err(Unsent::Io(error)), head)) => {
+                (head.await.map_err(|_| cut(&error)), None)
+            }
+            Either::Right((head, sending)) => (head, Some(sending)),
+        }
+    };
+    let Head { status, decoder } = head?;
+    let answer = Incoming { inbox, decoder, sending };
+    let body = stream::unfold(Some(answer), |answer| async move {
+        let mut answer = answer?;
+        match answer.piece().await {
+            Ok(Some(piece)) => Some((Ok(piece), Some(answer))),
+            Ok(None) => None,
+            Err(error) => Some((Err(error), None)),
+        }
+    });
+    Ok(Response { status, body: body.boxed() })
+}
+
+fn cut(error: &io::Error) -> ApiError {
+    ApiError::new(Code::Cut, format!("the connection to the node broke: {error}"))
+        .next("does it still run? see: polity node describe")
+}
+
+async fn send(mut writer: WriteHalf<Stream>, request: Request) -> Result<(), Unsent> {
+    let Request { method, path, host, token, media, body } = request;
+    let mut head = Zeroizing::new(format!(
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\n\
+         connection: close\r\naccept: */*\r\n",
+        token.as_str()
+    ));
+    match &body {
+        Body::Empty => head.push_str("content-length: 0\r\n\r\n"),
+        Body::Whole(bytes) => {
+            let length = bytes.len();
+            head.push_str(&format!("content-type: {media}\r\ncontent-length: {length}\r\n\r\n"));
+        }
+        Body::Stream(_) => {
+            head.push_str(&format!("content-type: {media}\r\ntransfer-encoding: chunked\r\n\r\n"));
+        }
+    }
+    writer.write_all(head.as_bytes()).await.map_err(Unsent::Io)?;
+    match body {
+        Body::Empty => {}
+        Body::Whole(bytes) => writer.write_all(&bytes).await.map_err(Unsent::Io)?,
+        Body::Stream(mut pieces) => {
+            while let Some(piece) = pieces.next().await {
+                let piece = piece.map_err(Unsent::Source)?;
+                // A chunk of no bytes would be the end.
+                if !piece.is_empty() {
+                    let size = format!("{:x}\r\n", piece.len());
+                    writer.write_all(size.as_bytes()).await.map_err(Unsent::Io)?;
+                    writer.write_all(&piece).await.map_err(Unsent::Io)?;
+                    writer.write_all(b"\r\n").await.map_err(Unsent::Io)?;
+                }
+            }
+            writer.write_all(b"0\r\n\r\n").await.map_err(Unsent::Io)?;
+        }
+    }
+    writer.flush().await.map_err(Unsent::Io)
+}
+
+struct Head {
+    status: u16,
+    decoder: Decoder,
+}
+
+struct Inbox {
+    reader: ReadHalf<Stream>,
+    buffer: BytesMut,
+}
+
+impl Inbox {
+    /// Reads some bytes; false at the end.
+    async fn fill(&mut self) -> Result<bool, ApiError> {
+        let have = self.buffer.len();
+        self.buffer.resize(have + READ_BYTES, 0);
+        let read = self.reader.read(&mut self.buffer[have..]).await;
+        self.buffer.truncate(have + *read.as_ref().unwrap_or(&0));
+        read.map(|read| read > 0).map_err(|error| cut(&error))
+    }
+
+    async fn head(&mut self) -> Result<Head, ApiError> {
+        loop {
+            if let Some((used, head)) = parse_head(&self.buffer)? {
+                self.buffer.advance(used);
+                return Ok(head);
+            }
+            if self.buffer.len() > HEAD_BYTES {
+                return Err(unreadable("headers of more than 16 KiB"));
+            }
+            if !self.fill().await? {
+                return Err(cut(&io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+    }
+}
+
+/// The head and its length, if it is whole.
+fn parse_head(bytes: &[u8]) -> Result<Option<(usize, Head)>, ApiError> {
+    let mut headers = [httparse::EMPTY_HEADER; 64];
+    let mut response = httparse::Response::new(&mut headers);
+    let used = match response.parse(bytes).map_err(unreadable)? {
+        httparse::Status::Complete(used) => used,
+        httparse::Status::Partial => return Ok(None),
+    };
+    let status = response.code.ok_or_else(|| unreadable("no status"))?;
+    let header = |name: &str| {
+        let found = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+        found.map(|header| String::from_utf8_lossy(header.value))
+    };
+    let chunked =
+        header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
+    let decoder = match (chunked, header("content-length")) {
+        (true, _) => Decoder::Size,
+        (false, Some(length)) => {
+            Decoder::Length(length.parse().map_err(|_| unreadable("a length that is no number"))?)
+        }
+        (false, None) => Decoder::UntilClose,
+    };
+    Ok(Some((used, Head { status, decoder })))
+}
+
+/// An answer that comes in, perhaps while the request still goes out.
+struct Incoming {
+    inbox: Inbox,
+    decoder: Decoder,
+    sending: Option<Sending>,
+}
+
+impl Incoming {
+    async fn piece(&mut self) -> Result<Option<Bytes>, ApiError> {
+        loop {
+            if let Some(piece) = self.decoder.piece(&mut self.inbox.buffer)? {
+                return Ok(Some(piece));
+            }
+            if self.decoder.is_done() {
+                return Ok(None);
+            }
+            if !self.fill().await? {
+                return match self.decoder.may_close() {
+                    true => Ok(None),
+                    false => Err(cut(&io::ErrorKind::UnexpectedEof.into())),
+                };
+            }
+        }
+    }
+
+    async fn fill(&mut self) -> Result<bool, ApiError> {
+        let fill = self.inbox.fill();
+        let Some(sending) = self.sending.take() else { return fill.await };
+        pin_mut!(fill);
+        match select(sending, fill).await {
+            Either::Left((Err(Unsent::Source(error)), _)) => Err(error),
+            // If the node takes no more, its answer says why.
+            Either::Left((_, fill)) => fill.await,
+            Either::Right((filled, sending)) => {
+                self.sending = Some(sending);
+                filled
+            }
+        }
+    }
+}

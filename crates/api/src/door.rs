@@ -1,0 +1,65 @@
+//! The door itself: everything that can be asked of a node.
+
+use crate::{
+    ApiError, FinalBlock, JobDetail, JobSummary, JoinLine, NodeInfo, PlacedTx, Status, Submission,
+};
+use bytes::Bytes;
+use identity::Digest;
+use objects::Cid;
+use protocol::{
+    Header, Height, InvitationKind, JobEvent, JobId, TaskIndex,
+    port::{Answer, Events},
+};
+
+/// What an answer is: what was asked for, or why not.
+pub type Reply<'a, T> = Answer<'a, Result<T, ApiError>>;
+
+/// What happens to a job. The last item is [`JobEvent::Finished`] or an error.
+pub type JobEvents = Events<Result<JobEvent, ApiError>>;
+
+/// A node, as its owner's doors see it. Implemented by `node`, by [`crate::Client`] over HTTP, and
+/// faked in tests.
+pub trait NodeApi: Send + Sync + 'static {
+    /// Takes an order with the bytes that it needs. The answer comes when the order is admitted or
+    /// refused; the stream stays open until the job is finished. Dropping it leaves the job alone.
+    fn submit(&self, submission: Submission) -> Reply<'_, JobEvents>;
+
+    /// What happened to a job so far, from its admission on, and then what happens.
+    fn events(&self, job: JobId) -> Reply<'_, JobEvents>;
+
+    /// The jobs that this node takes care of, latest first, at most [`crate::path::JOBS`].
+    fn jobs(&self) -> Reply<'_, Vec<JobSummary>>;
+
+    /// One job, and at most [`crate::path::TASKS`] of its tasks, from `from` on.
+    fn job(&self, job: JobId, from: TaskIndex) -> Reply<'_, JobDetail>;
+
+    /// Takes a job back: what is not final ends as cancelled.
+    fn cancel(&self, job: JobId) -> Reply<'_, ()>;
+
+    /// The receipt file of a finished job, else [`crate::Code::NotFinished`].
+    fn receipt(&self, job: JobId) -> Reply<'_, Bytes>;
+
+    /// One block of content, from here or from whoever has it, checked against its CID.
+    fn blob(&self, cid: Cid) -> Reply<'_, Bytes>;
+
+    /// Which blocks are here already, in the same order; at most [`crate::path::CIDS`] at once.
+    fn has(&self, cids: Vec<Cid>) -> Reply<'_, Vec<bool>>;
+
+    /// The node and its place in the polity.
+    fn status(&self) -> Reply<'_, Status>;
+
+    /// Every admitted node, and what this one knows of it.
+    fn nodes(&self) -> Reply<'_, Vec<NodeInfo>>;
+
+    /// The header of the last final block.
+    fn head(&self) -> Reply<'_, Header>;
+
+    /// A final block.
+    fn block(&self, height: Height) -> Reply<'_, FinalBlock>;
+
+    /// A final transaction by its digest.
+    fn tx(&self, digest: Digest) -> Reply<'_, PlacedTx>;
+
+    /// A line that lets one owner, or one more machine of this owner, join within `lifetime_ms`.
+    fn invite(&self, kind: InvitationKind, lifetime_ms: u64) -> Reply<'_, JoinLine>;
+}

@@ -1,0 +1,142 @@
+//! Jobs: how they are handed in, and what is told about them.
+
+use crate::ApiError;
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use identity::{PublicKey, Signed};
+use objects::Cid;
+use protocol::{
+    Attempt, End, Height, Job, JobId, TaskIndex, Time, Unsettled, draw::Skip, port::Events,
+};
+use serde::{Deserialize, Serialize};
+
+/// An order with the bytes that it needs and the node may not have: program, task table, inputs.
+pub struct Submission {
+    /// The order.
+    pub order: Signed<Job>,
+    /// Blocks of content, each at most [`protocol::limits::BLOB_BYTES`]. Nothing is checked yet.
+    /// An error in the stream means that the rest will not come.
+    pub blobs: Events<Result<(Cid, Bytes), ApiError>>,
+}
+
+/// A stream of blocks that are in memory already.
+pub fn blobs_of(blobs: Vec<(Cid, Bytes)>) -> Events<Result<(Cid, Bytes), ApiError>> {
+    stream::iter(blobs.into_iter().map(Ok)).boxed()
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Some task is neither final nor given up.
+    Running,
+    /// Every task is final or unsettled, and there is a receipt.
+    Finished,
+}
+
+/// A job in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobSummary {
+    /// The job.
+    pub job: JobId,
+    /// Who signed it.
+    pub submitter: PublicKey,
+    /// When it was signed.
+    pub issued: Time,
+    /// Where it stands.
+    pub state: JobState,
+    /// How many tasks it has.
+    pub tasks: u32,
+    /// Tasks that enough replicas agree on, final ones among them.
+    pub agreed: u32,
+    /// Tasks that are final.
+    pub settled: u32,
+    /// Tasks that were given up.
+    pub unsettled: u32,
+    /// The receipt, once there is one.
+    pub receipt: Option<Cid>,
+}
+
+/// A job and some of its tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobDetail {
+    /// As in the list.
+    pub summary: JobSummary,
+    /// The order.
+    pub order: Signed<Job>,
+    /// Height of the block whose beacon draws the executors.
+    pub drawn: Height,
+    /// Tasks, in the order of their indexes.
+    pub tasks: Vec<TaskDetail>,
+}
+
+/// Where a task stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum TaskState {
+    /// Nothing runs it now.
+    Waiting {
+        /// Why: one sentence without a full stop.
+        why: String,
+    },
+    /// Replicas run.
+    Running,
+    /// Enough replicas agree; the ledger has not accepted it yet.
+    Agreed {
+        /// How the program ended.
+        end: End,
+    },
+    /// The ledger accepted it.
+    Final {
+        /// How the program ended.
+        end: End,
+        /// The block.
+        height: Height,
+    },
+    /// It ends without agreement.
+    Unsettled {
+        /// Why.
+        why: Unsettled,
+    },
+}
+
+/// One task of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskDetail {
+    /// Its place in the table.
+    pub task: TaskIndex,
+    /// Its name in the table.
+    pub name: String,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: TaskState,
+    /// Its replicas, in the order of their attempts.
+    pub replicas: Vec<ReplicaDetail>,
+    /// Candidates that were passed over, and why.
+    pub skipped: Vec<Skip>,
+}
+
+/// Where a replica stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplicaState {
+    /// Given to its node.
+    Assigned,
+    /// The node committed to an outcome.
+    Committed,
+    /// The node revealed its outcome.
+    Revealed,
+    /// Lost, or without a result.
+    Lost,
+}
+
+/// One replica of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaDetail {
+    /// Which one.
+    pub attempt: Attempt,
+    /// The node.
+    pub node: PublicKey,
+    /// Where it stands.
+    pub state: ReplicaState,
+}

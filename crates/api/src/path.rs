@@ -1,0 +1,77 @@
+//! The paths of the HTTP API and its bounds, said once for client and gateway.
+//!
+//! | method | path | body | answer |
+//! | --- | --- | --- | --- |
+//! | POST | `/v1/jobs` | frames ([`crate::frame`]) | events, one JSON object per line |
+//! | GET | `/v1/jobs` | | JSON: list of summaries |
+//! | GET | `/v1/jobs/{id}?from=N` | | JSON: detail |
+//! | DELETE | `/v1/jobs/{id}` | | JSON: null |
+//! | GET | `/v1/jobs/{id}/events` | | events |
+//! | GET | `/v1/jobs/{id}/receipt` | | the file |
+//! | GET | `/v1/blobs/{cid}` | | the bytes |
+//! | POST | `/v1/blobs/has` | JSON: list of CIDs | JSON: list of booleans |
+//! | GET | `/v1/status`, `/v1/nodes` | | JSON |
+//! | GET | `/v1/ledger/head` | | DAG-CBOR: header |
+//! | GET | `/v1/ledger/blocks/{height}` | | DAG-CBOR: final block |
+//! | GET | `/v1/ledger/txs/{digest}` | | DAG-CBOR: placed transaction |
+//! | POST | `/v1/invitations` | JSON: kind, lifetime_ms | JSON: the line |
+//!
+//! Every request carries `Authorization: Bearer TOKEN`. Whatever fails answers an
+//! [`crate::ApiError`] as JSON with a status of 400 or more. A line of an event stream that is
+//! `{"error": …}` is an `ApiError` too, and the last one.
+
+use protocol::{InvitationKind, limits};
+use serde::{Deserialize, Serialize};
+
+/// Submit, and the list of jobs.
+pub const JOBS_PATH: &str = "/v1/jobs";
+/// One block of content: append `/{cid}`.
+pub const BLOBS_PATH: &str = "/v1/blobs";
+/// Which blocks are there.
+pub const HAS_PATH: &str = "/v1/blobs/has";
+/// The node.
+pub const STATUS_PATH: &str = "/v1/status";
+/// The nodes.
+pub const NODES_PATH: &str = "/v1/nodes";
+/// The last final header.
+pub const HEAD_PATH: &str = "/v1/ledger/head";
+/// A block: append `/{height}`.
+pub const BLOCKS_PATH: &str = "/v1/ledger/blocks";
+/// A transaction: append `/{digest}`.
+pub const TXS_PATH: &str = "/v1/ledger/txs";
+/// Invite.
+pub const INVITATIONS_PATH: &str = "/v1/invitations";
+
+/// Media type of one JSON value.
+pub const JSON: &str = "application/json";
+/// Media type of events: one JSON object per line.
+pub const NDJSON: &str = "application/x-ndjson";
+/// Media type of canonical DAG-CBOR.
+pub const DAG_CBOR: &str = "application/vnd.ipld.dag-cbor";
+/// Media type of bytes.
+pub const BYTES: &str = "application/octet-stream";
+/// Media type of the frames of a submission.
+pub const FRAMES: &str = "application/vnd.polity.frames";
+
+/// Jobs in one list.
+pub const JOBS: usize = 1_000;
+/// Tasks in one [`crate::JobDetail`].
+pub const TASKS: usize = 1_000;
+/// CIDs in one question what is there.
+pub const CIDS: usize = 4_096;
+/// Bytes of a JSON body in a request.
+pub const REQUEST_BYTES: usize = 1 << 20;
+/// Bytes of an answer that is not a stream: the largest is a receipt.
+pub const ANSWER_BYTES: usize = limits::RECEIPT_BYTES;
+/// Bytes of one line of an event stream.
+pub const LINE_BYTES: usize = 16 << 20;
+
+/// The body of a request to invite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InviteRequest {
+    /// Whom.
+    pub kind: InvitationKind,
+    /// For how long.
+    pub lifetime_ms: u64,
+}

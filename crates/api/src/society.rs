@@ -1,0 +1,61 @@
+//! The node and the nodes around it.
+
+use identity::{Digest, NetworkId, PublicKey};
+use protocol::{Height, Time};
+use serde::{Deserialize, Serialize};
+
+/// A node and its place in the polity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// This node.
+    pub node: PublicKey,
+    /// Whose node it is.
+    pub owner: PublicKey,
+    /// The network.
+    pub network: NetworkId,
+    /// What the network calls itself.
+    pub network_name: String,
+    /// Version of the program, as in Cargo.toml.
+    pub version: String,
+    /// Where it listens: multiaddr texts.
+    pub addresses: Vec<String>,
+    /// Whether it is one of the validators.
+    pub validator: bool,
+    /// Whether the ledger admits node and owner.
+    pub admitted: bool,
+    /// Validators of the network.
+    pub validators: u32,
+    /// Height of the last final block here.
+    pub height: Height,
+    /// Time of that block.
+    pub head_time: Time,
+    /// This node's clock.
+    pub clock: Time,
+    /// Nodes that are connected now.
+    pub peers: u32,
+    /// Different parties with a node that is connected now, this one among them.
+    pub parties: u32,
+    /// Version and configuration of its engine.
+    pub fingerprint: Digest,
+    /// The longest time between a job's submission and its expiry, from the genesis.
+    pub job_lifetime_ms: u64,
+}
+
+/// A node of the polity, as another one sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeInfo {
+    /// The node.
+    pub node: PublicKey,
+    /// Whose node it is.
+    pub owner: PublicKey,
+    /// What the owner calls itself; no proof of anything.
+    pub owner_name: String,
+    /// Whom the owner counts as.
+    pub party: PublicKey,
+    /// Whether it is one of the validators.
+    pub validator: bool,
+    /// Whether it is connected to the node that answers. A node is connected to itself.
+    pub connected: bool,
+    /// Addresses that are known: multiaddr texts.
+    pub addresses: Vec<String>,
+}
