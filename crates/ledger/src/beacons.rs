@@ -29,7 +29,8 @@ impl Beacons {
             Some(last) if (last.len() as u64) < CHUNK => Arc::make_mut(last).push(beacon),
             _ => self.chunks.push_back(Arc::new(vec![beacon])),
         }
-        while (self.chunks.len() as u64 - 1) * CHUNK > self.keep {
+        // Without the first chunk and the last, unfinished one there must still be enough.
+        while (self.chunks.len() as u64).saturating_sub(2) * CHUNK >= self.keep {
             self.chunks.pop_front();
             self.first += 1;
         }
