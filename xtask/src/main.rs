@@ -1,2 +1,68 @@
 //! Every project command.
-fn main() {}
+
+mod c_compiler;
+mod check;
+mod demo;
+mod fix;
+mod guests;
+mod project;
+mod setup;
+mod steps;
+mod test;
+
+use anyhow::bail;
+use project::Project;
+use std::process::ExitCode;
+use steps::Steps;
+
+const HELP: &str = "\
+Every project command.
+
+    cargo xtask test            everything the continuous integration runs: set-up, check, guests, tests
+    cargo xtask check           formatting, lints, house rules; changes nothing
+    cargo xtask fix             mends what formatting and lints can mend by themselves
+    cargo xtask guests          builds examples/guests to Wasm and says where they are
+    cargo xtask demo [ARG]…     builds polity and the guests, then runs: polity demo ARG…
+
+Build results go to cargo's target directory; CARGO_TARGET_DIR moves it.
+";
+
+fn main() -> ExitCode {
+    match run(std::env::args().skip(1).collect()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("\nxtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
+    let (command, rest) = match args.split_first() {
+        None => return help(),
+        Some((command, rest)) => (command.as_str(), rest),
+    };
+    if command != "demo" && !rest.is_empty() {
+        bail!("{command} takes no arguments; `cargo xtask` prints the commands");
+    }
+    if matches!(command, "help" | "--help" | "-h") {
+        return help();
+    }
+    let project = Project::find()?;
+    let mut steps = Steps::new(&project);
+    match command {
+        "test" => test::run(&project, &mut steps)?,
+        "check" => check::run(&project, &mut steps)?,
+        "fix" => fix::run(&project, &mut steps)?,
+        "guests" => guests::run(&project, &mut steps)?,
+        "demo" => return demo::run(&project, &mut steps, rest),
+        unknown => bail!("no command {unknown}; `cargo xtask` prints the commands"),
+    }
+    steps.summary();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn help() -> anyhow::Result<ExitCode> {
+    print!("{HELP}");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,37 @@
+//! Looks at the sources without changing them.
+
+use crate::{guests, project::Project, setup, steps::Steps};
+
+/// Rooms that must be pure: words and minds (DESIGN, "The house", rule 6).
+const PURE: [&str; 6] = ["identity", "objects", "protocol", "api", "ledger", "work"];
+
+/// The command `check`.
+pub(crate) fn run(project: &Project, steps: &mut Steps) -> anyhow::Result<()> {
+    setup::targets(project, steps)?;
+    sources(project, steps)?;
+    let mut house = steps.cargo("test --quiet --package xtask --test house");
+    steps.run("house rules", &mut house)
+}
+
+/// Everything but the house rules, which are tests.
+pub(crate) fn sources(project: &Project, steps: &mut Steps) -> anyhow::Result<()> {
+    let mut format = steps.cargo("fmt --all --check");
+    steps.run("formatting (mend with: cargo xtask fix)", &mut format)?;
+    for guest in guests::rust_sources(project)? {
+        let mut format = steps.cargo("fmt --check");
+        steps.run("formatting of a guest", format.current_dir(&guest))?;
+        let mut lint = steps.cargo_in(
+            &guest,
+            &guests::build_directory(project),
+            "clippy --quiet --locked --all-targets",
+        );
+        steps.run("lints of a guest", lint.args(["--", "-D", "warnings"]))?;
+    }
+    let mut pure = steps.cargo("check --locked --target wasm32-unknown-unknown");
+    pure.args(PURE.iter().flat_map(|room| ["--package", room]));
+    steps.run("words and minds for wasm32-unknown-unknown", &mut pure)?;
+    let mut lint = steps.cargo("clippy --locked --workspace --all-targets -- -D warnings");
+    steps.run("lints", &mut lint)?;
+    let mut links = steps.cargo("doc --locked --workspace --no-deps --document-private-items");
+    steps.run("links in the documentation", links.env("RUSTDOCFLAGS", "-D warnings"))
+}
