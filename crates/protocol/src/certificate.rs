@@ -132,10 +132,7 @@ impl Certificate {
             return Err(CertificateError::NoValidators);
         }
         if self.parent_view >= self.view {
-            return Err(CertificateError::Views {
-                view: self.view,
-                parent_view: self.parent_view,
-            });
+            return Err(CertificateError::Views { view: self.view, parent_view: self.parent_view });
         }
         let mut next = 0_u64;
         for &(signer, _) in &self.signatures {

@@ -97,9 +97,7 @@ pub fn is_fair(candidates: &[Candidate], skipped: &[Skip], chosen: &[PublicKey])
     let distinct = skipped.windows(2).all(|pair| pair[0].node < pair[1].node);
     let mut sorted = chosen.to_vec();
     sorted.sort_by_key(place);
-    distinct
-        && skipped.iter().all(before_end)
-        && walk(candidates, skipped, chosen.len()) == sorted
+    distinct && skipped.iter().all(before_end) && walk(candidates, skipped, chosen.len()) == sorted
 }
 
 #[cfg(test)]
@@ -117,8 +115,7 @@ mod tests {
         let mut roster = Roster::default();
         for n in 1..=5 {
             let sponsor = (n == 5).then_some(key(1));
-            let record =
-                OwnerRecord { name: n.to_string(), sponsor, seconds: Default::default() };
+            let record = OwnerRecord { name: n.to_string(), sponsor, seconds: Default::default() };
             roster.set_owner(key(n), record);
             roster.set_node(key(10 + n), NodeRecord { owner: key(n), since: Height(0) });
         }

@@ -49,7 +49,11 @@ impl Verification {
 
 impl fmt::Display for Verification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Self::SINGLE { f.write_str("single") } else { write!(f, "{}of{}", self.k, self.n) }
+        if *self == Self::SINGLE {
+            f.write_str("single")
+        } else {
+            write!(f, "{}of{}", self.k, self.n)
+        }
     }
 }
 
@@ -66,10 +70,8 @@ impl FromStr for Verification {
             return Ok(Self::SINGLE);
         }
         let (k, n) = text.split_once("of").ok_or_else(wrong)?;
-        let parsed = Self {
-            k: k.parse().map_err(|_| wrong())?,
-            n: n.parse().map_err(|_| wrong())?,
-        };
+        let parsed =
+            Self { k: k.parse().map_err(|_| wrong())?, n: n.parse().map_err(|_| wrong())? };
         if parsed.k == 0 || parsed.k > parsed.n || parsed.n > limits::REPLICAS {
             return Err(wrong());
         }
@@ -262,4 +264,3 @@ pub(crate) fn check_file_name(name: &str) -> Result<(), Error> {
     }
     Ok(())
 }
-

@@ -40,7 +40,11 @@ pub use job::{Input, Job, Limits, Placement, TaskSpec, TaskTable, Verification};
 pub use machine::Machine;
 pub use message::{ChainReply, ChainRequest, ToHome, ToWorker};
 pub use outcome::{End, NoResult, Outcome, Output, Trap};
-pub use receipt::{Body, Part, Receipt, ReceiptError, Report, Seal, SettledTask, Unsettled, Warning};
+pub use receipt::{
+    Body, Part, Receipt, ReceiptError, Report, Seal, SettledTask, Unsettled, Warning,
+};
 pub use roster::{NodeRecord, OwnerRecord, Roster};
-pub use statement::{Commitment, Commits, Member, Reveal, Reveals, Salt, commitment_of, set_digest};
+pub use statement::{
+    Commitment, Commits, Member, Reveal, Reveals, Salt, commitment_of, set_digest,
+};
 pub use time::Time;

@@ -64,8 +64,6 @@ pub enum ToHome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ChainRequest {
-    /// The genesis document, for a node that knows only its digest.
-    Genesis,
     /// Blocks from a height on, as many as fit a message.
     Blocks {
         /// The first height wanted.
@@ -79,8 +77,6 @@ pub enum ChainRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ChainReply {
-    /// The canonical bytes of the genesis document.
-    Genesis(#[serde(with = "serde_bytes")] Vec<u8>),
     /// Consecutive blocks, each with its certificate if it has its own. The last one has.
     Blocks {
         /// Height of the last final block that the peer has.

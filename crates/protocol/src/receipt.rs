@@ -310,11 +310,8 @@ impl Body {
                 if distinct.len() < usize::from(self.order.payload.verification.k) {
                     return Err(ReceiptError::Owners(task.task));
                 }
-                let entry = SettledTask {
-                    outcome: task.outcome,
-                    executors,
-                    height: part.header.height,
-                };
+                let entry =
+                    SettledTask { outcome: task.outcome, executors, height: part.header.height };
                 if settled.insert(task.task, entry).is_some() {
                     return Err(ReceiptError::Coverage(task.task));
                 }
@@ -330,7 +327,10 @@ impl Body {
     ) -> Result<BTreeMap<TaskIndex, Unsettled>, ReceiptError> {
         let mut unsettled = BTreeMap::new();
         for (task, why) in &self.unsettled {
-            if settled.contains_key(task) || unsettled.insert(*task, why.clone()).is_some() {
+            let outside = task.0 >= self.order.payload.tasks;
+            let twice =
+                settled.contains_key(task) || unsettled.insert(*task, why.clone()).is_some();
+            if outside || twice {
                 return Err(ReceiptError::Coverage(*task));
             }
         }
@@ -341,6 +341,9 @@ impl Body {
             return Err(ReceiptError::Coverage(task));
         }
         let id = self.order.payload.id();
+        if !self.dissent.is_empty() && !unsettled.values().any(|why| *why == Unsettled::Dissent) {
+            return Err(ReceiptError::Surplus);
+        }
         let mut seen: BTreeMap<TaskIndex, BTreeSet<OutcomeDigest>> = BTreeMap::new();
         for batch in &self.dissent {
             batch.check(&id, network)?;
@@ -384,13 +387,14 @@ impl Body {
     ) -> Result<(), ReceiptError> {
         let submitter = self.order.by;
         let founders = self.genesis.founders.iter().map(|founder| founder.by);
-        let vouched =
-            self.vouchers.iter().map(|voucher| voucher.payload.voucher.payload.owner);
+        let vouched = self.vouchers.iter().map(|voucher| voucher.payload.voucher.payload.owner);
         if !founders.chain(vouched).any(|owner| owner == submitter) {
             return Err(ReceiptError::Unvouched(submitter));
         }
-        let used: BTreeSet<_> =
-            settled.values().flat_map(|task| task.executors.iter().map(|(node, _)| *node)).collect();
+        let used: BTreeSet<_> = settled
+            .values()
+            .flat_map(|task| task.executors.iter().map(|(node, _)| *node))
+            .collect();
         let needed = |voucher: &Signed<Admission>| {
             let said = &voucher.payload.voucher.payload;
             used.contains(&said.node) || said.owner == submitter

@@ -78,12 +78,7 @@ impl CommitBatch {
 
 impl RevealBatch {
     /// Signs reveals of one job. They are sorted here.
-    pub fn sign(
-        job: JobId,
-        mut leaves: Vec<Reveal>,
-        network: NetworkId,
-        key: &SecretKey,
-    ) -> Self {
+    pub fn sign(job: JobId, mut leaves: Vec<Reveal>, network: NetworkId, key: &SecretKey) -> Self {
         leaves.sort_by_key(|leaf| (leaf.task, leaf.attempt));
         let count = u32::try_from(leaves.len()).expect("a batch is small");
         let statement = Reveals { job, count, root: root_of(&leaves) };

@@ -22,7 +22,9 @@ pub enum BlobError {
         limit_bytes: usize,
     },
     /// No room: the disk is full, apart from the reserve of the journals.
-    #[error("the disk is full ({free_bytes} bytes free, {reserve_bytes} are kept for journals); free some space and try again")]
+    #[error(
+        "the disk is full ({free_bytes} bytes free, {reserve_bytes} are kept for journals); free some space and try again"
+    )]
     Full {
         /// Bytes that are free.
         free_bytes: u64,

@@ -140,7 +140,11 @@ pub async fn read_frame(
     // Grows as bytes arrive: a peer cannot make us reserve what it never sends.
     let mut body = Vec::with_capacity(length.min(64 * 1024));
     let read = stream.take(length as u64).read_to_end(&mut body).await?;
-    if read < length { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(Some(body.into())) }
+    if read < length {
+        Err(std::io::ErrorKind::UnexpectedEof.into())
+    } else {
+        Ok(Some(body.into()))
+    }
 }
 
 /// Writes one frame and flushes it.

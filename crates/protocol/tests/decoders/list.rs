@@ -1,0 +1,222 @@
+//! Every decoder of bytes and texts that come from outside, by name. The fuzz targets use this
+//! list, too.
+//!
+//! Each may refuse what it is given, in any way but a panic. What it takes encodes to the same
+//! bytes again, and can be checked without a panic.
+
+use bytes::Bytes;
+use identity::{Digest, NetworkId, PublicKey, Signed, canonical};
+use objects::{Cid, Codec, FileWalker, Node, car};
+use protocol::{
+    Admission, Agreements, Block, Certificate, ChainReply, ChainRequest, CommitBatch, Finality,
+    Genesis, Job, JobEvent, Outcome, Receipt, RevealBatch, TaskTable, ToHome, ToWorker, Tx,
+    Verification, limits, merkle::Inclusion, port::read_frame,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Says whether it takes some bytes; panics if it breaks its word.
+pub(crate) type Decoder = fn(&[u8]) -> bool;
+
+/// All of them.
+pub(crate) const DECODERS: &[(&str, Decoder)] = &[
+    ("admission", admission),
+    ("agreements", agreements),
+    ("block", block),
+    ("car", car_stream),
+    ("certificate", certificate),
+    ("chain_reply", noun::<ChainReply>),
+    ("chain_request", noun::<ChainRequest>),
+    ("cid", cid),
+    ("commit_batch", noun::<CommitBatch>),
+    ("directory", unixfs),
+    ("file", unixfs),
+    ("finality", noun::<Finality>),
+    ("frame", frame),
+    ("genesis", genesis),
+    ("inclusion", inclusion),
+    ("job", job),
+    ("job_event", job_event),
+    ("outcome", outcome),
+    ("receipt", receipt),
+    ("receipt_content", receipt_content),
+    ("reveal_batch", noun::<RevealBatch>),
+    ("table", table),
+    ("text", text),
+    ("to_home", noun::<ToHome>),
+    ("to_worker", noun::<ToWorker>),
+    ("tx", tx),
+];
+
+/// The network that statements are checked for: none that exists, so that no check can pass.
+const NETWORK: NetworkId = NetworkId(Digest([9; 32]));
+/// Bytes of a frame that is accepted here.
+const FRAME_BYTES: usize = 1 << 16;
+/// Bytes of a file that is accepted here.
+const FILE_BYTES: u64 = 1 << 22;
+
+/// Reads a noun; what can be read has one encoding.
+fn read<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let value: T = canonical::decode(bytes, limits::MESSAGE_BYTES).ok()?;
+    assert_eq!(canonical::encode(&value), bytes, "two encodings of one value");
+    Some(value)
+}
+
+fn noun<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool {
+    read::<T>(bytes).is_some()
+}
+
+fn admission(bytes: &[u8]) -> bool {
+    let Some(admission) = read::<Signed<Admission>>(bytes) else { return false };
+    assert!(Admission::check(&admission, NETWORK).is_err(), "signed for another network");
+    true
+}
+
+fn agreements(bytes: &[u8]) -> bool {
+    let Some(agreements) = read::<Agreements>(bytes) else { return false };
+    // Its own network, so that the check goes on to what is inside.
+    let settled = agreements.check(agreements.order.payload.network);
+    assert!(settled.is_err() || settled.is_ok_and(|tasks| tasks.len() == agreements.tasks.len()));
+    true
+}
+
+fn block(bytes: &[u8]) -> bool {
+    let Ok(block) = Block::decode(bytes) else { return false };
+    assert_eq!(block.encode(), bytes);
+    assert_eq!(block.header.digest(), block.header.clone().digest());
+    true
+}
+
+fn car_stream(bytes: &[u8]) -> bool {
+    let mut reader = car::Reader::new();
+    for piece in bytes.chunks(7) {
+        reader.push(piece);
+        loop {
+            match reader.next_part() {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(_) => return false,
+            }
+        }
+    }
+    reader.finish().is_ok()
+}
+
+fn certificate(bytes: &[u8]) -> bool {
+    let Some(certificate) = read::<Certificate>(bytes) else { return false };
+    for validators in [0, 1, 4] {
+        let validators = vec![PublicKey([3; 32]); validators];
+        assert!(certificate.verify(NETWORK, &validators).is_err(), "by strangers");
+    }
+    true
+}
+
+fn cid(bytes: &[u8]) -> bool {
+    let Ok(cid) = Cid::try_from(bytes) else { return false };
+    assert_eq!(cid.to_bytes(), bytes);
+    assert_eq!(cid.to_string().parse(), Ok(cid));
+    true
+}
+
+fn frame(bytes: &[u8]) -> bool {
+    let mut stream = bytes;
+    loop {
+        match futures::executor::block_on(read_frame(&mut stream, FRAME_BYTES)) {
+            Ok(Some(frame)) => assert!(frame.len() <= FRAME_BYTES),
+            Ok(None) => return true,
+            Err(_) => return false,
+        }
+    }
+}
+
+fn genesis(bytes: &[u8]) -> bool {
+    let Ok(genesis) = Genesis::decode(bytes) else { return false };
+    assert_eq!(genesis.encode(), bytes);
+    assert!(genesis.tolerated_faults() < genesis.validators.len());
+    true
+}
+
+fn inclusion(bytes: &[u8]) -> bool {
+    let Some(proof) = read::<Inclusion>(bytes) else { return false };
+    assert!(proof.check(b"a leaf of no tree", &Digest([7; 32])).is_err());
+    true
+}
+
+fn job(bytes: &[u8]) -> bool {
+    let Some(order) = read::<Signed<Job>>(bytes) else { return false };
+    assert!(Job::check(&order, NETWORK).is_err(), "signed for another network");
+    Job::check(&order, order.payload.network).is_ok()
+}
+
+fn job_event(bytes: &[u8]) -> bool {
+    let Ok(event) = serde_json::from_slice::<JobEvent>(bytes) else { return false };
+    let text = serde_json::to_vec(&event).expect("an event has a JSON form");
+    assert_eq!(serde_json::from_slice::<JobEvent>(&text).ok(), Some(event));
+    true
+}
+
+fn outcome(bytes: &[u8]) -> bool {
+    let Some(outcome) = read::<Outcome>(bytes) else { return false };
+    assert_eq!(outcome.objects().count(), outcome.outputs.len() + 2);
+    outcome.check().is_ok()
+}
+
+fn receipt(bytes: &[u8]) -> bool {
+    let Ok(receipt) = Receipt::decode(bytes) else { return false };
+    assert_eq!(receipt.encode(), bytes);
+    assert!(receipt.verify(Some(NETWORK)).is_err(), "not of the pinned network");
+    receipt.verify(None).is_ok()
+}
+
+/// What is inside the file's checksum, which would refuse most damage.
+fn receipt_content(bytes: &[u8]) -> bool {
+    read::<Receipt>(bytes).is_some_and(|content| receipt(&content.encode()))
+}
+
+fn table(bytes: &[u8]) -> bool {
+    let Ok(table) = TaskTable::decode(bytes) else { return false };
+    assert_eq!(table.cid(), Cid::of(Codec::DagCbor, bytes));
+    for task in &table.tasks {
+        assert_eq!(table.args_of(task).len(), table.args.len());
+    }
+    true
+}
+
+/// Whatever a person types: keys, networks, names of content, verifications.
+fn text(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(key) = text.parse::<PublicKey>() {
+        assert_eq!(key.to_string().parse(), Ok(key));
+        return true;
+    }
+    if let Ok(network) = text.parse::<NetworkId>() {
+        assert_eq!(network.to_string().parse(), Ok(network));
+        return true;
+    }
+    if let Ok(cid) = text.parse::<Cid>() {
+        assert_eq!(cid.to_string().parse(), Ok(cid));
+        return true;
+    }
+    let Ok(verification) = text.parse::<Verification>() else { return false };
+    assert_eq!(verification.to_string().parse().ok(), Some(verification));
+    true
+}
+
+fn tx(bytes: &[u8]) -> bool {
+    let Ok(tx) = Tx::decode(bytes) else { return false };
+    assert_eq!(tx.encode(), bytes);
+    true
+}
+
+fn unixfs(bytes: &[u8]) -> bool {
+    let bytes = Bytes::copy_from_slice(bytes);
+    for codec in [Codec::Raw, Codec::DagCbor] {
+        let read = Node::parse(Cid::of(codec, &bytes), bytes.clone());
+        assert_eq!(read.is_ok(), codec == Codec::Raw);
+    }
+    let cid = Cid::of(Codec::DagPb, &bytes);
+    let mut walker = FileWalker::new(cid, FILE_BYTES);
+    if walker.give(cid, bytes.clone()).is_ok() {
+        assert!(walker.size_bytes().is_some_and(|size| size <= FILE_BYTES));
+    }
+    Node::parse(cid, bytes).is_ok()
+}

@@ -1,0 +1,115 @@
+//! The bytes of every noun, pinned. They change only with a new version of the noun: set
+//! `UPDATE_GOLDEN=1`, and say why in a commit of its own.
+
+#![allow(clippy::unwrap_used)]
+
+mod fixture;
+
+use data_encoding::HEXLOWER;
+use fixture::{
+    admission, agreements, body, certificate, genesis, header, key, network, order, outcome, part,
+    receipt, say, table,
+};
+use identity::{Digest, Signed, canonical};
+use protocol::{
+    Attempt, Block, ChainReply, ChainRequest, Height, JobEvent, Member, NoResult, Seconding,
+    TaskIndex, ToHome, ToWorker, Tx,
+};
+use serde::Serialize;
+use std::fmt::Write;
+
+fn line<T: Serialize>(text: &mut String, name: &str, value: &T) {
+    let bytes = canonical::encode(value);
+    let digest = HEXLOWER.encode(Digest::plain(&bytes).as_bytes());
+    // Small ones whole, so that a change can be read.
+    let shown = if bytes.len() <= 512 { HEXLOWER.encode(&bytes) } else { "-".into() };
+    writeln!(text, "{name} {} {digest} {shown}", bytes.len()).unwrap();
+}
+
+fn nouns() -> String {
+    let mut text = String::new();
+    let job = order().payload.id();
+    let said = say(0, &[(102, outcome(0)), (103, outcome(0))]);
+    let seconding = Seconding { owner: key(5).public() };
+    let seconding = Signed::new(seconding, network(), &key(2));
+    let tx = Tx::Agree(Box::new(agreements()));
+    let block = Block {
+        header: header(4, Digest([6; 32]), std::slice::from_ref(&tx)),
+        txs: vec![tx.clone()],
+    };
+    let own = certificate(&block.header, &[0, 1, 2]);
+    let members = vec![Member {
+        node: key(102).public(),
+        attempt: Attempt(0),
+        hidden: said.commits[0].leaves[0].hidden,
+    }];
+    let t = &mut text;
+    line(t, "founder", &genesis().founders[0]);
+    line(t, "genesis", &genesis());
+    line(t, "network", &network());
+    line(t, "admission", &admission());
+    line(t, "seconding", &seconding);
+    line(t, "job", &order());
+    line(t, "job id", &job);
+    line(t, "table", &table());
+    line(t, "outcome", &outcome(0));
+    line(t, "commit batch", &said.commits[0]);
+    line(t, "reveal batch", &said.reveals[0]);
+    line(t, "agreements", &agreements());
+    line(t, "tx admit", &Tx::Admit(Box::new(admission())));
+    line(t, "tx second", &Tx::Second(seconding));
+    line(t, "tx agree", &tx);
+    line(t, "header", &block.header);
+    line(t, "block", &block);
+    line(t, "certificate", &own);
+    line(t, "part", &part());
+    line(t, "body", &body());
+    line(t, "receipt", &receipt());
+    line(
+        t,
+        "assign",
+        &ToWorker::Assign {
+            order: order(),
+            drawn: Height(3),
+            replicas: vec![(TaskIndex(0), Attempt(1))],
+        },
+    );
+    line(
+        t,
+        "sets",
+        &ToWorker::Sets { job, sets: vec![(TaskIndex(0), members)], commits: said.commits.clone() },
+    );
+    line(t, "close", &ToWorker::Close { job, tasks: vec![TaskIndex(0)] });
+    line(t, "committed", &ToHome::Committed(said.commits[0].clone()));
+    line(
+        t,
+        "revealed",
+        &ToHome::Revealed { batch: said.reveals[0].clone(), outcomes: vec![outcome(0)] },
+    );
+    line(
+        t,
+        "no result",
+        &ToHome::NoResult { job, replicas: vec![(TaskIndex(0), Attempt(0), NoResult::WallTime)] },
+    );
+    line(t, "ask blocks", &ChainRequest::Blocks { from: Height(3) });
+    line(t, "ask to order", &ChainRequest::Submit(Box::new(tx)));
+    line(t, "blocks", &ChainReply::Blocks { head: Height(4), blocks: vec![(block, Some(own))] });
+    line(t, "taken", &ChainReply::Taken);
+    line(t, "refused", &ChainReply::Refused("no".into()));
+    line(t, "event", &JobEvent::Final { tasks: vec![TaskIndex(1)], height: Height(4) });
+    text
+}
+
+#[test]
+fn the_bytes_of_every_noun_are_those_of_the_golden_file() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/nouns.txt");
+    let found = nouns();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, &found).unwrap();
+    }
+    let golden = std::fs::read_to_string(path).unwrap();
+    for (found, golden) in found.lines().zip(golden.lines()) {
+        assert_eq!(found, golden);
+    }
+    assert_eq!(found.lines().count(), golden.lines().count());
+}
