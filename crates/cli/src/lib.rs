@@ -1,1 +1,32 @@
 //! A person to the api.
+//!
+//! [`run`] takes the command line and answers the exit code. Data goes to stdout, everything else
+//! to stderr. What needs more than words, the node and the engine, is behind [`Launch`].
+//!
+//! Where things are: `commands/<noun>/<verb>.rs` for what a person types, [`data`] for the
+//! directory that a node and its owner's commands share, `job` for the way of a job from files to
+//! files, `verify` for receipts.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod commands;
+mod connect;
+pub mod data;
+mod exit;
+mod failure;
+mod job;
+mod launch;
+mod machine;
+mod out;
+mod text;
+mod verify;
+
+pub use exit::Exit;
+pub use launch::{Launch, UpOptions};
+
+use std::{ffi::OsString, process::ExitCode};
+
+/// Does what the command line says.
+pub fn run(args: impl IntoIterator<Item = OsString>, launch: &dyn Launch) -> ExitCode {
+    ExitCode::from(commands::run(args.into_iter().collect(), launch).code())
+}

@@ -1,0 +1,30 @@
+//! `polity job list`.
+
+use super::super::Context;
+use crate::{connect, exit::Exit, failure::Failure, out, text};
+use api::{JobState, JobSummary, NodeApi};
+
+pub(super) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
+    let node = connect::node(&context.data()?)?;
+    let jobs = node.jobs().await?;
+    context.out.data(&jobs, || {
+        let rows: Vec<_> = jobs.iter().map(row).collect();
+        out::table(&["JOB", "SIGNED", "STATE", "TASKS", "FINAL", "NOT AGREED"], &rows)
+    })?;
+    Ok(Exit::Success)
+}
+
+fn row(job: &JobSummary) -> Vec<String> {
+    let state = match job.state {
+        JobState::Running => "running",
+        JobState::Finished => "finished",
+    };
+    vec![
+        text::short(job.job),
+        job.issued.to_string(),
+        state.into(),
+        job.tasks.to_string(),
+        job.settled.to_string(),
+        job.unsettled.to_string(),
+    ]
+}

@@ -1,0 +1,20 @@
+//! `polity key …`: your keys.
+
+pub(super) mod reach;
+mod show;
+
+use super::Context;
+use crate::{exit::Exit, failure::Failure};
+
+/// `polity key`
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Print your keys, and the line that founding takes
+    Show(show::Args),
+}
+
+pub(super) fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
+    match command {
+        Command::Show(args) => show::run(args, context),
+    }
+}

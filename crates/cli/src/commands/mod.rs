@@ -1,0 +1,133 @@
+//! What a person types. One file for each verb.
+
+mod demo;
+mod found;
+mod invite;
+mod job;
+mod key;
+mod ledger;
+mod node;
+mod run;
+mod up;
+mod verify;
+
+use crate::{data::DataDir, exit, exit::Exit, failure::Failure, launch::Launch, out::Out};
+use clap::{Parser, Subcommand, error::ErrorKind};
+use std::{ffi::OsString, path::PathBuf};
+
+const EXAMPLES: &str = "\
+Examples:
+  polity demo                                   five nodes on this machine
+  polity key show --listen 4870                 what a founder hands around
+  polity found LINE1 LINE2 LINE3 LINE4          writes genesis.polity
+  polity up --genesis genesis.polity            starts a founder's node
+  polity invite                                 prints a line for a new owner
+  polity up --join -                            joins with the line on stdin
+  polity run sweep.wasm --each 'data/*.csv' -o out/
+  polity verify out/receipt.polity              needs no node and no network";
+
+/// Runs programs on machines whose owners do not have to trust each other, and gives back a
+/// receipt that anyone can verify offline.
+#[derive(Debug, Parser)]
+#[command(name = "polity", version, after_help = EXAMPLES, max_term_width = 80)]
+struct Cli {
+    /// The data directory of your node. Usually $POLITY_DATA, else polity in $XDG_DATA_HOME
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<PathBuf>,
+    /// Data as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show everything on this machine: nodes, a job, a receipt, a forgery found
+    Demo(demo::Args),
+    /// Write the genesis of several owners
+    Found(found::Args),
+    /// Start a node
+    Up(up::Args),
+    /// Print the line that another owner, or another machine of yours, joins with
+    Invite(invite::Args),
+    /// Run a program, once or for each file
+    Run(run::Args),
+    /// Check a receipt and the files beside it
+    Verify(verify::Args),
+    /// Jobs of your node
+    #[command(subcommand)]
+    Job(job::Command),
+    /// Nodes of the polity
+    #[command(subcommand)]
+    Node(node::Command),
+    /// The ledger
+    #[command(subcommand)]
+    Ledger(ledger::Command),
+    /// Your keys
+    #[command(subcommand)]
+    Key(key::Command),
+}
+
+/// What every command has.
+struct Context<'a> {
+    data: Option<PathBuf>,
+    out: Out,
+    launch: &'a dyn Launch,
+}
+
+impl Context<'_> {
+    fn data(&self) -> Result<DataDir, Failure> {
+        match &self.data {
+            Some(data) => Ok(DataDir::at(data)),
+            None => Ok(DataDir::usual()?),
+        }
+    }
+}
+
+/// Does what the command line says.
+pub(crate) fn run(args: Vec<OsString>, launch: &dyn Launch) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // Whoever closed the stream does not listen.
+            let _ = error.print();
+            return if help { Exit::Success } else { Exit::Usage };
+        }
+    };
+    let context = Context { data: cli.data, out: Out::new(cli.json), launch };
+    match dispatch(cli.command, &context) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            context.out.fail(&failure);
+            failure.exit
+        }
+    }
+}
+
+fn dispatch(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
+    match command {
+        Command::Demo(args) => block_on(demo::run(args, context)),
+        Command::Found(args) => found::run(args, context),
+        Command::Up(args) => up::run(args, context),
+        Command::Invite(args) => block_on(invite::run(args, context)),
+        Command::Run(args) => run::run(args, context),
+        Command::Verify(args) => verify::run(args, context),
+        Command::Job(command) => block_on(job::run(command, context)),
+        Command::Node(command) => block_on(node::run(command, context)),
+        Command::Ledger(command) => block_on(ledger::run(command, context)),
+        Command::Key(command) => key::run(command, context),
+    }
+}
+
+fn block_on(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Failure::internal)?.block_on(command)
+}
+
+/// The codes, for the commands whose codes matter.
+const EXIT_CODES: &str = exit::HELP;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! `polity node describe`: your node, or what it knows of another one.
+
+use super::super::Context;
+use crate::{connect, exit::Exit, failure::Failure, out, text};
+use api::{NodeApi, NodeInfo, Status};
+use std::time::Duration;
+
+/// `polity node describe`
+#[derive(Debug, clap::Args)]
+pub(in crate::commands) struct Args {
+    /// The node: its key, or the end of it. Usually your own
+    #[arg(value_name = "NODE")]
+    node: Option<String>,
+}
+
+pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
+    let node = connect::node(&context.data()?)?;
+    let Some(wanted) = args.node else {
+        let status = node.status().await?;
+        context.out.data(&status, || show_status(&status))?;
+        return Ok(Exit::Success);
+    };
+    let nodes = node.nodes().await?;
+    let mut found = nodes.iter().filter(|node| node.node.to_string().ends_with(&wanted));
+    match (found.next(), found.next()) {
+        (Some(only), None) => {
+            context.out.data(only, || show_node(only))?;
+            Ok(Exit::Success)
+        }
+        (Some(_), Some(_)) => Err(Failure::usage(format!("several nodes end in '{wanted}'"))),
+        (None, _) => Err(Failure::usage(format!("no node ends in '{wanted}'"))
+            .next("see which there are with: polity node list")),
+    }
+}
+
+fn yes(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.into()
+}
+
+fn show_status(status: &Status) -> String {
+    let age = Duration::from_millis(status.clock.since_ms(status.head_time));
+    out::fields(&[
+        ("node", status.node.to_string()),
+        ("owner", status.owner.to_string()),
+        ("network", status.network.to_string()),
+        ("name", status.network_name.clone()),
+        ("version", status.version.clone()),
+        ("admitted", yes(status.admitted)),
+        ("validator", format!("{} (there are {})", yes(status.validator), status.validators)),
+        ("height", format!("{}, {} old", status.height, text::lasting(age))),
+        ("clock", status.clock.to_string()),
+        ("peers", status.peers.to_string()),
+        ("owners", format!("{} with a node that is connected now", status.parties)),
+        ("engine", status.fingerprint.to_string()),
+        ("listens", status.addresses.join("\n         ")),
+    ])
+}
+
+fn show_node(node: &NodeInfo) -> String {
+    out::fields(&[
+        ("node", node.node.to_string()),
+        ("owner", node.owner.to_string()),
+        ("name", node.owner_name.clone()),
+        ("party", node.party.to_string()),
+        ("validator", yes(node.validator)),
+        ("connected", yes(node.connected)),
+        ("addresses", node.addresses.join("\n           ")),
+    ])
+}

@@ -1,0 +1,45 @@
+//! A file of the polity into a file of this machine, block by block.
+
+use crate::failure::Failure;
+use api::NodeApi;
+use objects::{Cid, FileWalker};
+use std::path::Path;
+use tokio::io::AsyncWriteExt;
+
+/// Writes the content of `cid` to a new file.
+pub(crate) async fn to_file(
+    node: &impl NodeApi,
+    cid: Cid,
+    limit_bytes: u64,
+    path: &Path,
+) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::file(path, &error);
+    let mut file = tokio::fs::File::create_new(path).await.map_err(failed)?;
+    let mut walker = FileWalker::new(cid, limit_bytes);
+    while let Some(wanted) = walker.wanted() {
+        let block = node.blob(wanted).await?;
+        let content = walker.give(wanted, block).map_err(damaged)?;
+        file.write_all(&content).await.map_err(failed)?;
+    }
+    file.flush().await.map_err(failed)?;
+    file.sync_all().await.map_err(failed)
+}
+
+/// The content of `cid` in memory.
+pub(crate) async fn to_memory(
+    node: &impl NodeApi,
+    cid: Cid,
+    limit_bytes: u64,
+) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let mut walker = FileWalker::new(cid, limit_bytes);
+    while let Some(wanted) = walker.wanted() {
+        let block = node.blob(wanted).await?;
+        bytes.extend_from_slice(&walker.give(wanted, block).map_err(damaged)?);
+    }
+    Ok(bytes)
+}
+
+fn damaged(error: objects::Error) -> Failure {
+    Failure::new(crate::exit::Exit::Unverified, format!("the node sent something else: {error}"))
+}

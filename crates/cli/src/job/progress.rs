@@ -1,0 +1,140 @@
+//! How a person sees a job go on: a bar on a terminal, a few lines elsewhere.
+
+use super::course::{Counts, Course};
+use crate::{
+    out::{Out, Tone},
+    text,
+};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use protocol::{JobEvent, TaskTable, Unsettled, draw::SkipReason};
+use std::time::Duration;
+
+/// Lines about single tasks, at most.
+const REMARKS: usize = 20;
+
+/// Tells about one job.
+pub(crate) struct Progress {
+    out: Out,
+    bar: Option<ProgressBar>,
+    /// Tenths of the tasks that were told about.
+    tenths: usize,
+    remarks: usize,
+}
+
+impl Progress {
+    pub(crate) fn new(out: Out, tasks: usize) -> Self {
+        let bar = out.terminal.then(|| {
+            let bar = ProgressBar::with_draw_target(
+                Some(tasks as u64),
+                ProgressDrawTarget::stderr_with_hz(10),
+            );
+            let style = ProgressStyle::with_template("{bar:24} {msg} [{elapsed}]")
+                .expect("the template is right");
+            bar.set_style(style);
+            bar.enable_steady_tick(Duration::from_millis(500));
+            bar
+        });
+        Self { out, bar, tenths: 0, remarks: 0 }
+    }
+
+    /// Tells about an event that `course` has taken.
+    pub(crate) fn tell(&mut self, event: &JobEvent, course: &Course, table: &TaskTable) {
+        let name = |task: &protocol::TaskIndex| {
+            table.tasks.get(task.0 as usize).map_or("?", |task| task.name.as_str()).to_string()
+        };
+        match event {
+            JobEvent::Skipped { task, node, reason } if is_loss(*reason) => {
+                let (task, node) = (name(task), node.short());
+                let why = if *reason == SkipReason::Lost { "was lost" } else { "has no result" };
+                self.remark(format!("{task}: …{node} {why}; another node takes over"));
+            }
+            JobEvent::Unsettled { task, why } => {
+                let line = format!("{}: {}", name(task), sentence(why));
+                self.remark(self.out.paint(Tone::Bad, &line));
+            }
+            _ => {}
+        }
+        let counts = course.counts();
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position((counts.settled + counts.unsettled) as u64);
+                bar.set_message(line(&counts));
+            }
+            None => {
+                let tenths = (counts.settled + counts.unsettled) * 10 / counts.tasks.max(1);
+                if tenths > self.tenths {
+                    self.tenths = tenths;
+                    self.out.say(line(&counts));
+                }
+            }
+        }
+    }
+
+    fn remark(&mut self, line: String) {
+        self.remarks += 1;
+        match self.remarks.cmp(&REMARKS) {
+            std::cmp::Ordering::Less => self.say(&line),
+            std::cmp::Ordering::Equal => self.say("… and more; see: polity job describe last"),
+            std::cmp::Ordering::Greater => {}
+        }
+    }
+
+    /// Says something without disturbing the bar.
+    pub(crate) fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.out.say(line)),
+            None => self.out.say(line),
+        }
+    }
+
+    /// Ends the bar.
+    pub(crate) fn close(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn is_loss(reason: SkipReason) -> bool {
+    matches!(reason, SkipReason::Lost | SkipReason::NoResult)
+}
+
+/// Why a task ends without agreement, for people.
+pub(crate) fn sentence(why: &Unsettled) -> &'static str {
+    match why {
+        Unsettled::Dissent => "not agreed: replicas gave different outcomes",
+        Unsettled::Expired => "not agreed: the job expired first",
+        Unsettled::NoCandidates => "not agreed: too few nodes could run it",
+        Unsettled::Cancelled => "cancelled",
+        Unsettled::RefusedByLedger => "not agreed: the ledger refused it",
+    }
+}
+
+fn line(counts: &Counts) -> String {
+    let final_or_not = |count: usize, word: &str| (count > 0).then(|| format!("{count} {word}"));
+    let parts: Vec<_> = [
+        final_or_not(counts.running + counts.seen, "running"),
+        final_or_not(counts.agreed, "agreed"),
+        final_or_not(counts.unsettled, "not agreed"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let rest = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+    format!("{} of {} final{rest}", counts.settled, text::plural(counts.tasks, "task"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_only_what_there_is() {
+        let mut counts = Counts { tasks: 4, settled: 4, ..Default::default() };
+        assert_eq!(line(&counts), "4 of 4 tasks final");
+        counts.settled = 1;
+        counts.running = 2;
+        counts.unsettled = 1;
+        assert_eq!(line(&counts), "1 of 4 tasks final (2 running, 1 not agreed)");
+    }
+}

@@ -1,0 +1,34 @@
+//! Which job a person means: a whole id, the end of one, or `last`.
+
+use crate::failure::Failure;
+use api::NodeApi;
+use protocol::JobId;
+
+/// Characters of an id's end that are enough.
+const SHORTEST: usize = 4;
+
+/// The job that `text` names.
+pub(crate) async fn job(node: &impl NodeApi, text: &str) -> Result<JobId, Failure> {
+    if let Ok(job) = text.parse() {
+        return Ok(job);
+    }
+    let jobs = node.jobs().await?;
+    let list = "see which there are with: polity job list";
+    if text == "last" {
+        let last = jobs.iter().max_by_key(|job| (job.issued, job.job));
+        return last.map(|job| job.job).ok_or_else(|| {
+            Failure::usage("this node has no jobs").next("give it one with: polity run PROGRAM")
+        });
+    }
+    if text.len() < SHORTEST || !text.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return Err(Failure::usage(format!("'{text}' is no job")).next(list));
+    }
+    let mut found = jobs.iter().map(|job| job.job).filter(|job| job.to_string().ends_with(text));
+    match (found.next(), found.next()) {
+        (Some(job), None) => Ok(job),
+        (Some(_), Some(_)) => {
+            Err(Failure::usage(format!("several jobs end in '{text}'")).next(list))
+        }
+        (None, _) => Err(Failure::usage(format!("no job ends in '{text}'")).next(list)),
+    }
+}

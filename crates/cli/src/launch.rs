@@ -1,0 +1,43 @@
+//! What the house gives to this door: the node itself, and a look into programs.
+
+use crate::data::DataDir;
+use api::JoinLine;
+use std::{net::SocketAddr, path::PathBuf};
+
+/// How a node is started.
+#[derive(Debug)]
+pub struct UpOptions {
+    /// Its directory; it exists.
+    pub data: DataDir,
+    /// The genesis of the network to be in, if it is given. Else it is the one in the directory.
+    pub genesis: Option<PathBuf>,
+    /// The invitation to use, if the node is to join.
+    pub join: Option<JoinLine>,
+    /// What the owner calls itself; for joining.
+    pub owner_name: String,
+    /// Where to listen: multiaddr texts. Empty for the network's defaults.
+    pub listen: Vec<String>,
+    /// Further addresses under which others reach this node: multiaddr texts.
+    pub announce: Vec<String>,
+    /// Peers to stay connected to: multiaddr texts that end in `/p2p/…`.
+    pub bootstrap: Vec<String>,
+    /// Where the local API listens.
+    pub api: SocketAddr,
+    /// Whether the node ends when its stdin closes, so that it cannot outlive its parent.
+    pub exit_with_stdin: bool,
+}
+
+/// Implemented by `node`.
+pub trait Launch: Sync {
+    /// Starts a node and answers when it has stopped.
+    ///
+    /// # Errors
+    /// One clear sentence and the way out.
+    fn up(&self, options: UpOptions) -> anyhow::Result<()>;
+
+    /// Checks that bytes are a program that nodes can run.
+    ///
+    /// # Errors
+    /// What is wrong with it: not Wasm, or the name of an import that does not exist.
+    fn inspect(&self, program: &[u8]) -> Result<(), String>;
+}

@@ -1,0 +1,130 @@
+//! Durations, sizes and counts as people type and read them.
+
+use std::time::Duration;
+
+/// Reads `90s`, `10m`, `2h`, `1d`, `500ms`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("'{text}' is no duration; write one as 500ms, 90s, 10m, 2h or 7d");
+    let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(at);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let unit_ms: u64 = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(wrong()),
+    };
+    let ms = number.checked_mul(unit_ms).filter(|ms| *ms > 0).ok_or_else(wrong)?;
+    Ok(Duration::from_millis(ms))
+}
+
+/// A duration in milliseconds.
+pub(crate) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Reads `1048576`, `64K`, `512MiB`, `2G`; all in steps of 1024.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    let wrong = || format!("'{text}' is no size; write one as 1048576, 64K, 512M or 2GiB");
+    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let shift = match unit {
+        "" | "B" => 0,
+        "K" | "KB" | "KiB" => 10,
+        "M" | "MB" | "MiB" => 20,
+        "G" | "GB" | "GiB" => 30,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).ok_or_else(wrong)
+}
+
+/// Reads `5000`, `5_000`, `200k`, `50M`, `2G`, `1T`; in steps of 1000.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    let wrong = || format!("'{text}' is no count; write one as 5000, 200k, 50M or 2G");
+    let plain = text.replace('_', "");
+    let at = plain.find(|c: char| !c.is_ascii_digit()).unwrap_or(plain.len());
+    let (number, unit) = plain.split_at(at);
+    let factor: u64 = match unit {
+        "" => 1,
+        "k" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        "T" => 1_000_000_000_000,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(factor).filter(|count| *count > 0).ok_or_else(wrong)
+}
+
+/// `1.4 MiB` and the like.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut at = 0;
+    let mut scaled = bytes as f64;
+    while scaled >= 1024.0 && at + 1 < UNITS.len() {
+        scaled /= 1024.0;
+        at += 1;
+    }
+    if at == 0 { format!("{bytes} B") } else { format!("{scaled:.1} {}", UNITS[at]) }
+}
+
+/// `1 task`, `2 tasks`.
+pub(crate) fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// A duration for people: `850 ms`, `12.3 s`, `4 min`.
+pub(crate) fn lasting(duration: Duration) -> String {
+    match duration.as_millis() {
+        ms @ 0..1_000 => format!("{ms} ms"),
+        ms @ 1_000..120_000 => format!("{:.1} s", ms as f64 / 1000.0),
+        ms @ 120_000..7_200_000 => format!("{} min", ms / 60_000),
+        ms @ 7_200_000..172_800_000 => format!("{} h", ms / 3_600_000),
+        ms => format!("{} days", ms / 86_400_000),
+    }
+}
+
+/// The last eight characters of an id: enough to tell ids apart on a screen.
+pub(crate) fn short(id: impl ToString) -> String {
+    let id = id.to_string();
+    id[id.len().saturating_sub(8)..].to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_sizes_and_counts_are_read() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7_200)));
+        assert_eq!(bytes("64K"), Ok(65_536));
+        assert_eq!(bytes("2GiB"), Ok(2 << 30));
+        assert_eq!(bytes("7"), Ok(7));
+        assert_eq!(count("5_000"), Ok(5_000));
+        assert_eq!(count("2G"), Ok(2_000_000_000));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_an_example() {
+        for text in ["", "5", "s", "-1s", "0s", "1w", "99999999999999999999d", "1.5h"] {
+            assert!(duration(text).unwrap_err().contains("90s"), "{text}");
+        }
+        for text in ["", "0", "-1", "1X", "99999999999999999999", "18446744073709551615G"] {
+            assert!(bytes(text).unwrap_err().contains("512M"), "{text}");
+            assert!(count(text).unwrap_err().contains("50M"), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_times_read_well() {
+        assert_eq!(size(0), "0 B");
+        assert_eq!(size(1_500_000), "1.4 MiB");
+        assert_eq!(lasting(Duration::from_millis(12_345)), "12.3 s");
+        assert_eq!(plural(1, "task"), "1 task");
+        assert_eq!(plural(0, "task"), "0 tasks");
+    }
+}
