@@ -1,1 +1,179 @@
 //! The life of jobs, services and pipelines: placement, leases, retries, comparison, outbox.
+//!
+//! [`Work`] is the mind of a job's home. It draws candidates for every task, gives replicas to the
+//! first K of different parties, collects their commitments, shows them the complete set, compares
+//! what they reveal, and keeps what was agreed on in an outbox until the ledger has accepted it.
+//!
+//! What a worker may rely on, and what is relied on:
+//! - One node has one attempt number for a task, for ever. An order to run it may come again (after
+//!   a reconnection, or when nobody else is left): a worker that has an answer repeats it, one that
+//!   has none runs the task.
+//! - A set may be shown again; the answer is the same reveal. A replica is never shown two sets.
+//! - Statements are repeated in the batches in which they were first made, of at most 64 leaves.
+//!   A leaf that moves between batches is accepted, but costs room in transactions.
+//!
+//! What is held in memory is bounded by [`Config`]: live jobs, their tasks, the bytes of their
+//! outcomes, and [`WASTE_BYTES`] of useless leaves for each node of a job.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod config;
+mod effect;
+mod error;
+mod handle;
+mod input;
+mod judge;
+mod outbox;
+mod place;
+mod settle;
+mod state;
+mod turn;
+
+pub use config::Config;
+pub use effect::Effect;
+pub use error::Error;
+pub use input::Input;
+pub use state::{
+    Contradiction, Counts, Included, JobRecord, Progress, ReplicaStatus, Summary, TaskRecord,
+    TaskStatus, WASTE_BYTES,
+};
+
+use identity::{Digest, NetworkId, PublicKey};
+use protocol::{Height, JobId, Machine, Roster, TaskIndex, Time};
+use serde::{Deserialize, Serialize};
+use state::{Fleet, Timers, pairs};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use turn::Turn;
+
+/// The jobs of one home and everything known about them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Work {
+    config: Config,
+    me: PublicKey,
+    network: NetworkId,
+    /// The latest stamp: a new leader's clock may be behind the last one's.
+    now: Time,
+    /// The last admitted owners and nodes that the ledger told of.
+    roster: Option<(Height, Digest)>,
+    /// Rosters by their roots: the last one, and those with which live jobs were drawn.
+    #[serde(with = "pairs")]
+    rosters: BTreeMap<Digest, Roster>,
+    fleet: Fleet,
+    timers: Timers,
+    #[serde(with = "pairs")]
+    jobs: BTreeMap<JobId, JobRecord>,
+    /// Tasks that have too few replicas and nobody to ask.
+    short: BTreeSet<(JobId, TaskIndex)>,
+    finished: VecDeque<Summary>,
+    counts: Counts,
+}
+
+impl Work {
+    /// No jobs yet. `me` is the home's own node: it counts as connected always. Fields of the
+    /// config for which [`Config::check`] refuses zero are taken as one.
+    pub fn new(config: Config, me: PublicKey, network: NetworkId) -> Self {
+        let config = config.without_zeros();
+        let fleet = Fleet::new(me, config.slots(), config.peers);
+        Self {
+            config,
+            me,
+            network,
+            now: Time::default(),
+            roster: None,
+            rosters: BTreeMap::new(),
+            fleet,
+            timers: Timers::default(),
+            jobs: BTreeMap::new(),
+            short: BTreeSet::new(),
+            finished: VecDeque::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// When the next [`Input::Tick`] is due, if something waits for time to pass.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// A job whose receipt is not stored yet.
+    pub fn job(&self, id: &JobId) -> Option<&JobRecord> {
+        self.jobs.get(id)
+    }
+
+    /// All jobs whose receipts are not stored yet, by their ids.
+    pub fn jobs(&self) -> impl Iterator<Item = (&JobId, &JobRecord)> {
+        self.jobs.iter()
+    }
+
+    /// Jobs whose receipts are stored, the oldest first, as many as the config keeps.
+    pub fn finished(&self) -> impl DoubleEndedIterator<Item = &Summary> {
+        self.finished.iter()
+    }
+
+    /// The admitted owners and nodes with which a live job was drawn.
+    pub fn roster_of(&self, job: &JobId) -> Option<&Roster> {
+        self.jobs.get(job).and_then(|record| self.rosters.get(&record.roster))
+    }
+
+    /// Messages that were ignored, by the reason.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The network whose jobs these are.
+    pub fn network(&self) -> NetworkId {
+        self.network
+    }
+
+    /// Whether one more job of so many tasks can be taken. `node` asks before it admits an order.
+    ///
+    /// # Errors
+    /// [`Error::TooManyJobs`] or [`Error::TooManyTasks`].
+    pub fn room(&self, tasks: u32) -> Result<(), Error> {
+        if self.jobs.len() >= self.config.jobs {
+            return Err(Error::TooManyJobs { live: self.jobs.len() });
+        }
+        let live: u64 = self.jobs.values().map(|record| record.tasks.len() as u64).sum();
+        if live + u64::from(tasks) > u64::from(self.config.tasks) {
+            return Err(Error::TooManyTasks { live, allowed: self.config.tasks });
+        }
+        Ok(())
+    }
+}
+
+impl Machine for Work {
+    type Input = Input;
+    type Effect = Effect;
+
+    fn step(&mut self, now: Time, input: Input, effects: &mut Vec<Effect>) {
+        self.now = self.now.max(now);
+        let mut turn = Turn::new(self.now, effects);
+        match input {
+            Input::Roster { height, roster } => self.on_roster(height, roster),
+            Input::Submit { order, drawn, beacon } => {
+                self.on_submit(order, (drawn, beacon), &mut turn);
+            }
+            Input::Connected(node) => self.on_connected(node, &mut turn),
+            Input::Disconnected(node) => self.on_disconnected(node, &turn),
+            Input::Committed { node, batch } => self.on_committed(node, batch, &mut turn),
+            Input::Revealed { node, batch, outcomes } => {
+                self.on_revealed(node, batch, outcomes, &mut turn);
+            }
+            Input::NoResult { node, job, replicas } => {
+                self.on_no_result(node, job, &replicas, &mut turn);
+            }
+            Input::Included { job, tx, height, .. } => self.on_included(job, tx, height, &mut turn),
+            Input::RefusedByLedger { job, tx, reason } => {
+                self.on_refused(job, tx, reason, &mut turn);
+            }
+            Input::ReceiptStored { job, receipt } => {
+                self.on_receipt_stored(job, receipt, &mut turn);
+            }
+            Input::Cancel { job } => self.on_cancel(job, &mut turn),
+            Input::Lead => self.on_lead(&mut turn),
+            Input::Tick => self.on_tick(&mut turn),
+        }
+        self.end_turn(turn);
+    }
+}

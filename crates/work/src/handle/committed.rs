@@ -1,0 +1,139 @@
+//! A node has outcomes, hidden.
+
+use crate::{
+    Work,
+    place::Again,
+    state::{CONTRADICTIONS, Contradiction, JobRecord, Seat, TaskState, Timer},
+    turn::Turn,
+};
+use identity::PublicKey;
+use protocol::{CommitBatch, Commitment, JobId, TaskIndex};
+
+/// Leaves of a batch by what is new about them.
+#[derive(Default)]
+struct Sorted {
+    fresh: Vec<Commitment>,
+    again: Vec<TaskIndex>,
+    late: Vec<TaskIndex>,
+    contradictory: Vec<Commitment>,
+}
+
+impl Work {
+    pub(crate) fn on_committed(
+        &mut self,
+        node: PublicKey,
+        batch: CommitBatch,
+        turn: &mut Turn<'_>,
+    ) {
+        let job = batch.statement.payload.job;
+        let Some(record) = self.jobs.get(&job) else {
+            self.counts.late += 1;
+            batch.leaves.iter().for_each(|leaf| turn.close((node, job), leaf.task));
+            return;
+        };
+        let most = self.config.leaves(record.order.payload.verification.n);
+        if batch.statement.by != node || !(1..=most).contains(&batch.leaves.len()) {
+            self.counts.malformed += 1;
+            return;
+        }
+        let places = batch.leaves.iter().map(|leaf| (leaf.task, leaf.attempt));
+        let Some(seat) = record.seat(&node).filter(|seat| record.owns(*seat, places)) else {
+            self.counts.foreign += 1;
+            return;
+        };
+        let sorted = sort(record, &batch);
+        self.counts.repeated += sorted.again.len() as u64;
+        self.counts.late += sorted.late.len() as u64;
+        self.counts.contradictory += sorted.contradictory.len() as u64;
+        self.fleet.heard(&node, turn.now);
+        sorted.late.iter().for_each(|task| turn.close((node, job), *task));
+        // It forgot what it was shown, or never heard of it.
+        sorted.again.iter().for_each(|task| self.show_again(node, job, *task, turn));
+        if let Some(record) = self.jobs.get_mut(&job) {
+            accuse(record, (node, seat), &sorted.contradictory, &batch);
+        }
+        self.take_commitments((node, seat), job, batch, &sorted.fresh, turn);
+    }
+
+    fn take_commitments(
+        &mut self,
+        (node, seat): (PublicKey, Seat),
+        job: JobId,
+        batch: CommitBatch,
+        fresh: &[Commitment],
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(record) = self.jobs.get_mut(&job).filter(|_| !fresh.is_empty()) else { return };
+        let share = (fresh.len(), batch.leaves.len());
+        let Some(number) = record.commits.keep(seat, batch, share) else {
+            self.counts.over_bounds += 1;
+            return;
+        };
+        for leaf in fresh {
+            let Some((race, _)) = record.race_mut(leaf.task) else { continue };
+            let replica = race.replica_mut(leaf.attempt);
+            replica.commit = Some((number, leaf.hidden));
+            if let Some(due) = replica.due.take() {
+                self.timers.remove(due, Timer::Lease(job, leaf.task, leaf.attempt));
+            }
+            if replica.live {
+                self.fleet.committed(&node);
+                turn.freed.insert(node);
+            }
+        }
+        for leaf in fresh {
+            self.reconsider(job, leaf.task, Again::Spoke(node), turn);
+            self.advance(job, leaf.task, turn);
+        }
+    }
+
+    /// Shows a node the set that it has not answered yet once more.
+    fn show_again(&self, node: PublicKey, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) {
+        let Some(record) = self.jobs.get(&job) else { return };
+        let attempt = record.seat(&node).and_then(|seat| record.attempt(task, seat));
+        let (Some(attempt), Some(race)) = (attempt, record.race(task)) else { return };
+        let replica = race.replica(attempt);
+        if replica.live && replica.shown.is_some() && replica.reveal.is_none() {
+            turn.show((node, job), task);
+        }
+    }
+}
+
+fn sort(record: &JobRecord, batch: &CommitBatch) -> Sorted {
+    let mut sorted = Sorted::default();
+    for leaf in &batch.leaves {
+        let state = record.tasks.get(leaf.task.0 as usize).map(|entry| &entry.state);
+        let Some(TaskState::Open(race)) = state else {
+            sorted.late.push(leaf.task);
+            continue;
+        };
+        match race.replica(leaf.attempt).commit {
+            None => sorted.fresh.push(*leaf),
+            Some((_, hidden)) if hidden == leaf.hidden => sorted.again.push(leaf.task),
+            Some(_) => sorted.contradictory.push(*leaf),
+        }
+    }
+    sorted
+}
+
+/// Keeps commitments that contradict earlier ones, one for each node.
+fn accuse(
+    record: &mut JobRecord,
+    (node, seat): (PublicKey, Seat),
+    leaves: &[Commitment],
+    second: &CommitBatch,
+) {
+    let Some(leaf) = leaves.first() else { return };
+    let first = record.race(leaf.task).and_then(|race| race.replica(leaf.attempt).commit);
+    if let Some((number, _)) = first
+        && record.accused.len() < CONTRADICTIONS
+        && record.accused.insert(seat)
+    {
+        record.contradictions.push(Contradiction::Commits {
+            node,
+            replica: (leaf.task, leaf.attempt),
+            first: record.commits.get(number).clone(),
+            second: second.clone(),
+        });
+    }
+}

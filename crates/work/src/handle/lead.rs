@@ -1,0 +1,70 @@
+//! This node begins to lead.
+
+use crate::{
+    Effect, Work,
+    place::lease_ms,
+    state::{ShipmentState, TaskState, Timer, attempt_of},
+    turn::Turn,
+};
+use protocol::{JobId, TaskIndex, Time};
+
+impl Work {
+    /// Says everything again that may not have been carried out. Other nodes are waited for, and
+    /// told again when they connect.
+    pub(crate) fn on_lead(&mut self, turn: &mut Turn<'_>) {
+        let until = turn.now.after_ms(self.config.grace_ms);
+        for (node, before) in self.fleet.await_all(turn.now, until) {
+            if let Some(before) = before {
+                self.timers.remove(before, Timer::Away(node));
+            }
+            self.timers.set(until, Timer::Away(node));
+        }
+        let me = self.me;
+        self.tell_again(&me, turn);
+        let jobs: Vec<_> = self.jobs.keys().copied().collect();
+        for job in jobs {
+            self.renew_leases(job, turn.now);
+            self.lead_job(job, turn);
+        }
+    }
+
+    /// Nobody is blamed for the time in which nobody listened.
+    fn renew_leases(&mut self, job: JobId, now: Time) {
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        let lease_ms = lease_ms(&self.config, record);
+        for (task, entry) in (0..).map(TaskIndex).zip(&mut record.tasks) {
+            let TaskState::Open(race) = &mut entry.state else { continue };
+            for (at, replica) in race.replicas.iter_mut().enumerate() {
+                let Some(due) = &mut replica.due else { continue };
+                let timer = Timer::Lease(job, task, attempt_of(at));
+                let shown = replica.shown.is_some();
+                self.timers.remove(*due, timer);
+                *due = now.after_ms(if shown { self.config.reveal_ms } else { lease_ms });
+                replica.started = now;
+                self.timers.set(*due, timer);
+            }
+        }
+    }
+
+    fn lead_job(&mut self, job: JobId, turn: &mut Turn<'_>) {
+        let Some(record) = self.jobs.get(&job) else { return };
+        for entry in &record.tasks {
+            if let TaskState::Agreed { outcome, executors }
+            | TaskState::Final { outcome, executors, .. } = &entry.state
+            {
+                let from = executors.iter().map(|seat| record.node(*seat)).collect();
+                turn.effect(Effect::Keep { job, outcome: (**outcome).clone(), from });
+            }
+        }
+        let sent: Vec<_> = record
+            .shipments
+            .iter()
+            .filter(|(_, shipment)| matches!(shipment.state, ShipmentState::Sent(_)))
+            .map(|(tx, _)| *tx)
+            .collect();
+        for tx in sent {
+            self.publish_again(job, tx, turn);
+        }
+        self.finish_again(job, turn);
+    }
+}

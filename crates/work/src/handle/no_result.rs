@@ -1,0 +1,53 @@
+//! A node has no result: the task is tried elsewhere.
+
+use crate::{Work, turn::Turn};
+use identity::PublicKey;
+use protocol::{Attempt, JobId, NoResult, TaskIndex, draw::SkipReason};
+
+impl Work {
+    pub(crate) fn on_no_result(
+        &mut self,
+        node: PublicKey,
+        job: JobId,
+        replicas: &[(TaskIndex, Attempt, NoResult)],
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(record) = self.jobs.get(&job) else {
+            self.counts.late += 1;
+            return;
+        };
+        let Some(seat) = record.seat(&node) else {
+            self.counts.foreign += 1;
+            return;
+        };
+        self.fleet.heard(&node, turn.now);
+        for (task, attempt, reason) in replicas {
+            let Some(record) = self.jobs.get(&job) else { return };
+            if record.attempt(*task, seat) != Some(*attempt) {
+                self.counts.foreign += 1;
+                continue;
+            }
+            let replica = record.race(*task).map(|race| race.replica(*attempt));
+            if !replica.is_some_and(|replica| replica.live && replica.reveal.is_none()) {
+                self.counts.late += 1;
+                continue;
+            }
+            self.skip((job, *task), seat, skip_reason(*reason), turn);
+            self.advance(job, *task, turn);
+        }
+    }
+}
+
+fn skip_reason(reason: NoResult) -> SkipReason {
+    match reason {
+        NoResult::Busy => SkipReason::Busy,
+        NoResult::Refused => SkipReason::Refused,
+        NoResult::StackOverflow
+        | NoResult::HostOutOfMemory
+        | NoResult::WallTime
+        | NoResult::Cancelled
+        | NoResult::MissingObject
+        | NoResult::BadProgram
+        | NoResult::HostFailure => SkipReason::NoResult,
+    }
+}

@@ -1,0 +1,195 @@
+//! A node says what it has.
+
+use crate::{
+    Work,
+    place::Again,
+    state::{CONTRADICTIONS, Contradiction, JobRecord, Seat, TaskState, Timer},
+    turn::Turn,
+};
+use identity::{PublicKey, canonical};
+use objects::{Cid, Codec};
+use protocol::{
+    JobEvent, JobId, Outcome, OutcomeDigest, Reveal, RevealBatch, TaskIndex, commitment_of,
+    draw::SkipReason,
+};
+
+/// What a leaf is worth.
+enum Worth {
+    /// It opens a commitment, to this outcome of so many bytes.
+    Fresh(u64),
+    Again,
+    Late,
+    /// It is not an answer to anything.
+    Malformed,
+    /// It opens its commitment, to something that is no outcome, or is too large to keep.
+    Useless,
+    /// It contradicts an earlier reveal.
+    Contradictory,
+    /// It does not open its commitment.
+    False,
+}
+
+impl Work {
+    pub(crate) fn on_revealed(
+        &mut self,
+        node: PublicKey,
+        batch: RevealBatch,
+        outcomes: Vec<Outcome>,
+        turn: &mut Turn<'_>,
+    ) {
+        let job = batch.statement.payload.job;
+        let Some(record) = self.jobs.get(&job) else {
+            self.counts.late += 1;
+            batch.leaves.iter().for_each(|leaf| turn.close((node, job), leaf.task));
+            return;
+        };
+        let most = self.config.leaves(record.order.payload.verification.n);
+        let whole = outcomes.len() == batch.leaves.len();
+        if batch.statement.by != node || !whole || !(1..=most).contains(&batch.leaves.len()) {
+            self.counts.malformed += 1;
+            return;
+        }
+        let places = batch.leaves.iter().map(|leaf| (leaf.task, leaf.attempt));
+        let Some(seat) = record.seat(&node).filter(|seat| record.owns(*seat, places)) else {
+            self.counts.foreign += 1;
+            return;
+        };
+        self.fleet.heard(&node, turn.now);
+        let mut room = self.config.outcome_bytes.saturating_sub(record.outcome_bytes);
+        let mut fresh = Vec::new();
+        let mut refused = Vec::new();
+        let leaves = batch.leaves.clone();
+        for (leaf, outcome) in leaves.into_iter().zip(outcomes) {
+            let Some(record) = self.jobs.get_mut(&job) else { return };
+            match worth(record, job, &leaf, &outcome, room) {
+                Worth::Fresh(size) => {
+                    room = room.saturating_sub(size);
+                    fresh.push((leaf, outcome, size));
+                }
+                Worth::Again => self.counts.repeated += 1,
+                Worth::Late => {
+                    self.counts.late += 1;
+                    turn.close((node, job), leaf.task);
+                }
+                Worth::Malformed => self.counts.malformed += 1,
+                Worth::Useless => {
+                    self.counts.over_bounds += 1;
+                    refused.push((leaf.task, SkipReason::NoResult));
+                }
+                Worth::Contradictory => {
+                    self.counts.contradictory += 1;
+                    accuse(record, (node, seat), &leaf, &batch);
+                }
+                Worth::False => {
+                    self.counts.contradictory += 1;
+                    accuse(record, (node, seat), &leaf, &batch);
+                    refused.push((leaf.task, SkipReason::Lost));
+                }
+            }
+        }
+        self.take_reveals((node, seat), job, batch, fresh, turn);
+        for (task, reason) in refused {
+            self.skip((job, task), seat, reason, turn);
+            self.advance(job, task, turn);
+        }
+    }
+
+    fn take_reveals(
+        &mut self,
+        (node, seat): (PublicKey, Seat),
+        job: JobId,
+        batch: RevealBatch,
+        fresh: Vec<(Reveal, Outcome, u64)>,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(record) = self.jobs.get_mut(&job).filter(|_| !fresh.is_empty()) else { return };
+        let share = (fresh.len(), batch.leaves.len());
+        let Some(number) = record.reveals.keep(seat, batch, share) else {
+            self.counts.over_bounds += 1;
+            return;
+        };
+        let mut tasks = Vec::new();
+        for (leaf, outcome, size_bytes) in fresh {
+            let (task, attempt) = (leaf.task, leaf.attempt);
+            let Some((race, _)) = record.race_mut(task) else { continue };
+            let replica = race.replica_mut(attempt);
+            replica.reveal = Some((number, leaf));
+            let live = replica.live;
+            if let Some(due) = replica.due.take() {
+                self.timers.remove(due, Timer::Lease(job, task, attempt));
+            }
+            let (first, end) = (race.outcomes.is_empty(), outcome.end);
+            let new = race.outcomes.insert(leaf.outcome, outcome).is_none();
+            if new {
+                race.outcome_bytes += size_bytes;
+                record.outcome_bytes += size_bytes;
+            }
+            if live {
+                self.fleet.release(&node, (job, task), true);
+            }
+            if first {
+                turn.event(job, JobEvent::Outcome { task, node, end });
+            }
+            tasks.push(task);
+        }
+        for task in tasks {
+            self.reconsider(job, task, Again::Spoke(node), turn);
+            self.advance(job, task, turn);
+        }
+    }
+}
+
+fn worth(record: &JobRecord, job: JobId, leaf: &Reveal, outcome: &Outcome, room: u64) -> Worth {
+    let state = record.tasks.get(leaf.task.0 as usize).map(|entry| &entry.state);
+    let Some(TaskState::Open(race)) = state else { return Worth::Late };
+    let replica = race.replica(leaf.attempt);
+    let Some((_, hidden)) = replica.commit else { return Worth::Malformed };
+    if let Some((_, before)) = replica.reveal {
+        let same = (before.outcome, before.salt) == (leaf.outcome, leaf.salt);
+        return if same { Worth::Again } else { Worth::Contradictory };
+    }
+    if commitment_of(&leaf.salt, &leaf.outcome) != hidden {
+        return Worth::False;
+    }
+    let shown = replica.shown.map(|number| race.sets[number as usize].digest);
+    if shown != Some(leaf.set) {
+        return Worth::Malformed;
+    }
+    let bytes = canonical::encode(outcome);
+    let digest = OutcomeDigest(Cid::of(Codec::DagCbor, &bytes).digest());
+    if digest != leaf.outcome {
+        return Worth::Malformed;
+    }
+    let ours = outcome.job == job && outcome.task == leaf.task && outcome.check().is_ok();
+    let size_bytes = if race.outcomes.contains_key(&digest) { 0 } else { bytes.len() as u64 };
+    if ours && size_bytes <= room { Worth::Fresh(size_bytes) } else { Worth::Useless }
+}
+
+/// Keeps a reveal that contradicts an earlier one, or its commitment: one for each node.
+fn accuse(
+    record: &mut JobRecord,
+    (node, seat): (PublicKey, Seat),
+    leaf: &Reveal,
+    batch: &RevealBatch,
+) {
+    let replica: (TaskIndex, _) = (leaf.task, leaf.attempt);
+    let Some(said) = record.race(leaf.task).map(|race| race.replica(leaf.attempt)) else { return };
+    let contradiction = match (said.reveal, said.commit) {
+        (Some((first, _)), _) => Contradiction::Reveals {
+            node,
+            replica,
+            first: record.reveals.get(first).clone(),
+            second: batch.clone(),
+        },
+        (None, Some((commit, _))) => Contradiction::Opening {
+            node,
+            replica,
+            commit: record.commits.get(commit).clone(),
+            reveal: batch.clone(),
+        },
+        (None, None) => return,
+    };
+    if record.accused.len() < CONTRADICTIONS && record.accused.insert(seat) {
+        record.contradictions.push(contradiction);
+    }
+}

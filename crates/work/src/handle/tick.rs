@@ -1,0 +1,89 @@
+//! Time has passed.
+
+use crate::{
+    Work,
+    place::{Again, lease_ms},
+    state::Timer,
+    turn::Turn,
+};
+use identity::PublicKey;
+use protocol::{Attempt, JobId, TaskIndex, Time, Unsettled, draw::SkipReason};
+
+impl Work {
+    pub(crate) fn on_tick(&mut self, turn: &mut Turn<'_>) {
+        while let Some((at, timer)) = self.timers.take_due(turn.now) {
+            match timer {
+                Timer::Away(node) => self.on_away(node, at, turn),
+                Timer::Lease(job, task, attempt) => self.on_lease((job, task), attempt, at, turn),
+                Timer::Retry(job, task) => self.on_retry(job, task, turn),
+                Timer::Expiry(job) => self.unsettle_all(job, &Unsettled::Expired, turn),
+                Timer::Publish(job, tx) => self.publish_again(job, tx, turn),
+                Timer::Store(job) => self.finish_again(job, turn),
+            }
+        }
+    }
+
+    /// A node did not come back in time: its replicas are lost, and nobody waits for it.
+    fn on_away(&mut self, node: PublicKey, until: Time, turn: &mut Turn<'_>) {
+        for (job, task) in self.fleet.give_up(&node, until) {
+            let Some(record) = self.jobs.get(&job) else { continue };
+            let (Some(seat), Some(race)) = (record.seat(&node), record.race(task)) else {
+                continue;
+            };
+            let waited = race.waiting.contains(&seat);
+            let reason = if waited { SkipReason::Offline } else { SkipReason::Lost };
+            self.skip((job, task), seat, reason, turn);
+            self.advance(job, task, turn);
+        }
+    }
+
+    /// The lease of a replica ends, unless its node has shown signs of life since.
+    fn on_lease(
+        &mut self,
+        (job, task): (JobId, TaskIndex),
+        attempt: Attempt,
+        at: Time,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        let lease_ms = lease_ms(&self.config, record);
+        let Some(seat) = record
+            .tasks
+            .get(task.0 as usize)
+            .and_then(|entry| entry.assigned.get(usize::from(attempt.0)).copied())
+        else {
+            return;
+        };
+        let (heard, since) = self.fleet.last_signs(&record.node(seat));
+        let Some((race, _)) = record.race_mut(task) else { return };
+        let replica = race.replica_mut(attempt);
+        if replica.due != Some(at) {
+            return;
+        }
+        let due = if replica.shown.is_some() {
+            replica.started.max(since).after_ms(self.config.reveal_ms)
+        } else {
+            // It may work through everything that it was given first, but not for ever.
+            let most = lease_ms.saturating_mul(u64::from(self.config.slots()) + 1);
+            let latest = replica.started.after_ms(most);
+            replica.started.max(heard).after_ms(lease_ms).min(latest)
+        };
+        if due > turn.now {
+            replica.due = Some(due);
+            self.timers.set(due, Timer::Lease(job, task, attempt));
+            return;
+        }
+        replica.due = None;
+        self.skip((job, task), seat, SkipReason::Lost, turn);
+        self.advance(job, task, turn);
+    }
+
+    fn on_retry(&mut self, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) {
+        let Some((race, _)) = self.jobs.get_mut(&job).and_then(|r| r.race_mut(task)) else {
+            return;
+        };
+        race.retry = None;
+        race.rounds += 1;
+        self.reconsider(job, task, Again::Round, turn);
+    }
+}

@@ -1,0 +1,96 @@
+//! What can happen to the work of a home.
+
+use identity::{Digest, PublicKey, Signed};
+use objects::Cid;
+use protocol::{
+    Attempt, CommitBatch, Height, Job, JobId, NoResult, Outcome, RevealBatch, Roster, TaskIndex,
+};
+use serde::{Deserialize, Serialize};
+
+/// One entry of the cluster's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Input {
+    /// The owners and nodes that the ledger admitted up to a height.
+    Roster {
+        /// The height.
+        height: Height,
+        /// All that are admitted.
+        roster: Roster,
+    },
+    /// An order that passed the node's gate. Its tasks are drawn from the last roster.
+    Submit {
+        /// The order.
+        order: Signed<Job>,
+        /// Height of the block whose beacon draws.
+        drawn: Height,
+        /// That beacon.
+        beacon: Digest,
+    },
+    /// A node can be spoken to; what it was told before may have been lost.
+    Connected(PublicKey),
+    /// A node cannot be spoken to.
+    Disconnected(PublicKey),
+    /// A node committed. Signature, root and order of the batch were checked.
+    Committed {
+        /// The node that sent it.
+        node: PublicKey,
+        /// What it said.
+        batch: CommitBatch,
+    },
+    /// A node revealed. Signature, root and order of the batch were checked.
+    Revealed {
+        /// The node that sent it.
+        node: PublicKey,
+        /// What it said.
+        batch: RevealBatch,
+        /// What the leaves open to, in their order.
+        outcomes: Vec<Outcome>,
+    },
+    /// A node has no result for these replicas.
+    NoResult {
+        /// The node that sent it.
+        node: PublicKey,
+        /// The job.
+        job: JobId,
+        /// Task, attempt and reason of each.
+        replicas: Vec<(TaskIndex, Attempt, NoResult)>,
+    },
+    /// The ledger accepted a transaction of the outbox.
+    Included {
+        /// The job.
+        job: JobId,
+        /// The tasks that it settles.
+        tasks: Vec<TaskIndex>,
+        /// The transaction.
+        tx: Digest,
+        /// The block.
+        height: Height,
+    },
+    /// A transaction of the outbox can never apply.
+    RefusedByLedger {
+        /// The job.
+        job: JobId,
+        /// The transaction.
+        tx: Digest,
+        /// What the ledger says.
+        reason: String,
+    },
+    /// The receipt of a finished job is kept.
+    ReceiptStored {
+        /// The job.
+        job: JobId,
+        /// The receipt file.
+        receipt: Cid,
+    },
+    /// The submitter takes the job back. What was agreed on still goes to the ledger.
+    Cancel {
+        /// The job.
+        job: JobId,
+    },
+    /// This node begins to lead, after a start or an election: nothing is known of who is
+    /// connected, and effects of the past may not have been carried out.
+    Lead,
+    /// [`crate::Work::next_deadline`] has come.
+    Tick,
+}

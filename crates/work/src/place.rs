@@ -1,0 +1,311 @@
+//! Placement: who is asked to run a task.
+//!
+//! The replicas that run are always those that the walk of the draw gives, once the skipped
+//! candidates are passed over. A candidate that is busy with our own tasks, or was here a moment
+//! ago, is waited for, because it has no reason to be skipped.
+
+use crate::{
+    Config, JobRecord, Work,
+    state::{Race, Readiness, Replica, Seat, TaskState, Timer, attempt_of},
+    turn::Turn,
+};
+use identity::PublicKey;
+use protocol::{Attempt, JobEvent, JobId, TaskIndex, draw, draw::SkipReason};
+use std::collections::BTreeSet;
+
+/// Who may be asked although it was skipped, if nobody else is left.
+#[derive(Clone, Copy)]
+pub(crate) enum Again {
+    /// Those who were offline when it was their turn, and are not now.
+    Offline,
+    /// All who may have changed their mind.
+    Round,
+    /// This node, which came back.
+    Back(PublicKey),
+    /// This node, which spoke although it was passed over.
+    Spoke(PublicKey),
+}
+
+impl Work {
+    /// Begins further tasks of a job, as many as may be worked on at a time.
+    pub(crate) fn open(&mut self, job: JobId, turn: &mut Turn<'_>) {
+        loop {
+            let Some(record) = self.jobs.get_mut(&job) else { return };
+            let room = record.progress.running < self.config.open_tasks;
+            if !room || record.next >= record.order.payload.tasks {
+                return;
+            }
+            let task = TaskIndex(record.next);
+            record.next += 1;
+            let Some(roster) = self.rosters.get(&record.roster) else { return };
+            let candidates = draw::candidates(&record.beacon, &job, task, roster);
+            let walk = candidates
+                .iter()
+                .take(usize::from(u16::MAX))
+                .filter_map(|candidate| record.seat(&candidate.node))
+                .collect();
+            let race = Race { walk, ..Race::default() };
+            record.tasks[task.0 as usize].state = TaskState::Open(Box::new(race));
+            record.progress.waiting -= 1;
+            record.progress.running += 1;
+            self.advance(job, task, turn);
+        }
+    }
+
+    /// Gives the free slots of a node to tasks that wait for it.
+    pub(crate) fn serve(&mut self, node: PublicKey, turn: &mut Turn<'_>) {
+        while let Some((job, task)) = self.fleet.next_in_queue(&node) {
+            if let Some(record) = self.jobs.get_mut(&job)
+                && let Some(seat) = record.seat(&node)
+                && let Some((race, _)) = record.race_mut(task)
+            {
+                race.waiting.remove(&seat);
+                self.advance(job, task, turn);
+            }
+        }
+    }
+
+    /// Asks candidates along the walk until the task has as many replicas as it needs.
+    pub(crate) fn place(&mut self, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) {
+        loop {
+            if self.is_placed(&job, task) {
+                self.set_short(job, task, false);
+                return;
+            }
+            self.walk(job, task, turn);
+            if !self.is_placed(&job, task) && !self.readmit(job, task, Again::Offline) {
+                self.set_short(job, task, true);
+                return self.wait_for_candidates(job, task, turn);
+            }
+        }
+    }
+
+    /// Lets skipped candidates in again if the task is short, and places.
+    pub(crate) fn reconsider(
+        &mut self,
+        job: JobId,
+        task: TaskIndex,
+        again: Again,
+        turn: &mut Turn<'_>,
+    ) {
+        let short = self.jobs.get(&job).and_then(|r| r.race(task)).is_some_and(|race| race.short);
+        if short {
+            while !self.is_placed(&job, task) && self.readmit(job, task, again) {
+                self.walk(job, task, turn);
+            }
+            self.advance(job, task, turn);
+        }
+    }
+
+    /// Passes a replica's node over for this task.
+    pub(crate) fn skip(
+        &mut self,
+        (job, task): (JobId, TaskIndex),
+        seat: Seat,
+        reason: SkipReason,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        let (node, attempt) = (record.node(seat), record.attempt(task, seat));
+        let Some((race, _)) = record.race_mut(task) else { return };
+        if race.skips.contains_key(&seat) {
+            return;
+        }
+        race.skips.insert(seat, reason);
+        if race.waiting.remove(&seat) {
+            self.fleet.dequeue(&node, (job, task));
+        }
+        if let Some(attempt) = attempt {
+            let replica = race.replica_mut(attempt);
+            replica.live = false;
+            self.fleet.release(&node, (job, task), replica.commit.is_some());
+            turn.freed.insert(node);
+            if let Some(due) = replica.due.take() {
+                self.timers.remove(due, Timer::Lease(job, task, attempt));
+            }
+        }
+        turn.event(job, JobEvent::Skipped { task, node, reason });
+    }
+
+    /// One walk: starts, queues or skips candidates until there are enough or no more.
+    fn walk(&mut self, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) {
+        let mut parties = BTreeSet::new();
+        let mut place = 0;
+        loop {
+            let Some(record) = self.jobs.get(&job) else { return };
+            let Some(race) = record.race(task) else { return };
+            let Some(seat) = race.walk.get(place).copied() else { return };
+            if parties.len() >= record.goal(race) {
+                return;
+            }
+            place += 1;
+            let (node, party) = (record.node(seat), record.party(seat));
+            if race.skips.contains_key(&seat) || parties.contains(&party) {
+                continue;
+            }
+            let live = record.attempt(task, seat).is_some_and(|attempt| race.replica(attempt).live);
+            match self.fleet.readiness(&node) {
+                _ if live => {}
+                Readiness::Free => self.start((job, task), seat, turn),
+                Readiness::Wait => self.queue((job, task), seat),
+                Readiness::Offline => {
+                    self.skip((job, task), seat, SkipReason::Offline, turn);
+                    continue;
+                }
+            }
+            parties.insert(party);
+        }
+    }
+
+    fn queue(&mut self, (job, task): (JobId, TaskIndex), seat: Seat) {
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        let node = record.node(seat);
+        if let Some((race, _)) = record.race_mut(task)
+            && race.waiting.insert(seat)
+        {
+            self.fleet.enqueue(&node, (job, task));
+        }
+    }
+
+    /// Gives a replica to a node. A node that had it before gets the same attempt again, and what
+    /// it said then still counts.
+    fn start(&mut self, (job, task): (JobId, TaskIndex), seat: Seat, turn: &mut Turn<'_>) {
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        let due = turn.now.after_ms(lease_ms(&self.config, record));
+        let (node, known) = (record.node(seat), record.attempt(task, seat));
+        let Some((race, assigned)) = record.race_mut(task) else { return };
+        if race.waiting.remove(&seat) {
+            self.fleet.dequeue(&node, (job, task));
+        }
+        let attempt = known.unwrap_or_else(|| {
+            assigned.push(seat);
+            race.replicas.push(Replica::default());
+            attempt_of(assigned.len() - 1)
+        });
+        let replica = race.replica_mut(attempt);
+        replica.live = true;
+        replica.started = turn.now;
+        let (committed, shown) = (replica.commit.is_some(), replica.shown.is_some());
+        let revealed = replica.reveal.is_some();
+        if !committed {
+            replica.due = Some(due);
+            self.timers.set(due, Timer::Lease(job, task, attempt));
+        }
+        if !revealed {
+            self.fleet.hold(&node, (job, task), committed);
+            turn.assign((node, job), (task, attempt));
+        }
+        if shown && !revealed {
+            self.arm_reveal((job, task), attempt, turn);
+            turn.show((node, job), task);
+        }
+        turn.event(job, JobEvent::Started { task, attempt, node });
+    }
+
+    /// Gives a replica that was shown a set the time to reveal.
+    pub(crate) fn arm_reveal(
+        &mut self,
+        (job, task): (JobId, TaskIndex),
+        attempt: Attempt,
+        turn: &Turn<'_>,
+    ) {
+        let due = turn.now.after_ms(self.config.reveal_ms);
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        let Some((race, _)) = record.race_mut(task) else { return };
+        let replica = race.replica_mut(attempt);
+        if let Some(before) = replica.due.replace(due) {
+            self.timers.remove(before, Timer::Lease(job, task, attempt));
+        }
+        replica.started = turn.now;
+        self.timers.set(due, Timer::Lease(job, task, attempt));
+    }
+
+    /// Lets one skipped candidate in again, of a party that has no replica.
+    fn readmit(&mut self, job: JobId, task: TaskIndex, again: Again) -> bool {
+        let Some(record) = self.jobs.get(&job) else { return false };
+        let Some(race) = record.race(task) else { return false };
+        let assigned = &record.tasks[task.0 as usize].assigned;
+        let live = race.live().into_iter().map(|attempt| assigned[usize::from(attempt.0)]);
+        let parties: BTreeSet<_> =
+            live.chain(race.waiting.iter().copied()).map(|seat| record.party(seat)).collect();
+        let rounds = self.config.rounds;
+        let found = race.walk.iter().find(|seat| {
+            let node = record.node(**seat);
+            let Some(reason) = race.skips.get(seat) else { return false };
+            let may = match again {
+                Again::Offline => *reason == SkipReason::Offline,
+                Again::Round => !is_spent(*reason, race.rounds.saturating_sub(1), rounds),
+                Again::Back(other) => node == other && !is_spent(*reason, rounds, rounds),
+                Again::Spoke(other) => node == other,
+            };
+            may && !parties.contains(&record.party(**seat)) && self.fleet.is_up(&node)
+        });
+        let Some(seat) = found.copied() else { return false };
+        if let Some((race, _)) = self.jobs.get_mut(&job).and_then(|r| r.race_mut(task)) {
+            race.skips.remove(&seat);
+        }
+        true
+    }
+
+    /// Nobody can be asked now: sees whether anybody ever can, and when to ask again.
+    fn wait_for_candidates(&mut self, job: JobId, task: TaskIndex, turn: &Turn<'_>) {
+        let rounds = self.config.rounds;
+        let Some(record) = self.jobs.get(&job) else { return };
+        let Some(race) = record.race(task) else { return };
+        let spent = |seat: &Seat| {
+            race.skips.get(seat).is_some_and(|reason| is_spent(*reason, race.rounds, rounds))
+        };
+        let possible: BTreeSet<_> =
+            race.walk.iter().filter(|seat| !spent(seat)).map(|seat| record.party(*seat)).collect();
+        let hopeless = possible.len() < usize::from(record.order.payload.verification.k);
+        let worth = race.skips.iter().any(|(_, reason)| {
+            *reason != SkipReason::Offline && !is_spent(*reason, race.rounds, rounds)
+        });
+        let due = turn.now.after_ms(self.config.backoff_ms(race.rounds));
+        let retry = worth && !hopeless && !race.dissent && race.retry.is_none();
+        let Some((race, _)) = self.jobs.get_mut(&job).and_then(|r| r.race_mut(task)) else {
+            return;
+        };
+        race.hopeless = hopeless;
+        if retry {
+            race.retry = Some(due);
+            self.timers.set(due, Timer::Retry(job, task));
+        }
+    }
+
+    fn set_short(&mut self, job: JobId, task: TaskIndex, short: bool) {
+        let Some((race, _)) = self.jobs.get_mut(&job).and_then(|r| r.race_mut(task)) else {
+            return;
+        };
+        race.short = short;
+        if short {
+            self.short.insert((job, task));
+            return;
+        }
+        race.hopeless = false;
+        self.short.remove(&(job, task));
+        if let Some(due) = race.retry.take() {
+            self.timers.remove(due, Timer::Retry(job, task));
+        }
+    }
+
+    /// Whether a task has, or waits for, as many replicas as it needs.
+    fn is_placed(&self, job: &JobId, task: TaskIndex) -> bool {
+        let Some(record) = self.jobs.get(job) else { return true };
+        let Some(race) = record.race(task) else { return true };
+        race.chosen() >= record.goal(race)
+    }
+}
+
+/// How long a replica of this job may be silent.
+pub(crate) fn lease_ms(config: &Config, record: &JobRecord) -> u64 {
+    record.order.payload.limits.wall_ms.saturating_add(config.lease_ms)
+}
+
+/// Whether a candidate that was skipped for this reason is not asked any more.
+fn is_spent(reason: SkipReason, rounds: u32, limit: u32) -> bool {
+    match reason {
+        SkipReason::NoResult | SkipReason::Refused => rounds >= limit,
+        SkipReason::Offline | SkipReason::Lost | SkipReason::Busy => false,
+    }
+}

@@ -1,0 +1,154 @@
+//! The end of a task: agreed on, or not.
+
+use crate::{
+    Effect, Work,
+    state::{JobRecord, Race, Seat, Settlement, TaskState, Timer},
+    turn::Turn,
+};
+use identity::PublicKey;
+use protocol::{Agreed, JobEvent, JobId, TaskIndex, Unsettled, draw::Skip};
+use std::collections::BTreeSet;
+
+impl Work {
+    /// All replicas that count have revealed the same outcome.
+    pub(crate) fn agree(&mut self, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) {
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        let Some(settlement) = settlement_of(record, task) else { return };
+        let Some(race) = self.take_race(job, task, turn) else { return };
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        let Some(outcome) = race.outcomes.get(&settlement.agreed.outcome).cloned() else { return };
+        let assigned = &record.tasks[task.0 as usize].assigned;
+        let executors: Vec<Seat> =
+            race.live().iter().map(|attempt| assigned[usize::from(attempt.0)]).collect();
+        let nodes: Vec<PublicKey> = executors.iter().map(|seat| record.node(*seat)).collect();
+        let state = TaskState::Agreed { outcome: Box::new(outcome.clone()), executors };
+        record.tasks[task.0 as usize].state = state;
+        record.progress.agreed += 1;
+        record.agreed.insert(task, settlement);
+        turn.event(job, JobEvent::Agreed { outcome: outcome.clone(), executors: nodes.clone() });
+        turn.effect(Effect::Keep { job, outcome, from: nodes });
+    }
+
+    /// The task ends without agreement.
+    pub(crate) fn unsettle(
+        &mut self,
+        job: JobId,
+        task: TaskIndex,
+        why: Unsettled,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(record) = self.jobs.get(&job) else { return };
+        let state = record.tasks.get(task.0 as usize).map(|entry| &entry.state);
+        if !matches!(state, Some(TaskState::Waiting | TaskState::Open(_))) {
+            return;
+        }
+        let race = self.take_race(job, task, turn);
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        let Some(entry) = record.tasks.get_mut(task.0 as usize) else { return };
+        let mut reveals = BTreeSet::new();
+        if let Some(race) = race {
+            record.outcome_bytes = record.outcome_bytes.saturating_sub(race.outcome_bytes);
+            let said = race.replicas.iter().filter_map(|replica| replica.reveal);
+            reveals.extend(said.map(|(batch, _)| batch));
+        } else {
+            record.progress.waiting -= 1;
+        }
+        entry.state = TaskState::Unsettled { why: why.clone(), reveals };
+        record.progress.unsettled += 1;
+        turn.touched.insert(job);
+        turn.event(job, JobEvent::Unsettled { task, why });
+    }
+
+    /// Ends every task that was not agreed on.
+    pub(crate) fn unsettle_all(&mut self, job: JobId, why: &Unsettled, turn: &mut Turn<'_>) {
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        record.next = record.order.payload.tasks;
+        let open = |(index, entry): (u32, &crate::TaskRecord)| {
+            let ended = matches!(entry.state, TaskState::Waiting | TaskState::Open(_));
+            ended.then_some(TaskIndex(index))
+        };
+        let tasks: Vec<_> = (0..).zip(&record.tasks).filter_map(open).collect();
+        for task in tasks {
+            self.unsettle(job, task, why.clone(), turn);
+        }
+        turn.touched.insert(job);
+    }
+
+    /// Takes the replicas of a task apart: nobody holds, waits for or is timed for it any more, and
+    /// everybody who was asked is told so. The replicas keep what they were when it ended.
+    fn take_race(&mut self, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) -> Option<Box<Race>> {
+        let record = self.jobs.get_mut(&job)?;
+        let entry = record.tasks.get_mut(task.0 as usize)?;
+        if !matches!(entry.state, TaskState::Open(_)) {
+            return None;
+        }
+        let TaskState::Open(mut race) = std::mem::replace(&mut entry.state, TaskState::Waiting)
+        else {
+            return None;
+        };
+        let assigned = entry.assigned.clone();
+        record.progress.running -= 1;
+        for (seat, replica) in assigned.iter().zip(&mut race.replicas) {
+            let node = record.node(*seat);
+            self.fleet.release(&node, (job, task), replica.commit.is_some());
+            turn.freed.insert(node);
+            turn.close((node, job), task);
+            if let Some(due) = replica.due.take()
+                && let Some(attempt) = record.attempt(task, *seat)
+            {
+                self.timers.remove(due, Timer::Lease(job, task, attempt));
+            }
+        }
+        for seat in &race.waiting {
+            self.fleet.dequeue(&record.node(*seat), (job, task));
+        }
+        if let Some(due) = race.retry.take() {
+            self.timers.remove(due, Timer::Retry(job, task));
+        }
+        self.short.remove(&(job, task));
+        turn.hungry.insert(job);
+        turn.touched.insert(job);
+        Some(race)
+    }
+}
+
+/// What goes on the ledger for a task of which all live replicas agree.
+fn settlement_of(record: &JobRecord, task: TaskIndex) -> Option<Settlement> {
+    let race = record.race(task)?;
+    let assigned = &record.tasks[task.0 as usize].assigned;
+    let executors = race.live();
+    let mut reveals = BTreeSet::new();
+    let mut shown = BTreeSet::new();
+    let mut outcome = None;
+    for attempt in &executors {
+        let (batch, reveal) = race.replica(*attempt).reveal?;
+        reveals.insert(batch);
+        shown.insert(race.replica(*attempt).shown?);
+        outcome = Some(reveal.outcome);
+    }
+    let mut commits = BTreeSet::new();
+    let mut sets = Vec::new();
+    for number in shown {
+        let attempts = &race.sets[number as usize].attempts;
+        record.members(task, attempts, &mut commits);
+        sets.push(attempts.clone());
+    }
+    let seats: BTreeSet<_> = executors.iter().map(|at| assigned[usize::from(at.0)]).collect();
+    let end = race.walk.iter().rposition(|seat| seats.contains(seat))?;
+    let before = &race.walk[..end];
+    // Who ranks after the last executor was asked in vain as well, but was not passed over.
+    let mut skips: Vec<_> =
+        before.iter().filter_map(|seat| Some((*seat, *race.skips.get(seat)?))).collect();
+    skips.sort_unstable();
+    let listed: BTreeSet<_> = skips.iter().map(|(seat, _)| *seat).collect();
+    let may_speak = assigned
+        .iter()
+        .enumerate()
+        .filter(|(_, seat)| seats.contains(seat) || listed.contains(seat))
+        .map(|(at, _)| crate::state::attempt_of(at))
+        .collect();
+    let skipped =
+        skips.into_iter().map(|(seat, reason)| Skip { node: record.node(seat), reason }).collect();
+    let agreed = Agreed { task, outcome: outcome?, sets, skipped };
+    Some(Settlement { agreed, commits, reveals, may_speak })
+}

@@ -1,0 +1,291 @@
+//! The nodes that a home can give tasks to.
+
+use super::pairs;
+use identity::PublicKey;
+use protocol::{JobId, TaskIndex, Time};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Whether a node can be spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Link {
+    /// It can.
+    Up,
+    /// It could a moment ago; until then its return is waited for.
+    Returning(Time),
+    /// It cannot.
+    #[default]
+    Down,
+}
+
+/// Whether a node can be given one more replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    /// At once.
+    Free,
+    /// Once it is done with something, or is back: it is its turn, so it is waited for.
+    Wait,
+    /// Not connected: it is passed over.
+    Offline,
+}
+
+/// What a home knows of one node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Station {
+    link: Link,
+    /// Since when it is connected.
+    since: Time,
+    /// When it last said something useful.
+    heard: Time,
+    /// Tasks of which it has a live replica that has not revealed.
+    held: BTreeSet<(JobId, TaskIndex)>,
+    /// How many of them have not committed either.
+    outstanding: u32,
+    /// Tasks for which it is its turn, waiting for it.
+    #[serde(with = "pairs")]
+    queue: BTreeMap<JobId, BTreeSet<TaskIndex>>,
+    /// The job that was last served from the queue; the next one in order is served next.
+    served: Option<JobId>,
+}
+
+impl Station {
+    fn is_idle(&self) -> bool {
+        self.link == Link::Down && self.held.is_empty() && self.queue.is_empty()
+    }
+}
+
+/// All nodes that are connected, or hold or wait for something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fleet {
+    me: PublicKey,
+    slots: u32,
+    peers: usize,
+    #[serde(with = "pairs")]
+    stations: BTreeMap<PublicKey, Station>,
+}
+
+impl Fleet {
+    pub(crate) fn new(me: PublicKey, slots: u32, peers: usize) -> Self {
+        let mine = Station { link: Link::Up, ..Station::default() };
+        Self { me, slots, peers, stations: BTreeMap::from([(me, mine)]) }
+    }
+
+    pub(crate) fn is_up(&self, node: &PublicKey) -> bool {
+        self.stations.get(node).is_some_and(|station| station.link == Link::Up)
+    }
+
+    pub(crate) fn readiness(&self, node: &PublicKey) -> Readiness {
+        match self.stations.get(node) {
+            Some(Station { link: Link::Up, outstanding, .. }) if *outstanding < self.slots => {
+                Readiness::Free
+            }
+            Some(Station { link: Link::Up | Link::Returning(_), .. }) => Readiness::Wait,
+            _ => Readiness::Offline,
+        }
+    }
+
+    /// A node came. Gives the time until which it was waited for, if it was; `None` if there are
+    /// too many nodes to remember one more.
+    pub(crate) fn connect(&mut self, node: PublicKey, now: Time) -> Option<Option<Time>> {
+        if !self.stations.contains_key(&node) && self.stations.len() >= self.peers.max(1) {
+            return None;
+        }
+        let station = self.stations.entry(node).or_default();
+        let waited = match station.link {
+            Link::Returning(until) => Some(until),
+            Link::Up | Link::Down => None,
+        };
+        station.link = Link::Up;
+        station.since = now;
+        station.heard = now;
+        Some(waited)
+    }
+
+    /// A node went away. True if it is now waited for until then.
+    pub(crate) fn disconnect(&mut self, node: &PublicKey, until: Time) -> bool {
+        if *node == self.me {
+            return false;
+        }
+        let Some(station) = self.stations.get_mut(node) else { return false };
+        let was_up = station.link == Link::Up;
+        if was_up {
+            station.link = Link::Returning(until);
+        }
+        was_up
+    }
+
+    /// A node was waited for long enough. Gives the tasks that it held and that waited for it, or
+    /// nothing if it is back.
+    pub(crate) fn give_up(&mut self, node: &PublicKey, until: Time) -> Vec<(JobId, TaskIndex)> {
+        let Some(station) = self.stations.get_mut(node) else { return Vec::new() };
+        if station.link != Link::Returning(until) {
+            return Vec::new();
+        }
+        station.link = Link::Down;
+        let mut tasks = station.held.clone();
+        for (job, queued) in &station.queue {
+            tasks.extend(queued.iter().map(|task| (*job, *task)));
+        }
+        self.forget_idle(node);
+        tasks.into_iter().collect()
+    }
+
+    /// Nothing is known of who is connected: everybody who was, or was waited for, is waited for
+    /// until then. Gives these nodes, and until when they were waited for before.
+    pub(crate) fn await_all(&mut self, now: Time, until: Time) -> Vec<(PublicKey, Option<Time>)> {
+        let mut awaited = Vec::new();
+        for (node, station) in &mut self.stations {
+            station.since = now;
+            station.heard = now;
+            let before = match station.link {
+                Link::Returning(before) => Some(before),
+                Link::Up => None,
+                Link::Down => continue,
+            };
+            if *node != self.me {
+                station.link = Link::Returning(until);
+                awaited.push((*node, before));
+            }
+        }
+        awaited
+    }
+
+    pub(crate) fn heard(&mut self, node: &PublicKey, now: Time) {
+        if let Some(station) = self.stations.get_mut(node) {
+            station.heard = now;
+        }
+    }
+
+    /// When the node last said something useful, and since when it is connected.
+    pub(crate) fn last_signs(&self, node: &PublicKey) -> (Time, Time) {
+        self.stations.get(node).map(|s| (s.heard, s.since)).unwrap_or_default()
+    }
+
+    /// The node has a live replica that has not revealed; unless it has committed already, it
+    /// takes a slot.
+    pub(crate) fn hold(&mut self, node: &PublicKey, at: (JobId, TaskIndex), committed: bool) {
+        let station = self.stations.entry(*node).or_default();
+        if station.held.insert(at) && !committed {
+            station.outstanding += 1;
+        }
+    }
+
+    /// A replica that the node holds has committed.
+    pub(crate) fn committed(&mut self, node: &PublicKey) {
+        if let Some(station) = self.stations.get_mut(node) {
+            station.outstanding = station.outstanding.saturating_sub(1);
+        }
+    }
+
+    /// The node holds this replica no more.
+    pub(crate) fn release(&mut self, node: &PublicKey, at: (JobId, TaskIndex), committed: bool) {
+        if let Some(station) = self.stations.get_mut(node)
+            && station.held.remove(&at)
+            && !committed
+        {
+            station.outstanding = station.outstanding.saturating_sub(1);
+        }
+        self.forget_idle(node);
+    }
+
+    /// What the node holds.
+    pub(crate) fn held(&self, node: &PublicKey) -> Vec<(JobId, TaskIndex)> {
+        self.stations.get(node).map(|s| s.held.iter().copied().collect()).unwrap_or_default()
+    }
+
+    pub(crate) fn enqueue(&mut self, node: &PublicKey, (job, task): (JobId, TaskIndex)) {
+        self.stations.entry(*node).or_default().queue.entry(job).or_default().insert(task);
+    }
+
+    pub(crate) fn dequeue(&mut self, node: &PublicKey, (job, task): (JobId, TaskIndex)) {
+        if let Some(station) = self.stations.get_mut(node)
+            && let Some(tasks) = station.queue.get_mut(&job)
+        {
+            tasks.remove(&task);
+            if tasks.is_empty() {
+                station.queue.remove(&job);
+            }
+        }
+        self.forget_idle(node);
+    }
+
+    /// The next task that waits for the node, if it has a slot: jobs take turns, tasks of a job
+    /// come in order.
+    pub(crate) fn next_in_queue(&mut self, node: &PublicKey) -> Option<(JobId, TaskIndex)> {
+        if self.readiness(node) != Readiness::Free {
+            return None;
+        }
+        let station = self.stations.get_mut(node)?;
+        let after = station.served.and_then(|served| {
+            station
+                .queue
+                .range((std::ops::Bound::Excluded(served), std::ops::Bound::Unbounded))
+                .next()
+        });
+        let (job, tasks) = after.or_else(|| station.queue.iter().next())?;
+        let at = (*job, *tasks.first()?);
+        station.served = Some(at.0);
+        self.dequeue(node, at);
+        Some(at)
+    }
+
+    fn forget_idle(&mut self, node: &PublicKey) {
+        if self.stations.get(node).is_some_and(Station::is_idle) {
+            self.stations.remove(node);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use objects::{Cid, Codec};
+
+    fn job(n: u8) -> JobId {
+        JobId(Cid::of(Codec::Raw, &[n]))
+    }
+
+    #[test]
+    fn jobs_take_turns_in_the_queue_of_a_node() {
+        let node = PublicKey([1; 32]);
+        let mut fleet = Fleet::new(node, 64, 8);
+        for task in 0..3 {
+            fleet.enqueue(&node, (job(1), TaskIndex(task)));
+            fleet.enqueue(&node, (job(2), TaskIndex(task)));
+        }
+        let order: Vec<_> = std::iter::from_fn(|| fleet.next_in_queue(&node)).collect();
+        assert_eq!(order.len(), 6);
+        for pair in order.chunks(2) {
+            assert_ne!(pair[0].0, pair[1].0);
+            assert_eq!(pair[0].1, pair[1].1);
+        }
+    }
+
+    #[test]
+    fn a_node_without_a_slot_is_waited_for_and_one_without_a_link_is_not() {
+        let (me, other) = (PublicKey([1; 32]), PublicKey([2; 32]));
+        let mut fleet = Fleet::new(me, 1, 8);
+        assert_eq!(fleet.readiness(&me), Readiness::Free);
+        assert_eq!(fleet.readiness(&other), Readiness::Offline);
+        fleet.hold(&me, (job(1), TaskIndex(0)), false);
+        assert_eq!(fleet.readiness(&me), Readiness::Wait);
+        assert_eq!(fleet.connect(other, Time(5)), Some(None));
+        assert_eq!(fleet.readiness(&other), Readiness::Free);
+        assert!(fleet.disconnect(&other, Time(9)));
+        assert_eq!(fleet.readiness(&other), Readiness::Wait);
+        assert!(fleet.give_up(&other, Time(9)).is_empty());
+        assert_eq!(fleet.readiness(&other), Readiness::Offline);
+        assert!(!fleet.disconnect(&me, Time(9)), "a node is never away from itself");
+    }
+
+    #[test]
+    fn nodes_beyond_the_bound_are_not_remembered() {
+        let mut fleet = Fleet::new(PublicKey([0; 32]), 1, 2);
+        assert!(fleet.connect(PublicKey([1; 32]), Time(0)).is_some());
+        assert!(fleet.connect(PublicKey([2; 32]), Time(0)).is_none());
+        assert!(fleet.connect(PublicKey([1; 32]), Time(0)).is_some());
+    }
+}

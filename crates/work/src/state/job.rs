@@ -1,0 +1,438 @@
+//! One job and its tasks.
+
+use super::{Contradiction, Race, Replica, Settlement, Shelf, Shipment, ShipmentState, pairs};
+use identity::{Digest, PublicKey, Signed};
+use objects::Cid;
+use protocol::{
+    Agreements, Attempt, CommitBatch, Height, Job, JobId, Member, Outcome, RevealBatch, Roster,
+    TaskIndex, Time, Unsettled, draw,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The place of a node among the nodes with which a job was drawn, in the order of their keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Seat(pub(crate) u32);
+
+/// How far a task is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum TaskState {
+    Waiting,
+    Open(Box<Race>),
+    Agreed {
+        outcome: Box<Outcome>,
+        executors: Vec<Seat>,
+    },
+    Final {
+        outcome: Box<Outcome>,
+        executors: Vec<Seat>,
+        height: Height,
+    },
+    Unsettled {
+        why: Unsettled,
+        reveals: BTreeSet<u32>,
+    },
+    /// Refused by the ledger: the outcome is kept in case the ledger has it after all.
+    Disowned {
+        outcome: Box<Outcome>,
+        executors: Vec<Seat>,
+    },
+}
+
+/// One task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskRecord {
+    /// The node of each attempt.
+    pub(crate) assigned: Vec<Seat>,
+    pub(crate) state: TaskState,
+}
+
+/// How far a task is, for whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskStatus<'a> {
+    /// Nobody was asked yet.
+    Waiting,
+    /// Replicas are asked for or at work.
+    Running {
+        /// Replicas that are asked for or at work, or have answered.
+        replicas: usize,
+        /// Replicas that have committed.
+        committed: usize,
+        /// Replicas that have revealed.
+        revealed: usize,
+        /// There are too few candidates that can be asked now.
+        short: bool,
+    },
+    /// Enough replicas agree; the ledger has not accepted it yet.
+    Agreed(&'a Outcome),
+    /// The ledger accepted it.
+    Final(&'a Outcome, Height),
+    /// It ended without agreement.
+    Unsettled(&'a Unsettled),
+}
+
+/// How far a replica is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplicaStatus {
+    /// It was asked for and has not answered.
+    Assigned,
+    /// It has committed.
+    Committed,
+    /// It has revealed.
+    Revealed,
+    /// It was passed over since.
+    Lost,
+}
+
+/// How many tasks are how far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// Nobody was asked yet.
+    pub waiting: u32,
+    /// Replicas are at work.
+    pub running: u32,
+    /// Agreed, and not final yet.
+    pub agreed: u32,
+    /// Final.
+    pub settled: u32,
+    /// Ended without agreement.
+    pub unsettled: u32,
+}
+
+/// Agreements that the ledger accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Included {
+    /// What was agreed on.
+    pub agreements: Agreements,
+    /// The transaction.
+    pub tx: Digest,
+    /// The block.
+    pub height: Height,
+}
+
+/// What is kept of a job whose receipt is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// The job.
+    pub job: JobId,
+    /// Who submitted it.
+    pub submitter: PublicKey,
+    /// When it was admitted.
+    pub admitted: Time,
+    /// When its receipt was stored.
+    pub finished: Time,
+    /// Tasks that are final.
+    pub settled: u32,
+    /// Tasks that are not.
+    pub unsettled: u32,
+    /// The receipt file.
+    pub receipt: Cid,
+}
+
+/// A job whose receipt is not stored yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobRecord {
+    pub(crate) id: JobId,
+    pub(crate) order: Signed<Job>,
+    pub(crate) drawn: Height,
+    pub(crate) beacon: Digest,
+    pub(crate) admitted: Time,
+    /// Root of the roster that draws.
+    pub(crate) roster: Digest,
+    /// Node and party of every seat.
+    pub(crate) nodes: Vec<(PublicKey, PublicKey)>,
+    pub(crate) tasks: Vec<TaskRecord>,
+    /// The first task that nobody was asked for yet.
+    pub(crate) next: u32,
+    pub(crate) progress: Progress,
+    pub(crate) commits: Shelf<CommitBatch>,
+    pub(crate) reveals: Shelf<RevealBatch>,
+    #[serde(with = "pairs")]
+    pub(crate) agreed: BTreeMap<TaskIndex, Settlement>,
+    #[serde(with = "pairs")]
+    pub(crate) shipments: BTreeMap<Digest, Shipment>,
+    /// Shipments that wait for the ledger.
+    pub(crate) in_flight: usize,
+    pub(crate) outcome_bytes: u64,
+    pub(crate) contradictions: Vec<Contradiction>,
+    /// Whose contradictions are kept.
+    pub(crate) accused: BTreeSet<Seat>,
+    /// When the finished job is mentioned again.
+    pub(crate) store: Option<Time>,
+}
+
+impl JobRecord {
+    pub(crate) fn new(
+        order: Signed<Job>,
+        (drawn, beacon): (Height, Digest),
+        (root, roster): (Digest, &Roster),
+        admitted: Time,
+    ) -> Self {
+        let nodes: Vec<_> =
+            roster.nodes().map(|(node, record)| (*node, roster.party(&record.owner))).collect();
+        let count = order.payload.tasks;
+        let fresh = TaskRecord { assigned: Vec::new(), state: TaskState::Waiting };
+        Self {
+            id: order.payload.id(),
+            order,
+            drawn,
+            beacon,
+            admitted,
+            roster: root,
+            nodes,
+            tasks: vec![fresh; count as usize],
+            next: 0,
+            progress: Progress { waiting: count, ..Progress::default() },
+            commits: Shelf::default(),
+            reveals: Shelf::default(),
+            agreed: BTreeMap::new(),
+            shipments: BTreeMap::new(),
+            in_flight: 0,
+            outcome_bytes: 0,
+            contradictions: Vec::new(),
+            accused: BTreeSet::new(),
+            store: None,
+        }
+    }
+
+    /// The order as it was signed.
+    pub fn order(&self) -> &Signed<Job> {
+        &self.order
+    }
+
+    /// Height of the block whose beacon draws.
+    pub fn drawn(&self) -> Height {
+        self.drawn
+    }
+
+    /// The beacon that draws.
+    pub fn beacon(&self) -> Digest {
+        self.beacon
+    }
+
+    /// When the order was admitted.
+    pub fn admitted(&self) -> Time {
+        self.admitted
+    }
+
+    /// How many tasks are how far.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Whether every task is final or unsettled.
+    pub fn is_finished(&self) -> bool {
+        self.progress.settled + self.progress.unsettled == self.order.payload.tasks
+            && self.in_flight == 0
+    }
+
+    /// How far a task is; `None` if there is no such task.
+    pub fn status(&self, task: TaskIndex) -> Option<TaskStatus<'_>> {
+        let record = self.tasks.get(task.0 as usize)?;
+        Some(match &record.state {
+            TaskState::Waiting => TaskStatus::Waiting,
+            TaskState::Open(race) => {
+                let live = race.live();
+                let having = |what: fn(&Replica) -> bool| {
+                    live.iter().filter(|attempt| what(race.replica(**attempt))).count()
+                };
+                TaskStatus::Running {
+                    replicas: race.chosen(),
+                    committed: having(|replica| replica.commit.is_some()),
+                    revealed: having(|replica| replica.reveal.is_some()),
+                    short: race.short,
+                }
+            }
+            TaskState::Agreed { outcome, .. } => TaskStatus::Agreed(outcome),
+            TaskState::Final { outcome, height, .. } => TaskStatus::Final(outcome, *height),
+            TaskState::Unsettled { why, .. } => TaskStatus::Unsettled(why),
+            TaskState::Disowned { .. } => TaskStatus::Unsettled(&Unsettled::RefusedByLedger),
+        })
+    }
+
+    /// Candidates of a running task that were passed over so far, sorted by node.
+    pub fn skips(&self, task: TaskIndex) -> Vec<draw::Skip> {
+        match self.tasks.get(task.0 as usize).map(|record| &record.state) {
+            Some(TaskState::Open(race)) => race
+                .skips
+                .iter()
+                .map(|(seat, reason)| draw::Skip { node: self.node(*seat), reason: *reason })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The replicas of a task in the order of their attempts; once it was agreed on, those that
+    /// agree.
+    pub fn replicas(&self, task: TaskIndex) -> Vec<(Attempt, PublicKey, ReplicaStatus)> {
+        let Some(record) = self.tasks.get(task.0 as usize) else { return Vec::new() };
+        let agreed = self.executor_seats(task);
+        let status = |attempt: Attempt, seat: &Seat| match &record.state {
+            TaskState::Open(race) => Some(status_of(race.replica(attempt))),
+            _ => agreed.contains(seat).then_some(ReplicaStatus::Revealed),
+        };
+        let replica = |(at, seat): (usize, &Seat)| {
+            let attempt = super::race::attempt_of(at);
+            Some((attempt, self.node(*seat), status(attempt, seat)?))
+        };
+        record.assigned.iter().enumerate().filter_map(replica).collect()
+    }
+
+    /// The nodes that agree on a task, in the order of their attempts; none before they do.
+    pub fn executors(&self, task: TaskIndex) -> Vec<PublicKey> {
+        self.executor_seats(task).iter().map(|seat| self.node(*seat)).collect()
+    }
+
+    fn executor_seats(&self, task: TaskIndex) -> &[Seat] {
+        match self.tasks.get(task.0 as usize).map(|record| &record.state) {
+            Some(
+                TaskState::Agreed { executors, .. }
+                | TaskState::Final { executors, .. }
+                | TaskState::Disowned { executors, .. },
+            ) => executors,
+            _ => &[],
+        }
+    }
+
+    /// What the final tasks gave, sorted by task.
+    pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        self.tasks.iter().filter_map(|record| match &record.state {
+            TaskState::Final { outcome, .. } => Some(&**outcome),
+            _ => None,
+        })
+    }
+
+    /// The agreements that the ledger accepted, sorted by height and transaction.
+    pub fn included(&self) -> Vec<Included> {
+        let included = |(tx, shipment): (&Digest, &Shipment)| match shipment.state {
+            ShipmentState::Included(height) => {
+                Some(Included { agreements: shipment.agreements(self), tx: *tx, height })
+            }
+            ShipmentState::Sent(_) | ShipmentState::Refused(_) => None,
+        };
+        let mut all: Vec<_> = self.shipments.iter().filter_map(included).collect();
+        all.sort_by_key(|included| (included.height, included.tx));
+        all
+    }
+
+    /// Tasks that ended without agreement, sorted.
+    pub fn unsettled(&self) -> Vec<(TaskIndex, Unsettled)> {
+        let ended = |(index, record): (u32, &TaskRecord)| match &record.state {
+            TaskState::Unsettled { why, .. } => Some((TaskIndex(index), why.clone())),
+            TaskState::Disowned { .. } => Some((TaskIndex(index), Unsettled::RefusedByLedger)),
+            _ => None,
+        };
+        (0..).zip(&self.tasks).filter_map(ended).collect()
+    }
+
+    /// The signed reveals of tasks whose replicas disagree, each batch once.
+    pub fn dissent(&self) -> Vec<RevealBatch> {
+        let mut numbers = BTreeSet::new();
+        for record in &self.tasks {
+            if let TaskState::Unsettled { why: Unsettled::Dissent, reveals } = &record.state {
+                numbers.extend(reveals);
+            }
+        }
+        numbers.into_iter().map(|number| self.reveals.get(number).clone()).collect()
+    }
+
+    /// Statements of one node that cannot both be true.
+    pub fn contradictions(&self) -> &[Contradiction] {
+        &self.contradictions
+    }
+
+    /// What the ledger said to transactions that it refused.
+    pub fn refusals(&self) -> impl Iterator<Item = (&Digest, &str)> {
+        self.shipments.iter().filter_map(|(tx, shipment)| match &shipment.state {
+            ShipmentState::Refused(reason) => Some((tx, reason.as_str())),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn seat(&self, node: &PublicKey) -> Option<Seat> {
+        let place = self.nodes.binary_search_by_key(node, |(node, _)| *node).ok()?;
+        u32::try_from(place).ok().map(Seat)
+    }
+
+    pub(crate) fn node(&self, seat: Seat) -> PublicKey {
+        self.nodes[seat.0 as usize].0
+    }
+
+    pub(crate) fn party(&self, seat: Seat) -> PublicKey {
+        self.nodes[seat.0 as usize].1
+    }
+
+    pub(crate) fn parties(&self) -> usize {
+        self.nodes.iter().map(|(_, party)| party).collect::<BTreeSet<_>>().len()
+    }
+
+    /// The attempt that belongs to a seat, if it was ever asked.
+    pub(crate) fn attempt(&self, task: TaskIndex, seat: Seat) -> Option<Attempt> {
+        let record = self.tasks.get(task.0 as usize)?;
+        record.assigned.iter().position(|other| *other == seat).map(super::race::attempt_of)
+    }
+
+    /// Whether all these replicas were given to this node.
+    pub(crate) fn owns(
+        &self,
+        seat: Seat,
+        mut replicas: impl Iterator<Item = (TaskIndex, Attempt)>,
+    ) -> bool {
+        replicas.all(|(task, attempt)| self.attempt(task, seat) == Some(attempt))
+    }
+
+    pub(crate) fn race(&self, task: TaskIndex) -> Option<&Race> {
+        match &self.tasks.get(task.0 as usize)?.state {
+            TaskState::Open(race) => Some(race),
+            _ => None,
+        }
+    }
+
+    /// A running task, with the nodes of its attempts.
+    pub(crate) fn race_mut(&mut self, task: TaskIndex) -> Option<(&mut Race, &mut Vec<Seat>)> {
+        let record = self.tasks.get_mut(task.0 as usize)?;
+        match &mut record.state {
+            TaskState::Open(race) => Some((race, &mut record.assigned)),
+            _ => None,
+        }
+    }
+
+    /// The commitments of these attempts; adds the numbers of the batches that hold them.
+    pub(crate) fn members(
+        &self,
+        task: TaskIndex,
+        attempts: &[Attempt],
+        batches: &mut BTreeSet<u32>,
+    ) -> Vec<Member> {
+        let Some(race) = self.race(task) else { return Vec::new() };
+        let assigned = &self.tasks[task.0 as usize].assigned;
+        let member = |attempt: &Attempt| {
+            let (batch, hidden) = race.replica(*attempt).commit?;
+            batches.insert(batch);
+            let node = self.node(assigned[usize::from(attempt.0)]);
+            Some(Member { node, attempt: *attempt, hidden })
+        };
+        attempts.iter().filter_map(member).collect()
+    }
+
+    /// How many replicas a task needs now.
+    pub(crate) fn goal(&self, race: &Race) -> usize {
+        let verification = self.order.payload.verification;
+        usize::from(if race.dissent { verification.n } else { verification.k })
+    }
+}
+
+fn status_of(replica: &Replica) -> ReplicaStatus {
+    match (replica.live, replica.reveal, replica.commit) {
+        (false, ..) => ReplicaStatus::Lost,
+        (true, Some(_), _) => ReplicaStatus::Revealed,
+        (true, None, Some(_)) => ReplicaStatus::Committed,
+        (true, None, None) => ReplicaStatus::Assigned,
+    }
+}

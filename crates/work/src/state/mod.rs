@@ -1,0 +1,21 @@
+//! What a home remembers.
+
+mod counts;
+mod fleet;
+mod job;
+pub(crate) mod pairs;
+mod race;
+mod shelf;
+mod shipment;
+mod timers;
+
+pub use counts::Counts;
+pub use job::{Included, JobRecord, Progress, ReplicaStatus, Summary, TaskRecord, TaskStatus};
+pub use shelf::{Contradiction, WASTE_BYTES};
+
+pub(crate) use fleet::{Fleet, Readiness};
+pub(crate) use job::{Seat, TaskState};
+pub(crate) use race::{Race, Replica, Shown, attempt_of};
+pub(crate) use shelf::{CONTRADICTIONS, Shelf};
+pub(crate) use shipment::{Settlement, Shipment, ShipmentState};
+pub(crate) use timers::{Timer, Timers};

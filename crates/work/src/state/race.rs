@@ -1,0 +1,93 @@
+//! The replicas of one task, from the first that is asked to the last that reveals.
+
+use super::{Seat, pairs};
+use identity::Digest;
+use protocol::{Attempt, Outcome, OutcomeDigest, Reveal, Time, draw::SkipReason};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What one node has said about one task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Replica {
+    /// Whether it counts: it was asked, and was not passed over since.
+    pub(crate) live: bool,
+    /// When it was last asked, or shown a set.
+    pub(crate) started: Time,
+    /// When its lease ends, while it has one.
+    pub(crate) due: Option<Time>,
+    /// The batch of its commitment, and the commitment.
+    pub(crate) commit: Option<(u32, Digest)>,
+    /// The set that it was shown, by its place in [`Race::sets`].
+    pub(crate) shown: Option<u32>,
+    /// The batch of its reveal, and the reveal.
+    pub(crate) reveal: Option<(u32, Reveal)>,
+}
+
+/// A set of commitments that was shown to somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shown {
+    pub(crate) digest: Digest,
+    pub(crate) attempts: Vec<Attempt>,
+}
+
+/// A task that is being worked on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Race {
+    /// All candidates in the order in which they must be asked.
+    pub(crate) walk: Vec<Seat>,
+    /// By attempt. Those that do not count any more are kept: they may come back.
+    pub(crate) replicas: Vec<Replica>,
+    /// Candidates that were passed over or lost.
+    #[serde(with = "pairs")]
+    pub(crate) skips: BTreeMap<Seat, SkipReason>,
+    /// Candidates whose turn it is, and which are waited for.
+    pub(crate) waiting: BTreeSet<Seat>,
+    /// The sets that were shown.
+    pub(crate) sets: Vec<Shown>,
+    /// Replicas gave different outcomes.
+    pub(crate) dissent: bool,
+    /// There are too few replicas and nobody to ask now.
+    pub(crate) short: bool,
+    /// There are too few replicas and nobody who could ever be asked.
+    pub(crate) hopeless: bool,
+    /// How often candidates were asked again.
+    pub(crate) rounds: u32,
+    /// When they are asked again.
+    pub(crate) retry: Option<Time>,
+    /// What was revealed.
+    #[serde(with = "pairs")]
+    pub(crate) outcomes: BTreeMap<OutcomeDigest, Outcome>,
+    /// Bytes of these outcomes.
+    pub(crate) outcome_bytes: u64,
+}
+
+impl Race {
+    /// Attempts of the replicas that count.
+    pub(crate) fn live(&self) -> Vec<Attempt> {
+        let live = |(at, replica): (usize, &Replica)| replica.live.then(|| attempt_of(at));
+        self.replicas.iter().enumerate().filter_map(live).collect()
+    }
+
+    /// Replicas that count, and candidates that are waited for.
+    pub(crate) fn chosen(&self) -> usize {
+        self.replicas.iter().filter(|replica| replica.live).count() + self.waiting.len()
+    }
+
+    pub(crate) fn replica(&self, attempt: Attempt) -> &Replica {
+        &self.replicas[usize::from(attempt.0)]
+    }
+
+    pub(crate) fn replica_mut(&mut self, attempt: Attempt) -> &mut Replica {
+        &mut self.replicas[usize::from(attempt.0)]
+    }
+}
+
+/// The attempt at a place of the list of replicas, which is no longer than the walk is.
+pub(crate) fn attempt_of(place: usize) -> Attempt {
+    Attempt(
+        u16::try_from(place).expect("a walk is cut at as many candidates as there are attempts"),
+    )
+}

@@ -1,0 +1,59 @@
+//! Agreed tasks on their way to the ledger.
+
+use super::JobRecord;
+use protocol::{Agreed, Agreements, Attempt, Height, Time};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// A task that was agreed on and is in no transaction yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settlement {
+    pub(crate) agreed: Agreed,
+    /// The batches that hold the commitments of its sets.
+    pub(crate) commits: BTreeSet<u32>,
+    /// The batches that hold its reveals.
+    pub(crate) reveals: BTreeSet<u32>,
+    /// Whose reveals of this task may be in the transaction: executors, and those who are listed
+    /// as skipped.
+    pub(crate) may_speak: BTreeSet<Attempt>,
+}
+
+/// What became of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum ShipmentState {
+    /// It is mentioned again at this time.
+    Sent(Time),
+    Included(Height),
+    Refused(String),
+}
+
+/// One transaction: the batches by their numbers, because most are part of several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shipment {
+    pub(crate) commits: BTreeSet<u32>,
+    pub(crate) reveals: BTreeSet<u32>,
+    pub(crate) tasks: Vec<Agreed>,
+    pub(crate) state: ShipmentState,
+}
+
+impl Shipment {
+    /// The content of the transaction; always the same.
+    pub(crate) fn agreements(&self, record: &JobRecord) -> Agreements {
+        let commits = self.commits.iter().map(|number| record.commits.get(*number).clone());
+        let reveals = self.reveals.iter().map(|number| record.reveals.get(*number).clone());
+        let mut commits: Vec<_> = commits.collect();
+        let mut reveals: Vec<_> = reveals.collect();
+        commits.sort_by_key(|batch| (batch.statement.payload.root, batch.statement.by));
+        reveals.sort_by_key(|batch| (batch.statement.payload.root, batch.statement.by));
+        Agreements {
+            order: record.order.clone(),
+            drawn: record.drawn,
+            commits,
+            reveals,
+            tasks: self.tasks.clone(),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! A home among fake workers and a fake ledger: what it may never do, and what it must.
+
+#![allow(clippy::unwrap_used)]
+
+mod ledger;
+mod life;
+mod loss;
+mod many;
+mod random;
+mod strangers;
+mod worker;
+mod world;

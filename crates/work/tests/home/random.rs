@@ -1,0 +1,162 @@
+//! Random worlds: any order, loss and repetition of messages, nodes that come and go, a home that
+//! restarts. Whatever happens, every task ends exactly once, and what is agreed on holds.
+
+use crate::{
+    worker::Manner,
+    world::{Letter, World},
+};
+use identity::PublicKey;
+use proptest::prelude::*;
+use protocol::NoResult;
+use work::{Config, Input, Work};
+
+/// A small generator (splitmix64, Steele et al. 2014): all that happens follows from its seed.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Setting {
+    seed: u64,
+    manners: Vec<Manner>,
+    owners: Vec<u8>,
+    tasks: u32,
+    k: u16,
+    n: u16,
+    slots: u32,
+    loss_percent: usize,
+}
+
+fn manner() -> impl Strategy<Value = Manner> {
+    prop_oneof![
+        6 => Just(Manner::Honest),
+        1 => (1_u8..3).prop_map(Manner::Liar),
+        1 => Just(Manner::Mute),
+        1 => Just(Manner::Hider),
+        1 => Just(Manner::Unable(NoResult::MissingObject)),
+        1 => Just(Manner::Unable(NoResult::Busy)),
+    ]
+}
+
+prop_compose! {
+    fn setting()(
+        seed in any::<u64>(),
+        manners in prop::collection::vec(manner(), 1..8),
+        owners in prop::collection::vec(0_u8..6, 8),
+        tasks in 1_u32..16,
+        k in 1_u16..4,
+        more in 0_u16..3,
+        slots in 1_u32..5,
+        loss_percent in 0_usize..30,
+    ) -> Setting {
+        Setting { seed, manners, owners, tasks, k, n: k + more, slots, loss_percent }
+    }
+}
+
+fn restored(work: &Work, random: &mut Random) -> Work {
+    if random.chance(50) {
+        let bytes = identity::canonical::encode(work);
+        identity::canonical::decode(&bytes, usize::MAX).unwrap()
+    } else {
+        serde_json::from_str(&serde_json::to_string(work).unwrap()).unwrap()
+    }
+}
+
+/// One random thing happens.
+fn happen(world: &mut World, random: &mut Random, loss_percent: usize) {
+    let nodes: Vec<PublicKey> = world.workers.keys().copied().collect();
+    let node = nodes[random.below(nodes.len())];
+    match random.below(100) {
+        0..3 if node != world.me() => world.disconnect(node),
+        3..12 if !world.up[&node] => world.connect(node),
+        12..14 if node != world.me() => {
+            world.disconnect(node);
+            world.workers.get_mut(&node).unwrap().restart();
+        }
+        14..18 if world.work.next_deadline().is_some() => world.tick(),
+        18 => {
+            let manner = [Manner::Honest, Manner::Mute][random.below(2)];
+            if matches!(world.workers[&node].manner, Manner::Unable(_) | Manner::Mute) {
+                world.workers.get_mut(&node).unwrap().manner = manner;
+            }
+        }
+        19 => {
+            world.work = restored(&world.work, random);
+            let me = world.me();
+            world.up.iter_mut().for_each(|(node, up)| *up = *node == me);
+            world.letters.retain(|letter| matches!(letter, Letter::FromLedger(_)));
+            world.step(Input::Lead);
+        }
+        _ if world.letters.is_empty() => {}
+        _ => {
+            let at = random.below(world.letters.len());
+            let letter = world.letters[at].clone();
+            // The ledger may be slow and repeat itself, but it does not forget.
+            let safe = matches!(letter, Letter::FromLedger(_));
+            if random.chance(10) {
+                return world.deliver(letter);
+            }
+            world.letters.swap_remove_back(at);
+            if safe || !random.chance(loss_percent) {
+                world.deliver(letter);
+            }
+        }
+    }
+}
+
+fn run(setting: &Setting) {
+    let mut random = Random(setting.seed);
+    let config =
+        Config { node_tasks: setting.slots, open_tasks: 9, batch_tasks: 5, ..Config::default() };
+    let mut world = World::with(&setting.manners, &setting.owners, config);
+    let verification = protocol::Verification { k: setting.k, n: setting.n };
+    let mut jobs = vec![];
+    for _ in 0..2 {
+        let order = world.order(setting.tasks, verification);
+        jobs.push(order.payload.id());
+        let (drawn, beacon) = (world.ledger.height, world.beacon);
+        world.step(Input::Submit { order, drawn, beacon });
+    }
+    let cancelled = random.chance(10).then(|| random.below(400));
+    for round in 0..400 {
+        if round % 50 == 7 {
+            world.shadow = Some(restored(&world.work, &mut random));
+        } else if round % 50 == 40 {
+            world.shadow = None;
+        }
+        if Some(round) == cancelled {
+            world.step(Input::Cancel { job: jobs[0] });
+        }
+        happen(&mut world, &mut random, setting.loss_percent);
+    }
+    world.shadow = None;
+    for job in jobs {
+        world.finish(job);
+        world.store(job);
+    }
+    assert_eq!(world.work.next_deadline().filter(|_| world.up.values().all(|up| *up)), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #[test]
+    fn every_task_ends_once_and_what_is_agreed_on_holds(setting in setting()) {
+        run(&setting);
+    }
+}
