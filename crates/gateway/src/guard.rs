@@ -1,0 +1,55 @@
+//! Who may ask: whoever has the token, and says the right host.
+
+use crate::reply::Failure;
+use api::{ApiError, Code};
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use identity::Digest;
+use std::sync::Arc;
+
+/// The digest of the token: comparing digests takes the same time whatever differs.
+#[derive(Clone)]
+pub(crate) struct Guard(Arc<Digest>);
+
+impl Guard {
+    pub(crate) fn new(token: &str) -> Self {
+        Self(Arc::new(digest(token)))
+    }
+
+    fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        // A page in a browser can send requests here, but not choose the Host that it was
+        // reached under (DNS rebinding).
+        let host = text(headers, header::HOST);
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        if !["127.0.0.1", "localhost", "[::1]"].contains(&name) {
+            return Err(ApiError::new(Code::WrongHost, "this API answers to loopback names only")
+                .next("ask for 127.0.0.1"));
+        }
+        let token = text(headers, header::AUTHORIZATION).strip_prefix("Bearer ");
+        match token {
+            Some(token) if digest(token) == *self.0 => Ok(()),
+            _ => Err(ApiError::new(Code::Unauthorized, "the token is missing or wrong")
+                .next("send 'Authorization: Bearer' with the content of api.token")),
+        }
+    }
+}
+
+fn digest(token: &str) -> Digest {
+    Digest::of("polity api token", &[token.as_bytes()])
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Lets a request pass, or answers why not.
+pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    match guard.check(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(error) => Failure(error).into_response(),
+    }
+}

@@ -1,0 +1,148 @@
+//! One function for each path: read the question, ask the node, write the answer.
+
+use crate::{reply::Failure, submit};
+use api::{
+    ApiError, Code, NodeApi, event_line,
+    path::{self, InviteRequest},
+};
+use axum::{
+    body::{Body, Bytes},
+    extract::{Path, Query, State},
+    http::header,
+    response::{IntoResponse, Response},
+};
+use futures::StreamExt;
+use identity::canonical;
+use objects::Cid;
+use protocol::{Height, JobId, TaskIndex};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{str::FromStr, sync::Arc, time::Duration};
+
+/// What every handler has.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) api: Arc<dyn NodeApi>,
+    pub(crate) silence: Duration,
+}
+
+type Answer = Result<Response, Failure>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct From {
+    #[serde(default)]
+    from: u32,
+}
+
+pub(crate) async fn submit_job(State(door): State<Door>, body: Body) -> Answer {
+    let submission = submit::read(body, door.silence).await?;
+    let events = door.api.submit(submission).await?;
+    Ok(events_response(events))
+}
+
+pub(crate) async fn job_events(State(door): State<Door>, Path(job): Path<String>) -> Answer {
+    let events = door.api.events(parse::<JobId>(&job)?).await?;
+    Ok(events_response(events))
+}
+
+pub(crate) async fn jobs(State(door): State<Door>) -> Answer {
+    json(&door.api.jobs().await?)
+}
+
+pub(crate) async fn job(
+    State(door): State<Door>,
+    Path(job): Path<String>,
+    query: Result<Query<From>, axum::extract::rejection::QueryRejection>,
+) -> Answer {
+    let Query(From { from }) = query.map_err(|e| malformed(e.body_text()))?;
+    json(&door.api.job(parse(&job)?, TaskIndex(from)).await?)
+}
+
+pub(crate) async fn cancel(State(door): State<Door>, Path(job): Path<String>) -> Answer {
+    door.api.cancel(parse(&job)?).await?;
+    json(&())
+}
+
+pub(crate) async fn receipt(State(door): State<Door>, Path(job): Path<String>) -> Answer {
+    Ok(bytes(door.api.receipt(parse(&job)?).await?, path::BYTES))
+}
+
+pub(crate) async fn blob(State(door): State<Door>, Path(cid): Path<String>) -> Answer {
+    Ok(bytes(door.api.blob(parse::<Cid>(&cid)?).await?, path::BYTES))
+}
+
+pub(crate) async fn has(State(door): State<Door>, body: Bytes) -> Answer {
+    let cids: Vec<Cid> = question(&body)?;
+    if cids.len() > path::CIDS {
+        let message = format!("{} CIDs, at most {} at once", cids.len(), path::CIDS);
+        return Err(ApiError::new(Code::TooLarge, message).into());
+    }
+    json(&door.api.has(cids).await?)
+}
+
+pub(crate) async fn status(State(door): State<Door>) -> Answer {
+    json(&door.api.status().await?)
+}
+
+pub(crate) async fn nodes(State(door): State<Door>) -> Answer {
+    json(&door.api.nodes().await?)
+}
+
+pub(crate) async fn head(State(door): State<Door>) -> Answer {
+    Ok(cbor(&door.api.head().await?))
+}
+
+pub(crate) async fn block(State(door): State<Door>, Path(height): Path<String>) -> Answer {
+    let height = height.parse().map(Height).map_err(|_| malformed("a height is a number"))?;
+    Ok(cbor(&door.api.block(height).await?))
+}
+
+pub(crate) async fn tx(State(door): State<Door>, Path(digest): Path<String>) -> Answer {
+    Ok(cbor(&door.api.tx(parse(&digest)?).await?))
+}
+
+pub(crate) async fn invite(State(door): State<Door>, body: Bytes) -> Answer {
+    let InviteRequest { kind, lifetime_ms } = question(&body)?;
+    json(&door.api.invite(kind, lifetime_ms).await?)
+}
+
+pub(crate) async fn unknown() -> Failure {
+    Failure(
+        ApiError::new(Code::NotFound, "there is no such path").next("see the docs of api::path"),
+    )
+}
+
+pub(crate) async fn unsupported() -> Failure {
+    Failure(ApiError::new(Code::Unsupported, "this path has no such method"))
+}
+
+fn events_response(events: api::JobEvents) -> Response {
+    let lines = events.map(|event| Ok::<_, std::convert::Infallible>(event_line::encode(&event)));
+    ([(header::CONTENT_TYPE, path::NDJSON)], Body::from_stream(lines)).into_response()
+}
+
+fn json<T: Serialize>(value: &T) -> Answer {
+    let body = serde_json::to_vec(value)
+        .map_err(|error| ApiError::new(Code::Internal, error.to_string()))?;
+    Ok(([(header::CONTENT_TYPE, path::JSON)], body).into_response())
+}
+
+fn cbor<T: Serialize>(value: &T) -> Response {
+    bytes(canonical::encode(value).into(), path::DAG_CBOR)
+}
+
+fn bytes(body: Bytes, media: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, media)], body).into_response()
+}
+
+fn question<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(body).map_err(|error| malformed(error).into())
+}
+
+fn parse<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Failure> {
+    text.parse().map_err(|error: T::Err| malformed(error).into())
+}
+
+fn malformed(reason: impl ToString) -> ApiError {
+    ApiError::new(Code::Malformed, reason.to_string())
+}

@@ -1,0 +1,147 @@
+//! Listening: connections are taken, bounded and ended.
+
+use crate::{
+    Config, Error,
+    guard::{Guard, guard},
+    handle::{self, Door},
+};
+use api::{NodeApi, path};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{get, post},
+};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, oneshot},
+    task::{JoinHandle, JoinSet},
+};
+
+/// A running API. It ends when it is told to, or when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    addr: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Resolves when it has ended.
+    pub async fn ended(&mut self) {
+        if !self.task.is_finished()
+            && let Err(error) = (&mut self.task).await
+            && error.is_panic()
+        {
+            tracing::error!("the API panicked");
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Offers `api` to whoever has `token`, until `stop` is sent or dropped.
+///
+/// # Errors
+/// [`Error`], with the way out.
+pub async fn serve(
+    config: Config,
+    api: Arc<dyn NodeApi>,
+    token: &str,
+    stop: oneshot::Receiver<()>,
+) -> Result<Running, Error> {
+    let addr = config.addr;
+    if !addr.ip().is_loopback() {
+        return Err(Error::NotLoopback(addr));
+    }
+    let listen = |source| Error::Listen { addr, source };
+    let listener = TcpListener::bind(addr).await.map_err(listen)?;
+    let addr = listener.local_addr().map_err(listen)?;
+    let silence = Duration::from_millis(config.silence_ms);
+    let router = router(Door { api, silence }, Guard::new(token));
+    let task = tokio::spawn(accept(listener, router, config, stop));
+    Ok(Running { addr, task })
+}
+
+fn router(door: Door, token: Guard) -> Router {
+    let job = format!("{}/{{job}}", path::JOBS_PATH);
+    // A submission has no bound as a whole: its frames have, and the node stops reading when it
+    // has no room.
+    let submit = post(handle::submit_job).layer(DefaultBodyLimit::disable()).get(handle::jobs);
+    Router::new()
+        .route(path::JOBS_PATH, submit.fallback(handle::unsupported))
+        .route(&job, get(handle::job).delete(handle::cancel).fallback(handle::unsupported))
+        .route(&format!("{job}/events"), get(handle::job_events).fallback(handle::unsupported))
+        .route(&format!("{job}/receipt"), get(handle::receipt).fallback(handle::unsupported))
+        .route(path::HAS_PATH, post(handle::has).fallback(handle::unsupported))
+        .route(&format!("{}/{{cid}}", path::BLOBS_PATH), get(handle::blob))
+        .route(path::STATUS_PATH, get(handle::status).fallback(handle::unsupported))
+        .route(path::NODES_PATH, get(handle::nodes).fallback(handle::unsupported))
+        .route(path::HEAD_PATH, get(handle::head).fallback(handle::unsupported))
+        .route(&format!("{}/{{height}}", path::BLOCKS_PATH), get(handle::block))
+        .route(&format!("{}/{{digest}}", path::TXS_PATH), get(handle::tx))
+        .route(path::INVITATIONS_PATH, post(handle::invite).fallback(handle::unsupported))
+        .fallback(handle::unknown)
+        .layer(DefaultBodyLimit::max(path::REQUEST_BYTES))
+        .layer(middleware::from_fn_with_state(token, guard))
+        .with_state(door)
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    config: Config,
+    mut stop: oneshot::Receiver<()>,
+) {
+    let places = Arc::new(Semaphore::new(config.connections));
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let stream = match accepted {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        // Out of descriptors, most likely: give connections time to end.
+                        tracing::warn!(%error, "a connection could not be taken");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        continue;
+                    }
+                };
+                let Ok(place) = places.clone().try_acquire_owned() else { continue };
+                let (router, head_ms) = (router.clone(), config.head_ms);
+                connections.spawn(async move {
+                    talk(stream, router, head_ms).await;
+                    drop(place);
+                });
+            }
+            Some(_) = connections.join_next() => {}
+            _ = &mut stop => break,
+        }
+    }
+    connections.shutdown().await;
+}
+
+async fn talk(stream: TcpStream, router: Router, head_ms: u64) {
+    let service = TowerToHyperService::new(router);
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_millis(head_ms))
+        .max_buf_size(64 << 10)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
