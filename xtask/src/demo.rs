@@ -18,8 +18,8 @@ pub(crate) fn run(
     demo.arg("demo")
         .args(args)
         .current_dir(std::env::current_dir().context("this directory is gone")?)
-        .env("POLITY_GUESTS", project.guests())
-        .env("POLITY_DATA", project.root.join("examples/data"));
+        .env("POLITY_DEMO_PROGRAM", project.guests().join("cycles.wasm"))
+        .env("POLITY_DEMO_EACH", project.root.join("examples/data/*.csv"));
     let status = steps.status("polity demo", &mut demo)?;
     // Killed by a signal: shells say 128 and more.
     Ok(status

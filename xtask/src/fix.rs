@@ -19,5 +19,6 @@ pub(crate) fn run(project: &Project, steps: &mut Steps) -> anyhow::Result<()> {
         let mut format = steps.cargo("fmt");
         steps.run("formatting of a guest", format.current_dir(&guest))?;
     }
-    Ok(())
+    let mut format = steps.cargo("fmt");
+    steps.run("formatting of the fuzz targets", format.current_dir(project.root.join("fuzz")))
 }
