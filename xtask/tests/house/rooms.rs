@@ -60,9 +60,11 @@ pub(crate) struct Dependency {
     pub(crate) dev: bool,
 }
 
-/// The root of the checkout.
+/// The root of the checkout. It is asked for at run time: two checkouts can share a target
+/// directory, and with it this program.
 pub(crate) fn root() -> PathBuf {
-    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where this crate is");
+    let here = PathBuf::from(here);
     here.parent().expect("xtask lies in the root").into()
 }
 

@@ -116,8 +116,9 @@ mod tests {
 
     #[test]
     fn every_week_of_the_example_data_has_a_daily_cycle_of_temperature() {
-        let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data"));
-        let names = csv_files(data).expect("the data are in the repository");
+        let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where this crate is");
+        let data = Path::new(&here).join("../../data");
+        let names = csv_files(&data).expect("the data are in the repository");
         assert_eq!(names.len(), 156);
         for name in names {
             let text = fs::read_to_string(data.join(&name)).expect("a readable file");
