@@ -1,29 +1,27 @@
-//! Builds what the demonstration needs and runs it.
+//! Builds what the demonstration needs and becomes it.
 
 use crate::{guests, project::Project, setup, steps::Steps};
 use anyhow::Context as _;
-use std::process::ExitCode;
+use std::{convert::Infallible, os::unix::process::CommandExt as _, process::Command};
 
-/// The command `demo`: gives back the exit code of `polity demo`.
+/// The command `demo`: comes back only if the demonstration cannot be started. It takes the place
+/// of this program, so that a Ctrl-C is its own to clean up after.
 pub(crate) fn run(
     project: &Project,
     steps: &mut Steps,
     args: &[String],
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<Infallible> {
     setup::targets(project, steps)?;
     guests::build_rust(project, steps)?;
     let mut build = steps.cargo("build --locked --package node --bin polity");
     steps.run("polity", &mut build)?;
-    let mut demo = steps.command(project.target.join("debug/polity"));
-    demo.arg("demo")
+    let polity = project.target.join("debug/polity");
+    eprintln!("\n==> polity demo {}", args.join(" "));
+    let error = Command::new(&polity)
+        .arg("demo")
         .args(args)
-        .current_dir(std::env::current_dir().context("this directory is gone")?)
         .env("POLITY_DEMO_PROGRAM", project.guests().join("cycles.wasm"))
-        .env("POLITY_DEMO_EACH", project.root.join("examples/data/*.csv"));
-    let status = steps.status("polity demo", &mut demo)?;
-    // Killed by a signal: shells say 128 and more.
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from))
+        .env("POLITY_DEMO_EACH", project.root.join("examples/data/*.csv"))
+        .exec();
+    Err(error).with_context(|| format!("{} cannot be run", polity.display()))
 }

@@ -55,7 +55,7 @@ fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
         "check" => check::run(&project, &mut steps)?,
         "fix" => fix::run(&project, &mut steps)?,
         "guests" => guests::run(&project, &mut steps)?,
-        "demo" => return demo::run(&project, &mut steps, rest),
+        "demo" => match demo::run(&project, &mut steps, rest)? {},
         unknown => bail!("no command {unknown}; `cargo xtask` prints the commands"),
     }
     steps.summary();
