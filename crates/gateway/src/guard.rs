@@ -24,8 +24,11 @@ impl Guard {
         // A page in a browser can send requests here, but not choose the Host that it was
         // reached under (DNS rebinding).
         let host = text(headers, header::HOST);
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-        if !["127.0.0.1", "localhost", "[::1]"].contains(&name) {
+        let is_ours = |name: &&str| {
+            let rest = host.strip_prefix(*name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+        };
+        if !["127.0.0.1", "localhost", "[::1]"].iter().any(is_ours) {
             return Err(ApiError::new(Code::WrongHost, "this API answers to loopback names only")
                 .next("ask for 127.0.0.1"));
         }

@@ -7,8 +7,11 @@ use api::{
 };
 use axum::{
     body::{Body, Bytes},
-    extract::{Path, Query, State},
-    http::header,
+    extract::{
+        Path, Query, State,
+        rejection::{BytesRejection, PathRejection},
+    },
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures::StreamExt;
@@ -26,6 +29,10 @@ pub(crate) struct Door {
 }
 
 type Answer = Result<Response, Failure>;
+/// A body in memory, or why it cannot be.
+type Whole = Result<Bytes, BytesRejection>;
+/// A part of the path, or why it cannot be read.
+type Part = Result<Path<String>, PathRejection>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,8 +47,8 @@ pub(crate) async fn submit_job(State(door): State<Door>, body: Body) -> Answer {
     Ok(events_response(events))
 }
 
-pub(crate) async fn job_events(State(door): State<Door>, Path(job): Path<String>) -> Answer {
-    let events = door.api.events(parse::<JobId>(&job)?).await?;
+pub(crate) async fn job_events(State(door): State<Door>, job: Part) -> Answer {
+    let events = door.api.events(parse::<JobId>(job)?).await?;
     Ok(events_response(events))
 }
 
@@ -51,28 +58,28 @@ pub(crate) async fn jobs(State(door): State<Door>) -> Answer {
 
 pub(crate) async fn job(
     State(door): State<Door>,
-    Path(job): Path<String>,
+    job: Part,
     query: Result<Query<From>, axum::extract::rejection::QueryRejection>,
 ) -> Answer {
     let Query(From { from }) = query.map_err(|e| malformed(e.body_text()))?;
-    json(&door.api.job(parse(&job)?, TaskIndex(from)).await?)
+    json(&door.api.job(parse(job)?, TaskIndex(from)).await?)
 }
 
-pub(crate) async fn cancel(State(door): State<Door>, Path(job): Path<String>) -> Answer {
-    door.api.cancel(parse(&job)?).await?;
+pub(crate) async fn cancel(State(door): State<Door>, job: Part) -> Answer {
+    door.api.cancel(parse(job)?).await?;
     json(&())
 }
 
-pub(crate) async fn receipt(State(door): State<Door>, Path(job): Path<String>) -> Answer {
-    Ok(bytes(door.api.receipt(parse(&job)?).await?, path::BYTES))
+pub(crate) async fn receipt(State(door): State<Door>, job: Part) -> Answer {
+    Ok(bytes(door.api.receipt(parse(job)?).await?, path::BYTES))
 }
 
-pub(crate) async fn blob(State(door): State<Door>, Path(cid): Path<String>) -> Answer {
-    Ok(bytes(door.api.blob(parse::<Cid>(&cid)?).await?, path::BYTES))
+pub(crate) async fn blob(State(door): State<Door>, cid: Part) -> Answer {
+    Ok(bytes(door.api.blob(parse::<Cid>(cid)?).await?, path::BYTES))
 }
 
-pub(crate) async fn has(State(door): State<Door>, body: Bytes) -> Answer {
-    let cids: Vec<Cid> = question(&body)?;
+pub(crate) async fn has(State(door): State<Door>, body: Whole) -> Answer {
+    let cids: Vec<Cid> = question(body)?;
     if cids.len() > path::CIDS {
         let message = format!("{} CIDs, at most {} at once", cids.len(), path::CIDS);
         return Err(ApiError::new(Code::TooLarge, message).into());
@@ -92,17 +99,17 @@ pub(crate) async fn head(State(door): State<Door>) -> Answer {
     Ok(cbor(&door.api.head().await?))
 }
 
-pub(crate) async fn block(State(door): State<Door>, Path(height): Path<String>) -> Answer {
-    let height = height.parse().map(Height).map_err(|_| malformed("a height is a number"))?;
+pub(crate) async fn block(State(door): State<Door>, height: Part) -> Answer {
+    let height = Height(parse(height)?);
     Ok(cbor(&door.api.block(height).await?))
 }
 
-pub(crate) async fn tx(State(door): State<Door>, Path(digest): Path<String>) -> Answer {
-    Ok(cbor(&door.api.tx(parse(&digest)?).await?))
+pub(crate) async fn tx(State(door): State<Door>, digest: Part) -> Answer {
+    Ok(cbor(&door.api.tx(parse(digest)?).await?))
 }
 
-pub(crate) async fn invite(State(door): State<Door>, body: Bytes) -> Answer {
-    let InviteRequest { kind, lifetime_ms } = question(&body)?;
+pub(crate) async fn invite(State(door): State<Door>, body: Whole) -> Answer {
+    let InviteRequest { kind, lifetime_ms } = question(body)?;
     json(&door.api.invite(kind, lifetime_ms).await?)
 }
 
@@ -135,11 +142,16 @@ fn bytes(body: Bytes, media: &'static str) -> Response {
     ([(header::CONTENT_TYPE, media)], body).into_response()
 }
 
-fn question<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(body).map_err(|error| malformed(error).into())
+fn question<T: DeserializeOwned>(body: Whole) -> Result<T, Failure> {
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(Code::TooLarge, rejection.body_text()),
+        _ => malformed(rejection.body_text()),
+    })?;
+    serde_json::from_slice(&body).map_err(|error| malformed(error).into())
 }
 
-fn parse<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Failure> {
+fn parse<T: FromStr<Err: std::fmt::Display>>(part: Part) -> Result<T, Failure> {
+    let Path(text) = part.map_err(|rejection| malformed(rejection.body_text()))?;
     text.parse().map_err(|error: T::Err| malformed(error).into())
 }
 

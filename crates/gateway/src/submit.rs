@@ -23,14 +23,32 @@ impl Frames {
             if let Some(frame) = self.reader.frame().map_err(unreadable)? {
                 return Ok(frame);
             }
-            let piece = tokio::time::timeout(self.silence, self.body.next()).await;
-            match piece.map_err(|_| cut("nothing came for too long"))? {
-                Some(Ok(bytes)) => self.reader.push(&bytes),
-                Some(Err(error)) => return Err(cut(&error.to_string())),
-                None => {
-                    self.reader.finish().map_err(unreadable)?;
-                    return Err(unreadable(FrameError::Order));
-                }
+            if !self.fill().await? {
+                self.reader.finish().map_err(unreadable)?;
+                return Err(unreadable(FrameError::Order));
+            }
+        }
+    }
+
+    /// Takes the next piece of the body; false at its end.
+    async fn fill(&mut self) -> Result<bool, ApiError> {
+        let piece = tokio::time::timeout(self.silence, self.body.next()).await;
+        match piece.map_err(|_| cut("nothing came for too long"))? {
+            Some(Ok(bytes)) => self.reader.push(&bytes),
+            Some(Err(error)) => return Err(cut(&error.to_string())),
+            None => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The body ends where the frames end.
+    async fn end(&mut self) -> Result<(), ApiError> {
+        loop {
+            if self.reader.frame().map_err(unreadable)?.is_some() {
+                return Err(unreadable(FrameError::Order));
+            }
+            if !self.fill().await? {
+                return Ok(());
             }
         }
     }
@@ -38,7 +56,7 @@ impl Frames {
     async fn next_blob(&mut self) -> Result<Option<(Cid, Bytes)>, ApiError> {
         match self.next().await? {
             Frame::Blob(cid, bytes) => Ok(Some((cid, bytes))),
-            Frame::End => Ok(None),
+            Frame::End => self.end().await.map(|()| None),
             Frame::Order(_) => Err(unreadable(FrameError::Order)),
         }
     }

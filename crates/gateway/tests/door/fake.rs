@@ -1,0 +1,318 @@
+//! A node that answers what the tests expect, and a client of its gateway.
+
+use api::{
+    ApiError, Client, Code, FinalBlock, JobDetail, JobEvents, JobState, JobSummary, JoinLine,
+    KnownPeer, NodeApi, NodeInfo, PlacedTx, Reply, Status, Submission, TaskDetail, TaskState,
+    client::Connect,
+};
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt, future, stream};
+use gateway::{Config, Running, serve};
+use identity::{Digest, NetworkId, PublicKey, SecretKey, Signed};
+use objects::{Cid, Codec};
+use protocol::{
+    Attempt, Block, End, Founder, Genesis, Header, Height, Invitation, InvitationKind, Job,
+    JobEvent, JobId, Limits, Params, Placement, Seconding, TaskIndex, Time, Tx, Verification,
+    port::{Answer, Stream},
+};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::compat::TokioAsyncReadCompatExt;
+
+pub(crate) const TOKEN: &str = "a token of the tests";
+
+/// What a submission turned out to be: its order, and its blobs up to the first error.
+pub(crate) type Submitted = (Signed<Job>, Vec<Result<(Cid, Bytes), ApiError>>);
+
+/// Answers like a node. Submissions are read to their end and sent to the test.
+pub(crate) struct Fake {
+    submitted: mpsc::Sender<Submitted>,
+    /// Refuse a submission before its blobs are read.
+    pub(crate) refuse: bool,
+    /// What `cancel` was asked.
+    pub(crate) cancelled: Mutex<Vec<JobId>>,
+}
+
+pub(crate) fn job() -> JobId {
+    JobId(Cid::of(Codec::DagCbor, b"job"))
+}
+
+pub(crate) fn blob() -> Bytes {
+    Bytes::from_static(b"some bytes")
+}
+
+pub(crate) fn order() -> Signed<Job> {
+    let key = SecretKey::from_seed([1; 32]);
+    let network = NetworkId(Digest([2; 32]));
+    let job = Job {
+        network,
+        home: key.public(),
+        program: Cid::of(Codec::Raw, b"program"),
+        table: Cid::of(Codec::DagCbor, b"table"),
+        tasks: 1,
+        seed: Digest([3; 32]),
+        limits: Limits::default(),
+        placement: Placement::Fast,
+        verification: Verification::SINGLE,
+        issued: Time(1),
+        expires: Time(2),
+        nonce: Digest([4; 32]),
+    };
+    Signed::new(job, network, &key)
+}
+
+pub(crate) fn genesis() -> Genesis {
+    let founder = Founder {
+        node: SecretKey::from_seed([9; 32]).public(),
+        name: "lab".into(),
+        addresses: Vec::new(),
+    };
+    let key = SecretKey::from_seed([8; 32]);
+    let founder = Signed::new(founder, NetworkId::FOUNDING, &key);
+    Genesis::found("net".into(), Time(5), vec![founder], 1, Params::default()).unwrap()
+}
+
+pub(crate) fn header() -> Header {
+    Header::of_genesis(&genesis(), Digest([7; 32]))
+}
+
+pub(crate) fn tx() -> Tx {
+    let seconding = Seconding { owner: PublicKey([3; 32]) };
+    Tx::Second(Signed::new(seconding, genesis().network(), &SecretKey::from_seed([5; 32])))
+}
+
+pub(crate) fn events() -> Vec<JobEvent> {
+    let (task, node) = (TaskIndex(0), PublicKey([7; 32]));
+    vec![
+        JobEvent::Admitted {
+            job: job(),
+            tasks: 1,
+            drawn: Height(3),
+            verification: Verification::SINGLE,
+        },
+        JobEvent::Started { task, attempt: Attempt(0), node },
+        JobEvent::Outcome { task, node, end: End::Exit(3) },
+        JobEvent::Final { tasks: vec![task], height: Height(4) },
+        JobEvent::Finished { settled: 1, unsettled: 0, receipt: Cid::of(Codec::Raw, b"r") },
+    ]
+}
+
+pub(crate) fn summary() -> JobSummary {
+    JobSummary {
+        job: job(),
+        submitter: PublicKey([1; 32]),
+        issued: Time(1),
+        state: JobState::Running,
+        tasks: 1,
+        agreed: 0,
+        settled: 0,
+        unsettled: 0,
+        receipt: None,
+    }
+}
+
+pub(crate) fn detail(from: TaskIndex) -> JobDetail {
+    let task = TaskDetail {
+        task: from,
+        name: "a.csv".into(),
+        state: TaskState::Waiting { why: "nobody is there".into() },
+        replicas: Vec::new(),
+        skipped: Vec::new(),
+    };
+    JobDetail { summary: summary(), order: order(), drawn: Height(3), tasks: vec![task] }
+}
+
+pub(crate) fn status() -> Status {
+    Status {
+        node: PublicKey([1; 32]),
+        owner: PublicKey([2; 32]),
+        network: genesis().network(),
+        network_name: "net".into(),
+        version: "0.1.0".into(),
+        addresses: vec!["/ip4/127.0.0.1/udp/1/quic-v1".into()],
+        validator: true,
+        admitted: true,
+        validators: 4,
+        height: Height(9),
+        head_time: Time(10),
+        clock: Time(11),
+        peers: 3,
+        parties: 4,
+        fingerprint: Digest([6; 32]),
+        job_lifetime_ms: 1_000,
+    }
+}
+
+pub(crate) fn info() -> NodeInfo {
+    NodeInfo {
+        node: PublicKey([1; 32]),
+        owner: PublicKey([2; 32]),
+        owner_name: "lab".into(),
+        party: PublicKey([2; 32]),
+        validator: false,
+        connected: true,
+        addresses: Vec::new(),
+    }
+}
+
+pub(crate) fn join_line(kind: InvitationKind, lifetime_ms: u64) -> JoinLine {
+    let key = SecretKey::from_seed([7; 32]);
+    let invitation = Invitation { kind, key: key.public(), expires: Time(lifetime_ms) };
+    let sponsor = SecretKey::from_seed([8; 32]);
+    let invitation = Signed::new(invitation, genesis().network(), &sponsor);
+    let peers = vec![KnownPeer { node: key.public(), addresses: Vec::new() }];
+    JoinLine { genesis: genesis(), invitation, key, peers }
+}
+
+fn reply<T: Send + 'static>(value: T) -> Reply<'static, T> {
+    future::ready(Ok(value)).boxed()
+}
+
+fn missing<T: Send + 'static>() -> Reply<'static, T> {
+    let error = ApiError::new(Code::NotFound, "there is none").next("look elsewhere");
+    future::ready(Err(error)).boxed()
+}
+
+fn told() -> JobEvents {
+    stream::iter(events().into_iter().map(Ok)).boxed()
+}
+
+impl NodeApi for Fake {
+    fn submit(&self, submission: Submission) -> Reply<'_, JobEvents> {
+        let Submission { order, mut blobs } = submission;
+        async move {
+            if self.refuse {
+                return Err(ApiError::new(Code::Expired, "too late").next("send it again"));
+            }
+            let mut all = Vec::new();
+            while let Some(blob) = blobs.next().await {
+                all.push(blob);
+            }
+            let failed = all.last().and_then(|last| last.as_ref().err()).cloned();
+            self.submitted.send((order, all)).await.unwrap();
+            match failed {
+                Some(error) => Err(error),
+                None => Ok(told()),
+            }
+        }
+        .boxed()
+    }
+
+    fn events(&self, wanted: JobId) -> Reply<'_, JobEvents> {
+        if wanted == job() {
+            return reply(told());
+        }
+        // Another job ends without a last event, as if the node were cut off.
+        reply(stream::iter(events().into_iter().take(2).map(Ok)).boxed())
+    }
+
+    fn jobs(&self) -> Reply<'_, Vec<JobSummary>> {
+        reply(vec![summary()])
+    }
+
+    fn job(&self, _job: JobId, from: TaskIndex) -> Reply<'_, JobDetail> {
+        reply(detail(from))
+    }
+
+    fn cancel(&self, job: JobId) -> Reply<'_, ()> {
+        self.cancelled.lock().unwrap().push(job);
+        reply(())
+    }
+
+    fn receipt(&self, wanted: JobId) -> Reply<'_, Bytes> {
+        if wanted == job() { reply(Bytes::from_static(b"receipt")) } else { missing() }
+    }
+
+    fn blob(&self, cid: Cid) -> Reply<'_, Bytes> {
+        // What does not exist is answered with other bytes: the client must notice.
+        if cid == Cid::of(Codec::Raw, b"gone") { missing() } else { reply(blob()) }
+    }
+
+    fn has(&self, cids: Vec<Cid>) -> Reply<'_, Vec<bool>> {
+        let there = Cid::of(Codec::Raw, &blob());
+        reply(cids.into_iter().map(|cid| cid == there).collect())
+    }
+
+    fn status(&self) -> Reply<'_, Status> {
+        reply(status())
+    }
+
+    fn nodes(&self) -> Reply<'_, Vec<NodeInfo>> {
+        reply(vec![info()])
+    }
+
+    fn head(&self) -> Reply<'_, Header> {
+        reply(header())
+    }
+
+    fn block(&self, height: Height) -> Reply<'_, FinalBlock> {
+        if height != Height(0) {
+            return missing();
+        }
+        let block = Block { header: header(), txs: Vec::new() };
+        reply(FinalBlock { block, finality: None })
+    }
+
+    fn tx(&self, digest: Digest) -> Reply<'_, PlacedTx> {
+        if digest != tx().digest() {
+            return missing();
+        }
+        reply(PlacedTx { height: Height(2), index: 1, tx: tx() })
+    }
+
+    fn invite(&self, kind: InvitationKind, lifetime_ms: u64) -> Reply<'_, JoinLine> {
+        reply(join_line(kind, lifetime_ms))
+    }
+}
+
+/// Connects over TCP.
+pub(crate) struct Tcp(pub(crate) SocketAddr);
+
+impl Connect for Tcp {
+    fn connect(&self) -> Answer<'static, io::Result<Stream>> {
+        let addr = self.0;
+        async move {
+            let stream = tokio::net::TcpStream::connect(addr).await?;
+            Ok(Box::new(stream.compat()) as Stream)
+        }
+        .boxed()
+    }
+}
+
+/// A gateway before a fake node.
+pub(crate) struct House {
+    pub(crate) running: Running,
+    pub(crate) stop: Option<oneshot::Sender<()>>,
+    pub(crate) submitted: mpsc::Receiver<Submitted>,
+    pub(crate) node: Arc<Fake>,
+}
+
+impl House {
+    pub(crate) async fn open() -> Self {
+        Self::with(Config::default(), false).await
+    }
+
+    pub(crate) async fn with(config: Config, refuse: bool) -> Self {
+        let (sender, submitted) = mpsc::channel(4);
+        let node = Arc::new(Fake { submitted: sender, refuse, cancelled: Mutex::default() });
+        let (stop, stopped) = oneshot::channel();
+        let running = serve(config, node.clone(), TOKEN, stopped).await.unwrap();
+        Self { running, stop: Some(stop), submitted, node }
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.running.addr()
+    }
+
+    pub(crate) fn client(&self) -> Client<Tcp> {
+        self.client_with(&self.addr().to_string(), TOKEN)
+    }
+
+    pub(crate) fn client_with(&self, host: &str, token: &str) -> Client<Tcp> {
+        Client::new(Tcp(self.addr()), host.into(), token.into())
+    }
+}
