@@ -1,1 +1,23 @@
 //! Configure, wire, admit, drive, shut down.
+//!
+//! `start` is the file that starts and stops everything, top to bottom. `chain` holds what the
+//! ledger decided, `home` carries out what `work` decides, `worker` runs other homes' tasks, `door`
+//! is what this owner's commands talk to. No rule of the protocol is here.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod chain;
+mod clock;
+mod config;
+mod door;
+mod events;
+mod home;
+mod join;
+mod launch;
+mod post;
+mod start;
+mod vote;
+mod worker;
+
+pub use config::Config;
+pub use launch::House;

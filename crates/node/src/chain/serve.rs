@@ -1,0 +1,180 @@
+//! Answering for the chain, and asking others about it.
+
+use super::{Chain, ChainError};
+use futures::StreamExt;
+use identity::{PublicKey, canonical};
+use protocol::{
+    Block, Certificate, ChainReply, ChainRequest, Height, Tx, limits,
+    port::{Answer, Incoming, Offence, Protocol, StreamError, Streams, read_frame, write_frame},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+/// Questions about the chain.
+const CHAIN: Protocol = Protocol("/polity/chain/1");
+/// Streams that are answered at once.
+const STREAMS: usize = 64;
+/// How long a peer may take to ask or to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A request is a transaction at most.
+const REQUEST_BYTES: usize = limits::TX_BYTES + 1024;
+
+/// Where transactions go: to the engine on a validator, to validators elsewhere.
+pub(crate) type Submit = Arc<dyn Fn(Tx) -> Answer<'static, Result<(), String>> + Send + Sync>;
+
+/// Answers peers until the network closes.
+pub(crate) async fn serve(
+    chain: Chain,
+    streams: Arc<dyn Streams>,
+    submit: Submit,
+) -> Result<(), StreamError> {
+    let mut incoming = streams.accept(CHAIN)?;
+    let places = Arc::new(Semaphore::new(STREAMS));
+    let mut tasks = JoinSet::new();
+    loop {
+        tokio::select! {
+            next = incoming.next() => {
+                let Some(next) = next else { return Ok(()) };
+                let Ok(place) = places.clone().try_acquire_owned() else {
+                    streams.penalise(next.peer, Offence::Flooding);
+                    continue;
+                };
+                let (chain, streams, submit) = (chain.clone(), streams.clone(), submit.clone());
+                tasks.spawn(async move {
+                    answer_peer(&chain, streams.as_ref(), &submit, next).await;
+                    drop(place);
+                });
+            }
+            Some(_) = tasks.join_next() => {}
+        }
+    }
+}
+
+/// One stream: requests and answers in turn, until the peer has no more.
+async fn answer_peer(chain: &Chain, streams: &dyn Streams, submit: &Submit, incoming: Incoming) {
+    let Incoming { peer, mut stream } = incoming;
+    loop {
+        let read = tokio::time::timeout(PATIENCE, read_frame(&mut stream, REQUEST_BYTES)).await;
+        let bytes = match read {
+            Ok(Ok(Some(bytes))) => bytes,
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
+                return streams.penalise(peer, Offence::Oversized);
+            }
+            _ => return,
+        };
+        let Ok(request) = canonical::decode(&bytes, REQUEST_BYTES) else {
+            return streams.penalise(peer, Offence::Malformed);
+        };
+        let reply = match answer(chain, submit, request).await {
+            Ok(reply) => canonical::encode(&reply),
+            Err(error) => return tracing::error!(%error, "the chain cannot be read"),
+        };
+        let wrote = tokio::time::timeout(PATIENCE, write_frame(&mut stream, &reply)).await;
+        if !matches!(wrote, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+async fn answer(
+    chain: &Chain,
+    submit: &Submit,
+    request: ChainRequest,
+) -> Result<ChainReply, ChainError> {
+    Ok(match request {
+        ChainRequest::Blocks { from } => {
+            let head = chain.ledger().tip().height;
+            ChainReply::Blocks { head, blocks: blocks(chain, from).await? }
+        }
+        ChainRequest::Submit(tx) => match submit(*tx).await {
+            Ok(()) => ChainReply::Taken,
+            Err(reason) => ChainReply::Refused(reason),
+        },
+    })
+}
+
+/// Blocks from `from` on, ending with one that has its own certificate, as many as fit a message.
+async fn blocks(
+    chain: &Chain,
+    from: Height,
+) -> Result<Vec<(Block, Option<Certificate>)>, ChainError> {
+    let mut found = Vec::new();
+    let mut size_bytes = 0;
+    let mut height = from;
+    while let Some((block, certificate)) = chain.block(height).await? {
+        size_bytes += block.encode().len() + certificate.as_ref().map_or(0, certificate_bytes);
+        if size_bytes > limits::MESSAGE_BYTES - (64 << 10) && !found.is_empty() {
+            break;
+        }
+        found.push((block, certificate));
+        height = height.next();
+    }
+    while found.last().is_some_and(|(_, certificate)| certificate.is_none()) {
+        found.pop();
+    }
+    Ok(found)
+}
+
+fn certificate_bytes(certificate: &Certificate) -> usize {
+    128 + certificate.signatures.len() * 72
+}
+
+/// Why a question had no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AskError {
+    /// No stream.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    /// The stream broke.
+    #[error("the connection to {0:?} broke")]
+    Broken(PublicKey),
+    /// The peer took too long.
+    #[error("{0:?} did not answer in time")]
+    Timeout(PublicKey),
+    /// The peer answered nonsense.
+    #[error("{0:?} answered something that is no answer")]
+    Malformed(PublicKey),
+}
+
+/// The way for transactions of a node that does not vote: to any validator that takes them.
+pub(crate) fn submit_to_validators(chain: &Chain, streams: &Arc<dyn Streams>) -> Submit {
+    let validators = chain.genesis().validators.clone();
+    let streams = streams.clone();
+    Arc::new(move |tx| {
+        let (validators, streams) = (validators.clone(), streams.clone());
+        Box::pin(async move {
+            let mut reason = "no validator is connected".to_string();
+            let request = ChainRequest::Submit(Box::new(tx));
+            for peer in streams.peers().into_iter().filter(|peer| validators.contains(peer)) {
+                match ask(streams.as_ref(), peer, &request).await {
+                    Ok(ChainReply::Taken) => return Ok(()),
+                    Ok(ChainReply::Refused(why)) => reason = why,
+                    Ok(_) => streams.penalise(peer, Offence::Malformed),
+                    Err(error) => reason = error.to_string(),
+                }
+            }
+            Err(reason)
+        })
+    })
+}
+
+/// Asks one peer one question.
+pub(crate) async fn ask(
+    streams: &dyn Streams,
+    peer: PublicKey,
+    request: &ChainRequest,
+) -> Result<ChainReply, AskError> {
+    let talk = async {
+        let mut stream = streams.open(peer, CHAIN).await?;
+        let broken = |_| AskError::Broken(peer);
+        write_frame(&mut stream, &canonical::encode(request)).await.map_err(broken)?;
+        let reply = read_frame(&mut stream, limits::MESSAGE_BYTES).await.map_err(broken)?;
+        reply.ok_or(AskError::Broken(peer))
+    };
+    let bytes =
+        tokio::time::timeout(PATIENCE, talk).await.map_err(|_| AskError::Timeout(peer))??;
+    canonical::decode(&bytes, limits::MESSAGE_BYTES).map_err(|_| {
+        streams.penalise(peer, Offence::Malformed);
+        AskError::Malformed(peer)
+    })
+}

@@ -1,0 +1,252 @@
+//! The node behind its front door: `api::NodeApi`.
+
+mod jobs;
+
+use crate::{
+    home::{Home, blob_error, unavailable},
+    join,
+};
+use api::{
+    ApiError, Code, FinalBlock, JobDetail, JobEvents, JobSummary, JoinLine, KnownPeer, NodeApi,
+    NodeInfo, PlacedTx, Reply, Status, Submission,
+};
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt};
+use identity::{Digest, PublicKey, SecretKey};
+use network::Network;
+use objects::Cid;
+use protocol::{Block, Header, Height, InvitationKind, JobId, TaskIndex, port::Blobs};
+use std::collections::BTreeSet;
+
+/// How many peers are asked for a block that is not here.
+const ASKED: usize = 32;
+
+/// The node, as its owner's doors see it.
+pub(crate) struct Door {
+    pub(crate) home: Home,
+    pub(crate) network: Network,
+    pub(crate) owner: Option<SecretKey>,
+    pub(crate) fingerprint: Digest,
+}
+
+impl Door {
+    fn me(&self) -> PublicKey {
+        self.home.key.public()
+    }
+
+    fn connected(&self) -> BTreeSet<PublicKey> {
+        let mut connected: BTreeSet<_> = self.home.streams.peers().into_iter().collect();
+        connected.insert(self.me());
+        connected
+    }
+
+    async fn block_of_content(&self, cid: Cid) -> Result<Bytes, ApiError> {
+        let peers: Vec<_> = self.home.streams.peers().into_iter().take(ASKED).collect();
+        self.home.fetcher.fetch(cid, &peers).await.map_err(|error| {
+            ApiError::new(
+                Code::ObjectUnavailable,
+                format!("nobody who is connected has {cid}: {error}"),
+            )
+            .next("try again when more nodes are connected: polity node list")
+        })
+    }
+
+    fn status_now(&self) -> Status {
+        let ledger = self.home.chain.ledger();
+        let roster = ledger.roster();
+        let genesis = self.home.chain.genesis();
+        let me = self.me();
+        let connected = self.connected();
+        let parties: BTreeSet<_> =
+            connected.iter().filter_map(|node| roster.party_of_node(node)).collect();
+        let owner = roster.node(&me).map(|record| record.owner);
+        let own = self.owner.as_ref().map(SecretKey::public);
+        Status {
+            node: me,
+            owner: owner.or(own).unwrap_or(me),
+            network: ledger.network(),
+            network_name: genesis.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            addresses: self.network.addresses().iter().map(ToString::to_string).collect(),
+            validator: genesis.validators.contains(&me),
+            admitted: owner.is_some(),
+            validators: u32::try_from(genesis.validators.len()).unwrap_or(u32::MAX),
+            height: ledger.tip().height,
+            head_time: ledger.tip().time,
+            clock: self.home.clock.now(),
+            peers: u32::try_from(connected.len() - 1).unwrap_or(u32::MAX),
+            parties: u32::try_from(parties.len()).unwrap_or(u32::MAX),
+            fingerprint: self.fingerprint,
+            job_lifetime_ms: ledger.params().job_lifetime_ms,
+        }
+    }
+
+    fn nodes_now(&self) -> Vec<NodeInfo> {
+        let ledger = self.home.chain.ledger();
+        let roster = ledger.roster();
+        let genesis = self.home.chain.genesis();
+        let connected = self.connected();
+        let addresses_of = |node: &PublicKey| {
+            if *node == self.me() {
+                return self.network.addresses().iter().map(ToString::to_string).collect();
+            }
+            let founder = genesis.founders.iter().find(|f| f.payload.node == *node);
+            founder.map(|f| f.payload.addresses.clone()).unwrap_or_default()
+        };
+        roster
+            .nodes()
+            .map(|(node, record)| NodeInfo {
+                node: *node,
+                owner: record.owner,
+                owner_name: roster.owner(&record.owner).map(|o| o.name.clone()).unwrap_or_default(),
+                party: roster.party(&record.owner),
+                validator: genesis.validators.contains(node),
+                connected: connected.contains(node),
+                addresses: addresses_of(node),
+            })
+            .collect()
+    }
+
+    async fn final_block(&self, height: Height) -> Result<FinalBlock, ApiError> {
+        let chain = &self.home.chain;
+        if height == Height(0) {
+            let header = ledger::Ledger::genesis(chain.genesis()).tip().clone();
+            return Ok(FinalBlock { block: Block { header, txs: Vec::new() }, finality: None });
+        }
+        let found = chain.block(height).await.map_err(internal)?;
+        let (block, _) = found.ok_or_else(|| {
+            let head = *chain.head().borrow();
+            ApiError::new(Code::NotFound, format!("there is no block {height}; the last is {head}"))
+                .next("polity ledger head")
+        })?;
+        let finality = chain.finality(&block).await.map_err(internal)?;
+        Ok(FinalBlock { block, finality })
+    }
+
+    async fn placed_tx(&self, digest: Digest) -> Result<PlacedTx, ApiError> {
+        let found = self.home.chain.find(&digest).await.map_err(internal)?;
+        let (block, index) = found.ok_or_else(|| {
+            ApiError::new(Code::NotFound, format!("no final transaction is named {digest}"))
+        })?;
+        let height = block.header.height;
+        let tx = block.txs.into_iter().nth(index).expect("found at this place");
+        Ok(PlacedTx { height, index: u32::try_from(index).unwrap_or(u32::MAX), tx })
+    }
+
+    fn invite_now(&self, kind: InvitationKind, lifetime_ms: u64) -> Result<JoinLine, ApiError> {
+        let chain = &self.home.chain;
+        let sponsor = self.owner.as_ref().ok_or_else(|| {
+            ApiError::new(Code::NotAdmitted, "this machine does not have the owner's key")
+                .next("invite from the machine on which 'polity key show' names the owner")
+        })?;
+        let ledger = chain.ledger();
+        if ledger.roster().owner(&sponsor.public()).is_none() {
+            let message = format!("{} is not an admitted owner", sponsor.public());
+            return Err(ApiError::new(Code::NotAdmitted, message));
+        }
+        let longest = ledger.params().invitation_lifetime_ms;
+        if lifetime_ms == 0 || lifetime_ms > longest {
+            let message = format!("an invitation is valid for 1 to {longest} ms here");
+            return Err(ApiError::new(Code::Refused, message));
+        }
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed)
+            .map_err(|error| ApiError::new(Code::Internal, format!("no randomness: {error}")))?;
+        let expires = ledger.tip().time.max(self.home.clock.now()).after_ms(lifetime_ms);
+        let mut peers = vec![KnownPeer {
+            node: self.me(),
+            addresses: self.network.addresses().iter().map(ToString::to_string).take(8).collect(),
+        }];
+        peers.extend(chain.genesis().founders.iter().filter(|f| f.payload.node != self.me()).map(
+            |founder| KnownPeer {
+                node: founder.payload.node,
+                addresses: founder.payload.addresses.clone(),
+            },
+        ));
+        let one_time = SecretKey::from_seed(seed);
+        Ok(join::invite(chain, sponsor, one_time, kind, expires, peers))
+    }
+}
+
+fn internal(error: impl std::fmt::Display) -> ApiError {
+    ApiError::new(Code::Internal, error.to_string()).next("look at the node's log")
+}
+
+impl NodeApi for Door {
+    fn submit(&self, submission: Submission) -> Reply<'_, JobEvents> {
+        async move {
+            let job = self.home.admit(submission).await?;
+            self.events_of(job).await
+        }
+        .boxed()
+    }
+
+    fn events(&self, job: JobId) -> Reply<'_, JobEvents> {
+        self.events_of(job).boxed()
+    }
+
+    fn jobs(&self) -> Reply<'_, Vec<JobSummary>> {
+        self.all_jobs().boxed()
+    }
+
+    fn job(&self, job: JobId, from: TaskIndex) -> Reply<'_, JobDetail> {
+        self.job_detail(job, from).boxed()
+    }
+
+    fn cancel(&self, job: JobId) -> Reply<'_, ()> {
+        async move {
+            let known = self.home.cluster.read(move |work| work.job(&job).is_some()).await;
+            if !known.map_err(unavailable)? {
+                return Err(jobs::unknown(&job));
+            }
+            self.home.tell(work::Input::Cancel { job }).await.map_err(unavailable)
+        }
+        .boxed()
+    }
+
+    fn receipt(&self, job: JobId) -> Reply<'_, Bytes> {
+        self.receipt_of(job).boxed()
+    }
+
+    fn blob(&self, cid: Cid) -> Reply<'_, Bytes> {
+        self.block_of_content(cid).boxed()
+    }
+
+    fn has(&self, cids: Vec<Cid>) -> Reply<'_, Vec<bool>> {
+        async move { self.home.store.has(cids).await.map_err(blob_error) }.boxed()
+    }
+
+    fn status(&self) -> Reply<'_, Status> {
+        async move { Ok(self.status_now()) }.boxed()
+    }
+
+    fn nodes(&self) -> Reply<'_, Vec<NodeInfo>> {
+        async move { Ok(self.nodes_now()) }.boxed()
+    }
+
+    fn head(&self) -> Reply<'_, Header> {
+        async move { Ok(self.home.chain.ledger().tip().clone()) }.boxed()
+    }
+
+    fn block(&self, height: Height) -> Reply<'_, FinalBlock> {
+        self.final_block(height).boxed()
+    }
+
+    fn tx(&self, digest: Digest) -> Reply<'_, PlacedTx> {
+        self.placed_tx(digest).boxed()
+    }
+
+    fn invite(&self, kind: InvitationKind, lifetime_ms: u64) -> Reply<'_, JoinLine> {
+        async move { self.invite_now(kind, lifetime_ms) }.boxed()
+    }
+}
+
+impl Door {
+    async fn events_of(&self, job: JobId) -> Result<JobEvents, ApiError> {
+        if let Some(events) = self.home.hub.subscribe(&job) {
+            return Ok(events.map(Ok).boxed());
+        }
+        let told = self.past_events(job).await?;
+        Ok(futures::stream::iter(told.into_iter().map(Ok)).boxed())
+    }
+}

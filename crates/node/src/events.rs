@@ -1,0 +1,135 @@
+//! What happened to each job, for whoever waits: from the start, then as it happens.
+
+use futures::StreamExt;
+use protocol::{JobEvent, JobId, port::Events};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex},
+};
+use tokio::sync::watch;
+
+/// Ended jobs whose events are kept; older ones are told from the record of the job.
+const ENDED: usize = 256;
+
+/// The events of all jobs of this home.
+#[derive(Default)]
+pub(crate) struct Hub {
+    logs: Mutex<Logs>,
+}
+
+#[derive(Default)]
+struct Logs {
+    by_job: HashMap<JobId, Arc<Log>>,
+    ended: VecDeque<JobId>,
+}
+
+struct Log {
+    events: Mutex<Vec<JobEvent>>,
+    /// How many events there are, and whether more can come.
+    length: watch::Sender<(usize, bool)>,
+}
+
+impl Log {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { events: Mutex::default(), length: watch::channel((0, false)).0 })
+    }
+
+    fn push(&self, event: JobEvent) {
+        let ended = matches!(event, JobEvent::Finished { .. });
+        let mut events = self.events.lock().expect("nobody panics while holding events");
+        events.push(event);
+        self.length.send_replace((events.len(), ended));
+    }
+}
+
+impl Hub {
+    /// Adds an event.
+    pub(crate) fn tell(&self, job: JobId, event: JobEvent) {
+        let ended = matches!(event, JobEvent::Finished { .. });
+        let mut logs = self.logs.lock().expect("nobody panics while holding the logs");
+        logs.by_job.entry(job).or_insert_with(Log::new).push(event);
+        if ended {
+            logs.ended.push_back(job);
+        }
+        while logs.ended.len() > ENDED {
+            let Some(oldest) = logs.ended.pop_front() else { break };
+            logs.by_job.remove(&oldest);
+        }
+    }
+
+    /// Puts events in place that happened before this process started.
+    pub(crate) fn restore(&self, job: JobId, events: Vec<JobEvent>) {
+        let known = self.logs.lock().expect("nobody panics while holding the logs");
+        if known.by_job.contains_key(&job) {
+            return;
+        }
+        drop(known);
+        events.into_iter().for_each(|event| self.tell(job, event));
+    }
+
+    /// All events of a job; the stream ends after `Finished`. `None` if nothing is known here.
+    pub(crate) fn subscribe(&self, job: &JobId) -> Option<Events<JobEvent>> {
+        let logs = self.logs.lock().expect("nobody panics while holding the logs");
+        let log = logs.by_job.get(job)?.clone();
+        let length = log.length.subscribe();
+        let next = move |(log, mut length, mut at): (Arc<Log>, watch::Receiver<_>, usize)| async move {
+            loop {
+                let event = {
+                    let events = log.events.lock().expect("nobody panics while holding events");
+                    events.get(at).cloned()
+                };
+                if let Some(event) = event {
+                    at += 1;
+                    return Some((event, (log, length, at)));
+                }
+                let (count, ended): (usize, bool) = *length.borrow_and_update();
+                if count > at {
+                    continue;
+                }
+                if ended || length.changed().await.is_err() {
+                    return None;
+                }
+            }
+        };
+        Some(futures::stream::unfold((log, length, 0), next).boxed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use objects::{Cid, Codec};
+    use protocol::TaskIndex;
+
+    fn job(n: u8) -> JobId {
+        JobId(Cid::of(Codec::Raw, &[n]))
+    }
+
+    fn finished() -> JobEvent {
+        JobEvent::Finished { settled: 1, unsettled: 0, receipt: Cid::of(Codec::Raw, b"r") }
+    }
+
+    #[tokio::test]
+    async fn a_late_listener_hears_everything_and_then_the_end() {
+        let hub = Hub::default();
+        let first = JobEvent::Final { tasks: vec![TaskIndex(0)], height: protocol::Height(3) };
+        hub.tell(job(1), first.clone());
+        let mut early = hub.subscribe(&job(1)).expect("known");
+        assert_eq!(early.next().await, Some(first.clone()));
+        hub.tell(job(1), finished());
+        assert_eq!(early.next().await, Some(finished()));
+        assert_eq!(early.next().await, None);
+        let all: Vec<_> = hub.subscribe(&job(1)).expect("known").collect().await;
+        assert_eq!(all, [first, finished()]);
+        assert!(hub.subscribe(&job(2)).is_none());
+    }
+
+    #[tokio::test]
+    async fn ended_jobs_are_forgotten_in_order() {
+        let hub = Hub::default();
+        let n = |i: usize| JobId(Cid::of(Codec::Raw, &i.to_be_bytes()));
+        (0..ENDED + 5).for_each(|i| hub.tell(n(i), finished()));
+        assert!(hub.subscribe(&n(4)).is_none());
+        assert!(hub.subscribe(&n(5)).is_some());
+    }
+}

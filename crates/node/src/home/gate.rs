@@ -1,0 +1,211 @@
+//! The single gate: what a job must be before it is admitted.
+
+use super::Home;
+use crate::chain::Chain;
+use api::{ApiError, Code, Submission};
+use bytes::Bytes;
+use futures::StreamExt;
+use identity::{PublicKey, Signed};
+use objects::{Cid, FileWalker};
+use protocol::{
+    Job, JobId, TaskTable, Time,
+    port::{BlobError, Blobs, Clock},
+};
+use std::collections::BTreeSet;
+
+/// Bytes of blobs that are written together.
+const BATCH_BYTES: usize = 8 << 20;
+/// The largest input file.
+const FILE_BYTES: u64 = 1 << 30;
+
+/// An order that passed the gate; there is no other way to make one.
+pub(crate) struct Admitted {
+    order: Signed<Job>,
+}
+
+impl Admitted {
+    pub(crate) fn order(&self) -> &Signed<Job> {
+        &self.order
+    }
+}
+
+/// Why an order was not admitted.
+pub(crate) type Refused = ApiError;
+
+/// Checks orders for one node.
+pub(crate) struct Gate<'a> {
+    pub(crate) me: PublicKey,
+    pub(crate) chain: &'a Chain,
+    pub(crate) clock: &'a dyn Clock,
+}
+
+impl Gate<'_> {
+    /// Signature, network, home, standing, expiry and size; everything but the bytes.
+    pub(crate) fn check(&self, order: Signed<Job>) -> Result<Admitted, Refused> {
+        let ledger = self.chain.ledger();
+        let job = &order.payload;
+        Job::check(&order, self.chain.network()).map_err(|error| match error {
+            protocol::Error::ForeignNetwork { .. } => {
+                ApiError::new(Code::ForeignNetwork, error.to_string())
+                    .next("submit it to a node of that network")
+            }
+            protocol::Error::Identity(identity::Error::Signature { .. }) => {
+                ApiError::new(Code::BadSignature, error.to_string())
+            }
+            other => ApiError::new(Code::Refused, other.to_string()),
+        })?;
+        if job.home != self.me {
+            return Err(ApiError::new(
+                Code::Refused,
+                format!("its home is another node, {}", job.home),
+            ));
+        }
+        let roster = ledger.roster();
+        if roster.owner(&order.by).is_none() {
+            let message = format!("{} is not an admitted owner", order.by);
+            return Err(ApiError::new(Code::NotAdmitted, message)
+                .next("ask an owner of the polity for 'polity invite'"));
+        }
+        if roster.node(&self.me).is_none() {
+            let message = "this node is not admitted yet".to_string();
+            return Err(ApiError::new(Code::NotAdmitted, message).next("polity node list"));
+        }
+        self.check_times(job, ledger.tip().time)?;
+        let parties = ledger.roster().parties();
+        let needed = usize::from(job.verification.k);
+        if parties < needed {
+            let message =
+                format!("{needed} different owners must agree and the polity has {parties}");
+            return Err(ApiError::new(Code::Refused, message)
+                .next("ask for fewer with --verify, or invite another owner"));
+        }
+        Ok(Admitted { order })
+    }
+
+    fn check_times(&self, job: &Job, block_time: Time) -> Result<(), Refused> {
+        let ledger = self.chain.ledger();
+        let now = self.clock.now().max(block_time);
+        let lifetime_ms = ledger.params().job_lifetime_ms;
+        if job.expires <= now {
+            let message = format!("the order expired at {}, it is {now} now", job.expires);
+            return Err(ApiError::new(Code::Expired, message).next("sign and submit it again"));
+        }
+        if job.expires.since_ms(job.issued) > lifetime_ms {
+            let message = format!("the order is valid for longer than {lifetime_ms} ms");
+            return Err(ApiError::new(Code::Refused, message));
+        }
+        if job.issued > now.after_ms(ledger.params().clock_drift_ms) {
+            let message = format!("the order was signed at {}, it is {now} here", job.issued);
+            return Err(ApiError::new(Code::Expired, message)
+                .next("compare the clocks of the two machines"));
+        }
+        Ok(())
+    }
+}
+
+impl Home {
+    /// Takes an order with its bytes through the gate into the log.
+    pub(crate) async fn admit(&self, submission: Submission) -> Result<JobId, Refused> {
+        let gate = Gate { me: self.key.public(), chain: &self.chain, clock: self.clock.as_ref() };
+        let admitted = gate.check(submission.order)?;
+        let id = admitted.order().payload.id();
+        if self.cluster.read(|work| work.job(&id).is_some()).await.map_err(unavailable)? {
+            return Err(ApiError::new(Code::Duplicate, format!("{id} was submitted before"))
+                .next(format!("polity job get {id}")));
+        }
+        self.take_blobs(submission.blobs).await?;
+        self.check_objects(&admitted.order().payload).await?;
+        self.enter(admitted).await?;
+        Ok(id)
+    }
+
+    async fn take_blobs(
+        &self,
+        mut blobs: protocol::port::Events<Result<(Cid, Bytes), ApiError>>,
+    ) -> Result<(), Refused> {
+        let (mut batch, mut size_bytes) = (Vec::new(), 0);
+        while let Some(next) = blobs.next().await {
+            let (cid, bytes) = next?;
+            size_bytes += bytes.len();
+            batch.push((cid, bytes));
+            if size_bytes >= BATCH_BYTES {
+                self.store.put(std::mem::take(&mut batch)).await.map_err(blob_error)?;
+                size_bytes = 0;
+            }
+        }
+        if !batch.is_empty() {
+            self.store.put(batch).await.map_err(blob_error)?;
+        }
+        Ok(())
+    }
+
+    /// The table is there and is the job's, and every object that it names is there whole.
+    async fn check_objects(&self, job: &Job) -> Result<(), Refused> {
+        let bytes = self.store.get(job.table).await.map_err(blob_error)?;
+        let bytes = bytes.ok_or_else(|| missing(&job.table))?;
+        let table = TaskTable::decode(&bytes)
+            .map_err(|error| ApiError::new(Code::Refused, error.to_string()))?;
+        if table.tasks.len() != job.tasks as usize {
+            let message =
+                format!("the order says {} tasks, its table has {}", job.tasks, table.tasks.len());
+            return Err(ApiError::new(Code::Refused, message));
+        }
+        let mut roots: BTreeSet<Cid> = [job.program].into();
+        for task in &table.tasks {
+            roots.extend(task.inputs.iter().map(|input| input.cid));
+            roots.extend(task.stdin);
+        }
+        for root in roots {
+            self.check_file(root).await?;
+        }
+        Ok(())
+    }
+
+    /// Every block of a file is here, and the file is whole.
+    async fn check_file(&self, root: Cid) -> Result<(), Refused> {
+        let mut walker = FileWalker::new(root, FILE_BYTES);
+        while let Some(cid) = walker.wanted() {
+            let bytes = self.store.get(cid).await.map_err(blob_error)?;
+            let bytes = bytes.ok_or_else(|| missing(&cid))?;
+            walker
+                .give(cid, bytes)
+                .map_err(|error| ApiError::new(Code::Refused, error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Into the log: from here on the job survives this process.
+    async fn enter(&self, admitted: Admitted) -> Result<(), Refused> {
+        let ledger = self.chain.ledger();
+        // The roster that the draw uses is the one that `work` knows at this height.
+        let roster = work::Input::Roster {
+            height: ledger.roster_since(),
+            roster: ledger.roster().as_ref().clone(),
+        };
+        self.tell(roster).await.map_err(unavailable)?;
+        let drawn = ledger.tip().height;
+        let beacon = ledger.tip().beacon;
+        let order = admitted.order;
+        self.tell(work::Input::Submit { order, drawn, beacon }).await.map_err(unavailable)
+    }
+}
+
+fn missing(cid: &Cid) -> ApiError {
+    ApiError::new(Code::MissingObject, format!("{cid} did not come with the order and is not here"))
+        .next("submit again with all program, table and input blocks")
+}
+
+pub(crate) fn unavailable(error: cluster::Error) -> ApiError {
+    ApiError::new(Code::Unavailable, error.to_string()).next("look at the node's log")
+}
+
+pub(crate) fn blob_error(error: BlobError) -> ApiError {
+    let code = match &error {
+        BlobError::Mismatch(_) => Code::ContentMismatch,
+        BlobError::TooLarge { .. } => Code::TooLarge,
+        BlobError::Full { .. } => Code::DiskFull,
+        BlobError::Corrupt(_) => Code::ObjectUnavailable,
+        BlobError::Io(_) => Code::Internal,
+    };
+    ApiError::new(code, error.to_string())
+}

@@ -1,0 +1,198 @@
+//! The home of jobs: carries out what `work` decides, and tells it what happened.
+
+mod gate;
+mod keep;
+mod receipt;
+mod watch;
+
+pub(crate) use gate::{blob_error, unavailable};
+pub(crate) use watch::events_of;
+
+use crate::{
+    chain::{Chain, Submit},
+    events::Hub,
+    post::{Letter, Mail, Post},
+};
+use cluster::Cluster;
+use futures::StreamExt;
+use identity::{PublicKey, SecretKey};
+use protocol::{
+    Agreements, ToHome, Tx,
+    port::{Clock, Offence, PeerEvent, Streams},
+};
+use std::sync::Arc;
+use storage::Store;
+use tokio::{sync::mpsc, task::JoinSet};
+use work::{Effect, Input, Work};
+
+/// What the home needs of the node. A cheap copy.
+#[derive(Clone)]
+pub(crate) struct Home {
+    pub(crate) key: SecretKey,
+    pub(crate) chain: Chain,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) streams: Arc<dyn Streams>,
+    pub(crate) post: Post,
+    pub(crate) submit: Submit,
+    pub(crate) store: Store,
+    pub(crate) fetcher: storage::exchange::Fetcher,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) cluster: Cluster<Work>,
+}
+
+/// Why the home cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HomeError {
+    /// The replicated log.
+    #[error(transparent)]
+    Cluster(#[from] cluster::Error),
+    /// The chain.
+    #[error(transparent)]
+    Chain(#[from] crate::chain::ChainError),
+}
+
+/// Runs the home until its channels close.
+///
+/// # Errors
+/// What this node cannot live with.
+pub(crate) async fn run(
+    home: Home,
+    mut effects: mpsc::Receiver<Vec<Effect>>,
+    letters: mpsc::Receiver<Letter<ToHome>>,
+) -> Result<(), HomeError> {
+    home.restore().await?;
+    let mut roles: JoinSet<Result<(), HomeError>> = JoinSet::new();
+    roles.spawn(home.clone().read_letters(letters));
+    roles.spawn(home.clone().watch_peers());
+    roles.spawn(home.clone().watch_chain());
+    let mut jobs = JoinSet::new();
+    loop {
+        tokio::select! {
+            next = effects.recv() => {
+                let Some(batch) = next else { return Ok(()) };
+                for effect in batch {
+                    home.carry_out(effect, &mut jobs).await?;
+                }
+            }
+            Some(ended) = roles.join_next() => ended.map_err(panicked)??,
+            Some(ended) = jobs.join_next() => ended.map_err(panicked)??,
+        }
+    }
+}
+
+fn panicked(error: tokio::task::JoinError) -> HomeError {
+    if error.is_panic() {
+        std::panic::resume_unwind(error.into_panic());
+    }
+    HomeError::Cluster(cluster::Error::Stopped)
+}
+
+impl Home {
+    async fn carry_out(
+        &self,
+        effect: Effect,
+        jobs: &mut JoinSet<Result<(), HomeError>>,
+    ) -> Result<(), HomeError> {
+        match effect {
+            Effect::Send { to, message } => {
+                self.post.send(to, Mail::Worker(Box::new(message))).await;
+            }
+            Effect::Event { job, event } => self.hub.tell(job, event),
+            Effect::Publish(agreements) => {
+                jobs.spawn(self.clone().publish(agreements));
+            }
+            Effect::Keep { outcome, from, .. } => {
+                jobs.spawn(self.clone().keep(outcome, from));
+            }
+            Effect::Finished { job } => {
+                jobs.spawn(self.clone().write_receipt(job));
+            }
+            Effect::Refused { job, error } => {
+                tracing::error!(%job, %error, "an admitted order had no room");
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts agreements before the validators. If nobody takes them now, `work` says it again.
+    async fn publish(self, agreements: Box<Agreements>) -> Result<(), HomeError> {
+        let job = agreements.order.payload.id();
+        let tx = Tx::Agree(agreements);
+        let digest = tx.digest();
+        let refusal = match self.chain.check(&tx) {
+            Ok(checked) => self.chain.ledger().check_tx(&checked).err(),
+            Err(error) => Some(error.into()),
+        };
+        match refusal {
+            Some(ledger::Refusal::Final { .. }) => {
+                tracing::debug!(%job, %digest, "on the ledger already");
+                return Ok(());
+            }
+            Some(refusal) if !refusal.is_passing() => {
+                tracing::warn!(%job, %digest, %refusal, "the ledger would refuse this agreement");
+                let reason = refusal.to_string();
+                return Ok(self.tell(Input::RefusedByLedger { job, tx: digest, reason }).await?);
+            }
+            _ => {}
+        }
+        if let Err(reason) = (self.submit)(tx).await {
+            tracing::info!(%job, %digest, reason, "no validator took the agreement; trying again");
+        }
+        Ok(())
+    }
+
+    async fn read_letters(
+        self,
+        mut letters: mpsc::Receiver<Letter<ToHome>>,
+    ) -> Result<(), HomeError> {
+        while let Some(letter) = letters.recv().await {
+            let Letter { from, message, done } = letter;
+            match self.check(from, message) {
+                Ok(input) => self.tell(input).await?,
+                Err(offence) => self.streams.penalise(from, offence),
+            }
+            // The sender may be gone by now.
+            let _gone = done.send(());
+        }
+        Ok(())
+    }
+
+    /// Everything that a signature or a root can say about a worker's message is checked here;
+    /// what it means is for `work`.
+    fn check(&self, node: PublicKey, message: ToHome) -> Result<Input, Offence> {
+        let network = self.chain.network();
+        let own = |by: PublicKey| if by == node { Ok(()) } else { Err(Offence::BadSignature) };
+        Ok(match message {
+            ToHome::Committed(batch) => {
+                own(batch.statement.by)?;
+                let job = batch.statement.payload.job;
+                batch.check(&job, network).map_err(|_| Offence::BadSignature)?;
+                Input::Committed { node, batch }
+            }
+            ToHome::Revealed { batch, outcomes } => {
+                own(batch.statement.by)?;
+                let job = batch.statement.payload.job;
+                batch.check(&job, network).map_err(|_| Offence::BadSignature)?;
+                Input::Revealed { node, batch, outcomes }
+            }
+            ToHome::NoResult { job, replicas } => Input::NoResult { node, job, replicas },
+        })
+    }
+
+    async fn watch_peers(self) -> Result<(), HomeError> {
+        let mut events = self.streams.events();
+        while let Some(event) = events.next().await {
+            let input = match event {
+                PeerEvent::Up(peer) => Input::Connected(peer),
+                PeerEvent::Down(peer) => Input::Disconnected(peer),
+            };
+            self.tell(input).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells `work`, durably.
+    pub(crate) async fn tell(&self, input: Input) -> Result<(), cluster::Error> {
+        self.cluster.propose(input).await
+    }
+}

@@ -1,0 +1,140 @@
+//! Writing the receipt of a finished job.
+
+use super::{Home, HomeError};
+use crate::chain::ChainError;
+use bytes::Bytes;
+use identity::{PublicKey, Signed};
+use objects::Cid;
+use protocol::{
+    Admission, Body, Height, JobId, Outcome, Part, Receipt, TaskIndex, TaskTable, Tx,
+    port::{BlobError, Blobs},
+};
+use std::collections::{BTreeMap, BTreeSet};
+use work::{Input, JobRecord};
+
+impl Home {
+    /// Builds and keeps the receipt, waiting for the certificates that it needs.
+    pub(super) async fn write_receipt(self, job: JobId) -> Result<(), HomeError> {
+        let Some(record) = self.cluster.read(move |work| work.job(&job).cloned()).await? else {
+            return Ok(());
+        };
+        let mut head = self.chain.head();
+        let parts = loop {
+            head.borrow_and_update();
+            if let Some(parts) = self.parts_of(&record).await? {
+                break parts;
+            }
+            if head.changed().await.is_err() {
+                return Ok(());
+            }
+        };
+        let table = match self.table_of(&record).await {
+            Ok(table) => table,
+            Err(reason) => {
+                tracing::error!(%job, reason, "the receipt cannot be written");
+                return Ok(());
+            }
+        };
+        let body = self.body_of(&record, table, parts).await?;
+        let receipt = Receipt::seal(body, self.chain.network(), &self.key);
+        if let Err(error) = receipt.verify(Some(self.chain.network())) {
+            tracing::error!(%job, %error, "the receipt does not verify; it is kept all the same");
+        }
+        match self.keep_file(receipt.encode().into()).await {
+            Ok(cid) => Ok(self.tell(Input::ReceiptStored { job, receipt: cid }).await?),
+            Err(error) => {
+                tracing::error!(%job, %error, "the receipt cannot be kept; trying again later");
+                Ok(())
+            }
+        }
+    }
+
+    async fn table_of(&self, record: &JobRecord) -> Result<TaskTable, String> {
+        let cid = record.order().payload.table;
+        let bytes = self.store.get(cid).await.map_err(|error| error.to_string())?;
+        let bytes = bytes.ok_or_else(|| format!("its task table {cid} is gone"))?;
+        TaskTable::decode(&bytes).map_err(|error| error.to_string())
+    }
+
+    /// The agreements with their proofs; `None` while a certificate is missing.
+    async fn parts_of(&self, record: &JobRecord) -> Result<Option<Vec<Part>>, ChainError> {
+        let mut parts = Vec::new();
+        for included in record.included() {
+            let Some((block, index)) = self.chain.find(&included.tx).await? else {
+                return Ok(None);
+            };
+            let Some((inclusion, finality)) = self.chain.prove(&block, index).await? else {
+                return Ok(None);
+            };
+            let agreements = included.agreements;
+            parts.push(Part { agreements, header: block.header, inclusion, finality });
+        }
+        parts.sort_by_key(|part| (part.header.height, part.inclusion.index));
+        Ok(Some(parts))
+    }
+
+    async fn body_of(
+        &self,
+        record: &JobRecord,
+        table: TaskTable,
+        parts: Vec<Part>,
+    ) -> Result<Body, HomeError> {
+        let settled: BTreeSet<TaskIndex> =
+            parts.iter().flat_map(|part| part.agreements.tasks.iter().map(|t| t.task)).collect();
+        let outcomes: BTreeMap<TaskIndex, Outcome> = record
+            .outcomes()
+            .filter(|outcome| settled.contains(&outcome.task))
+            .map(|outcome| (outcome.task, outcome.clone()))
+            .collect();
+        let executors: BTreeSet<PublicKey> = parts
+            .iter()
+            .flat_map(|part| &part.agreements.reveals)
+            .map(|batch| batch.statement.by)
+            .collect();
+        let vouchers = self.vouchers(record.order().by, &executors).await?;
+        Ok(Body {
+            genesis: self.chain.genesis().clone(),
+            order: record.order().clone(),
+            table,
+            vouchers,
+            outcomes: outcomes.into_values().collect(),
+            parts,
+            unsettled: record.unsettled(),
+            dissent: record.dissent(),
+        })
+    }
+
+    /// Admissions of executors and submitter that the genesis does not name, sorted by key.
+    async fn vouchers(
+        &self,
+        submitter: PublicKey,
+        executors: &BTreeSet<PublicKey>,
+    ) -> Result<Vec<Signed<Admission>>, ChainError> {
+        let ledger = self.chain.ledger();
+        let mut nodes = executors.clone();
+        // Any node of the submitter's says that it is an owner; its first one is as good as others.
+        let of_submitter = ledger.roster().nodes().filter(|(_, r)| r.owner == submitter);
+        nodes.extend(of_submitter.min_by_key(|(node, r)| (r.since, **node)).map(|(node, _)| *node));
+        let mut found = BTreeMap::new();
+        for node in nodes {
+            let since = ledger.roster().node(&node).map_or(Height(0), |record| record.since);
+            let Some((block, _)) = self.chain.block(since).await? else { continue };
+            for tx in block.txs {
+                match tx {
+                    Tx::Admit(admission) if admission.payload.voucher.payload.node == node => {
+                        found.insert(admission.by, *admission);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    async fn keep_file(&self, bytes: Bytes) -> Result<Cid, BlobError> {
+        let (root, blocks) = objects::file(&bytes);
+        let blobs = blocks.into_iter().map(|block| (block.cid, block.bytes)).collect();
+        self.store.put(blobs).await?;
+        Ok(root.cid)
+    }
+}

@@ -1,0 +1,99 @@
+//! What the chain says about this home's jobs, read block by block so that nothing is missed.
+
+use super::{Home, HomeError};
+use crate::chain::settled_in;
+use protocol::{Block, Height, JobEvent, JobId, TaskIndex, Tx};
+use std::collections::BTreeMap;
+use work::{Input, JobRecord, TaskStatus, Work};
+
+impl Home {
+    /// After a start: tells what happened to each job before.
+    pub(super) async fn restore(&self) -> Result<(), HomeError> {
+        let jobs = self.cluster.read(|work| events_of_all(work)).await?;
+        for (job, events) in jobs {
+            self.hub.restore(job, events);
+        }
+        Ok(())
+    }
+
+    /// Reads final blocks from where a live job may have something to learn.
+    pub(super) async fn watch_chain(self) -> Result<(), HomeError> {
+        let mut head = self.chain.head();
+        let first_live = self.cluster.read(|work| first_live(work)).await?;
+        let mut next = first_live.unwrap_or(*head.borrow()).next();
+        self.tell_roster().await?;
+        loop {
+            let last = *head.borrow_and_update();
+            while next <= last {
+                let Some((block, _)) = self.chain.block(next).await? else { break };
+                self.read_block(&block).await?;
+                next = next.next();
+            }
+            if head.changed().await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn read_block(&self, block: &Block) -> Result<(), HomeError> {
+        let height = block.header.height;
+        let me = self.key.public();
+        for (job, digest, tx) in settled_in(block) {
+            let Tx::Agree(agreements) = tx else { continue };
+            if agreements.order.payload.home == me {
+                let tasks = agreements.tasks.iter().map(|agreed| agreed.task).collect();
+                self.tell(Input::Included { job, tasks, tx: digest, height }).await?;
+            }
+        }
+        let changes = |tx: &Tx| matches!(tx, Tx::Admit(_) | Tx::Second(_));
+        if block.txs.iter().any(changes) {
+            self.tell_roster().await?;
+        }
+        Ok(())
+    }
+
+    async fn tell_roster(&self) -> Result<(), HomeError> {
+        let ledger = self.chain.ledger();
+        let height = ledger.roster_since();
+        let roster = ledger.roster().as_ref().clone();
+        self.tell(Input::Roster { height, roster }).await?;
+        Ok(())
+    }
+}
+
+fn first_live(work: &Work) -> Option<Height> {
+    work.jobs().map(|(_, record)| record.drawn()).min()
+}
+
+fn events_of_all(work: &Work) -> Vec<(JobId, Vec<JobEvent>)> {
+    work.jobs().map(|(id, record)| (*id, events_of(record))).collect()
+}
+
+/// What is known to have happened to a job, from its record.
+pub(crate) fn events_of(record: &JobRecord) -> Vec<JobEvent> {
+    let order = record.order();
+    let job = order.payload.id();
+    let verification = order.payload.verification;
+    let tasks = order.payload.tasks;
+    let mut events = vec![JobEvent::Admitted { job, tasks, drawn: record.drawn(), verification }];
+    let mut finals: BTreeMap<Height, Vec<TaskIndex>> = BTreeMap::new();
+    for task in (0..tasks).map(TaskIndex) {
+        let (outcome, height) = match record.status(task) {
+            Some(TaskStatus::Agreed(outcome)) => (outcome, None),
+            Some(TaskStatus::Final(outcome, height)) => (outcome, Some(height)),
+            Some(TaskStatus::Unsettled(why)) => {
+                events.push(JobEvent::Unsettled { task, why: why.clone() });
+                continue;
+            }
+            _ => continue,
+        };
+        let executors = record.executors(task);
+        events.push(JobEvent::Agreed { outcome: outcome.clone(), executors });
+        if let Some(height) = height {
+            finals.entry(height).or_default().push(task);
+        }
+    }
+    let told = finals.into_iter().map(|(height, tasks)| JobEvent::Final { tasks, height });
+    events.extend(told);
+    events
+}

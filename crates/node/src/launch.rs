@@ -1,0 +1,65 @@
+//! What the command line needs of the house.
+
+use crate::start::Node;
+use anyhow::Context;
+use cli::{Launch, UpOptions};
+use tokio::{
+    io::AsyncReadExt,
+    signal::unix::{SignalKind, signal},
+};
+
+/// The house, as the command line sees it.
+pub struct House;
+
+impl Launch for House {
+    fn up(&self, options: UpOptions) -> anyhow::Result<()> {
+        log_to_stderr();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(run(options))
+    }
+
+    fn inspect(&self, program: &[u8]) -> Result<(), String> {
+        execution::inspect(program).map(drop).map_err(|error| error.to_string())
+    }
+}
+
+async fn run(options: UpOptions) -> anyhow::Result<()> {
+    let with_stdin = options.exit_with_stdin;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
+    let stop = async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = stdin_closed(), if with_stdin => {}
+        }
+    };
+    tokio::pin!(stop);
+    let mut node = tokio::select! {
+        node = Node::start(options) => node?,
+        () = &mut stop => return Ok(()),
+    };
+    let ran = node.run(stop).await;
+    tracing::info!("stopping");
+    let stopped = node.stop().await;
+    ran.and(stopped)
+}
+
+/// Resolves when whoever started this node is gone.
+async fn stdin_closed() {
+    let mut stdin = tokio::io::stdin();
+    let mut nothing = [0; 64];
+    while matches!(stdin.read(&mut nothing).await, Ok(read) if read > 0) {}
+}
+
+/// Logs go to stderr: what is worth a person's attention, or what `POLITY_LOG` asks for.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("POLITY_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,node=info"));
+    // A second node in one process would find the first one's logger in place.
+    let _in_place = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .try_init();
+}

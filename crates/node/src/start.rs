@@ -1,0 +1,381 @@
+//! Starts and stops everything of a node, top to bottom.
+
+use crate::{
+    chain::{self, Chain, Proposer, Submit},
+    clock::SystemClock,
+    config::Config,
+    door::Door,
+    events::Hub,
+    home::{self, Home},
+    join,
+    post::Post,
+    vote,
+    worker::{self, Executor, Withheld},
+};
+use anyhow::{Context, bail};
+use cli::{UpOptions, data::DataDir};
+use cluster::Cluster;
+use execution::Engine;
+use identity::SecretKey;
+use network::Network;
+use protocol::{
+    Genesis, Tx,
+    port::{Clock, Gossip, Log, Streams},
+};
+use std::sync::{Arc, OnceLock};
+use storage::{Journal, exchange};
+use tokio::task::JoinSet;
+use work::Work;
+
+/// A running node.
+pub(crate) struct Node {
+    data: DataDir,
+    roles: JoinSet<anyhow::Result<()>>,
+    cluster: Cluster<Work>,
+    consensus: Option<Arc<consensus::Handle>>,
+    service: network::Service,
+    gateway: gateway::Running,
+    stop_gateway: tokio::sync::oneshot::Sender<()>,
+}
+
+/// What a node is, before it does anything.
+struct Basis {
+    options: UpOptions,
+    config: Config,
+    key: SecretKey,
+    owner: Option<SecretKey>,
+    genesis: Genesis,
+    clock: Arc<dyn Clock>,
+}
+
+impl Node {
+    /// Starts a node.
+    ///
+    /// # Errors
+    /// One clear sentence and the way out.
+    pub(crate) async fn start(options: UpOptions) -> anyhow::Result<Self> {
+        let basis = basis(options)?;
+        let root = basis.options.data.root().to_path_buf();
+
+        // Hands that need nothing but the disk and the processor.
+        let store = storage::open(root.join("store"), basis.config.storage.clone())?;
+        let chain_log: Arc<dyn Log> = Arc::new(Journal::open(root.join("chain"))?);
+        let cluster_log: Arc<dyn Log> = Arc::new(Journal::open(root.join("cluster"))?);
+        let engine = Engine::new(&basis.config.execution, Some(&root.join("cache")))?;
+        engine.self_test()?;
+
+        // The network, and what is said over it.
+        let (network, service) = connect(&basis)?;
+        let streams: Arc<dyn Streams> = Arc::new(network.clone());
+        let gossip: Arc<dyn Gossip> = Arc::new(network.clone());
+        let withheld = Arc::new(Withheld::default());
+        let mut roles = JoinSet::new();
+        let serving = exchange::serve(
+            Arc::new(store.clone()),
+            streams.clone(),
+            basis.clock.clone(),
+            withheld.clone(),
+            basis.config.exchange.clone(),
+        )?;
+        roles.spawn(async move { serving.ended().await.context("the exchange of objects") });
+        let fetcher = exchange::Fetcher::new(
+            Arc::new(store.clone()),
+            streams.clone(),
+            basis.clock.clone(),
+            basis.config.exchange.clone(),
+        );
+
+        // The chain: voted on by validators, followed by everybody else.
+        let chain = Chain::open(basis.genesis.clone(), chain_log, basis.clock.clone()).await?;
+        // Peers are answered before this node votes: they ask each other before their first vote.
+        let (submit, way) = submission();
+        let (served, answered) = (chain.clone(), submit.clone());
+        let asked = streams.clone();
+        roles.spawn(async move { Ok(chain::serve(served, asked, answered).await?) });
+        let consensus = order(&basis, &chain, &streams, &gossip, (&way, &mut roles)).await?;
+        roles.spawn(announce(chain.clone(), gossip));
+        enter(&basis, &chain, &streams, &submit).await?;
+
+        // Work: the home of this owner's jobs, and the worker for everybody's.
+        let (post, letters) = Post::new(streams.clone());
+        let receiving = post.clone();
+        roles.spawn(async move { Ok(receiving.receive().await?) });
+        let me = basis.key.public();
+        let work = Work::new(basis.config.work.clone(), me, chain.network());
+        let (cluster, effects) = cluster::start(
+            basis.config.cluster.clone(),
+            me,
+            work,
+            cluster_log,
+            basis.clock.clone(),
+        )
+        .await?;
+        let fingerprint = Engine::fingerprint();
+        let parts = worker::Parts {
+            key: basis.key.clone(),
+            chain: chain.clone(),
+            clock: basis.clock.clone(),
+            streams: streams.clone(),
+            post: post.clone(),
+            executor: Executor::new(engine, store.clone(), fetcher.clone(), withheld.clone()),
+            withheld,
+            parallel: parallel(&basis.config.execution),
+        };
+        roles.spawn(async move {
+            worker::run(parts, letters.for_worker).await;
+            Ok(())
+        });
+        let home = Home {
+            key: basis.key.clone(),
+            chain: chain.clone(),
+            clock: basis.clock.clone(),
+            streams,
+            post,
+            submit,
+            store,
+            fetcher,
+            hub: Arc::new(Hub::default()),
+            cluster: cluster.clone(),
+        };
+        let running = home.clone();
+        roles.spawn(async move { Ok(home::run(running, effects, letters.for_home).await?) });
+
+        // The front door, last: who can knock finds everything in place.
+        let door = Door { home, network, owner: basis.owner.clone(), fingerprint };
+        let (gateway, stop_gateway) = open_door(&basis, door).await?;
+        Ok(Self {
+            data: basis.options.data,
+            roles,
+            cluster,
+            consensus,
+            service,
+            gateway,
+            stop_gateway,
+        })
+    }
+
+    /// Waits until something stops the node: `stop`, or a failure that it cannot live with.
+    ///
+    /// # Errors
+    /// The failure.
+    pub(crate) async fn run(&mut self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let mut cluster_failed = self.cluster.failed();
+        let consensus = self.consensus.as_ref();
+        let engine_failed = async {
+            match consensus {
+                Some(consensus) => consensus.failed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop => Ok(()),
+            reason = engine_failed => bail!("{reason}"),
+            failed = cluster_failed.wait_for(Option::is_some) => match failed {
+                Ok(reason) => bail!("{}", reason.clone().unwrap_or_default()),
+                Err(_) => bail!("the cluster's log stopped"),
+            },
+            () = self.service.ended() => bail!("the network stopped by itself"),
+            Some(ended) = self.roles.join_next() => {
+                ended.context("a part of the node broke")??;
+                bail!("a part of the node stopped by itself")
+            }
+        }
+    }
+
+    /// Stops everything in the reverse order of the start.
+    ///
+    /// # Errors
+    /// What did not stop cleanly. Nothing that was acknowledged is lost by that.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        self.data.remove_api()?;
+        // The gateway may have ended before.
+        let _ended = self.stop_gateway.send(());
+        self.gateway.ended().await;
+        self.roles.shutdown().await;
+        self.cluster.shutdown().await?;
+        if let Some(consensus) = self.consensus.and_then(Arc::into_inner) {
+            consensus.shutdown().await?;
+        }
+        self.service.shutdown().await?;
+        Ok(())
+    }
+}
+
+/// Directory, settings, keys, genesis.
+fn basis(options: UpOptions) -> anyhow::Result<Basis> {
+    let data = &options.data;
+    data.create()?;
+    let given = match (&options.genesis, &options.join) {
+        (Some(path), None) => Some(cli::data::read_genesis(path)?),
+        (None, Some(line)) => Some(line.genesis.clone()),
+        (None, None) => None,
+        (Some(_), Some(_)) => bail!("give --genesis or --join, not both"),
+    };
+    if let Some(genesis) = &given {
+        data.keep_genesis(genesis)?;
+    }
+    let Some(genesis) = data.genesis()? else {
+        bail!(
+            "{} belongs to no network yet; start with --genesis FILE (a founder) or --join LINE \
+             (someone who was invited)",
+            data.root().display()
+        )
+    };
+    let mut entropy = [[0; 32]; 2];
+    entropy.iter_mut().try_for_each(|e| getrandom::fill(e)).context("no randomness")?;
+    let key = data.node_key_or_new(entropy[0])?;
+    let wants_owner = options
+        .join
+        .as_ref()
+        .is_some_and(|l| l.invitation.payload.kind == protocol::InvitationKind::Owner);
+    let owner =
+        if wants_owner { Some(data.owner_key_or_new(entropy[1])?) } else { data.owner_key()? };
+    let mut config = Config::load(data.root())?;
+    if !options.listen.is_empty() {
+        config.network.listen.clone_from(&options.listen);
+    }
+    config.network.announce.extend(options.announce.iter().cloned());
+    for peer in &options.bootstrap {
+        config.network.bootstrap.push(peer.parse()?);
+    }
+    config.gateway.addr = options.api;
+    config.work.check()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let ahead_ms = genesis.founded.since_ms(clock.now());
+    if ahead_ms > genesis.params.clock_drift_ms {
+        bail!(
+            "this machine's clock says {}, but the network was founded at {}; set the clock",
+            clock.now(),
+            genesis.founded
+        );
+    }
+    if genesis.tolerated_faults() == 0 {
+        tracing::warn!(
+            validators = genesis.validators.len(),
+            "fewer than four validators: this polity tolerates no fault"
+        );
+    }
+    Ok(Basis { options, config, key, owner, genesis, clock })
+}
+
+fn connect(basis: &Basis) -> anyhow::Result<(Network, network::Service)> {
+    let network = basis.genesis.network();
+    let (handle, service) = network::start(basis.config.network.clone(), &basis.key, network)?;
+    let me = basis.key.public();
+    for founder in &basis.genesis.founders {
+        let peer = founder.payload.node;
+        if peer != me && !founder.payload.addresses.is_empty() {
+            handle.know(peer, founder.payload.addresses.clone());
+        }
+    }
+    for peer in basis.options.join.iter().flat_map(|line| &line.peers) {
+        if peer.node != me {
+            handle.know(peer.node, peer.addresses.clone());
+        }
+    }
+    Ok((handle, service))
+}
+
+/// The way that transactions take, known once this node votes or follows.
+type Way = Arc<OnceLock<Submit>>;
+
+/// A way for transactions that is told later.
+fn submission() -> (Submit, Way) {
+    let way = Way::default();
+    let known = way.clone();
+    let submit: Submit = Arc::new(move |tx| match known.get() {
+        Some(submit) => submit(tx),
+        None => Box::pin(async { Err("the node is still starting".to_string()) }),
+    });
+    (submit, way)
+}
+
+/// Starts voting on a validator, following elsewhere.
+async fn order(
+    basis: &Basis,
+    chain: &Chain,
+    streams: &Arc<dyn Streams>,
+    gossip: &Arc<dyn Gossip>,
+    (way, roles): (&Way, &mut JoinSet<anyhow::Result<()>>),
+) -> anyhow::Result<Option<Arc<consensus::Handle>>> {
+    let me = basis.key.public();
+    if !basis.genesis.validators.contains(&me) {
+        let following = chain::follow(chain.clone(), streams.clone(), gossip.clone());
+        roles.spawn(async move { Ok(following.await?) });
+        way.get_or_init(|| chain::submit_to_validators(chain, streams));
+        return Ok(None);
+    }
+    let root = basis.options.data.root();
+    let dir = root.join("consensus");
+    vote::may_vote(chain, streams, me, root, &dir).await?;
+    let app = Proposer::new(chain.clone(), basis.key.clone());
+    let (handle, mut events) = consensus::start(
+        basis.config.consensus.clone(),
+        &basis.key,
+        consensus::Settings::of(&basis.genesis),
+        &consensus::Journal { dir, required: true },
+        streams.clone(),
+        Arc::new(app),
+    )?;
+    roles.spawn(async move {
+        while let Some(event) = events.recv().await {
+            tracing::warn!(?event, "a validator misbehaves");
+        }
+        Ok(())
+    });
+    let handle = Arc::new(handle);
+    let pool = handle.clone();
+    way.get_or_init(|| {
+        Arc::new(move |tx: Tx| {
+            let pool = pool.clone();
+            Box::pin(async move { pool.submit(tx.encode().into()).map_err(|e| e.to_string()) })
+        })
+    });
+    Ok(Some(handle))
+}
+
+async fn announce(chain: Chain, gossip: Arc<dyn Gossip>) -> anyhow::Result<()> {
+    chain::announce(chain, gossip).await;
+    Ok(())
+}
+
+/// Joins with the line that was given, unless this node is admitted already.
+async fn enter(
+    basis: &Basis,
+    chain: &Chain,
+    streams: &Arc<dyn Streams>,
+    submit: &Submit,
+) -> anyhow::Result<()> {
+    let me = basis.key.public();
+    let Some(line) = &basis.options.join else {
+        if chain.ledger().roster().node(&me).is_none() {
+            tracing::warn!("this node is not admitted; start it with --join LINE");
+        }
+        return Ok(());
+    };
+    let name = basis.options.owner_name.clone();
+    let admission = join::admission(line, basis.owner.as_ref(), &basis.key, name)?;
+    join::join(chain, basis.clock.as_ref(), streams, submit, admission).await?;
+    Ok(())
+}
+
+async fn open_door(
+    basis: &Basis,
+    door: Door,
+) -> anyhow::Result<(gateway::Running, tokio::sync::oneshot::Sender<()>)> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).context("no randomness")?;
+    let token = identity::Digest(secret).to_string();
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let running =
+        gateway::serve(basis.config.gateway.clone(), Arc::new(door), &token, stopped).await?;
+    basis.options.data.set_api(running.addr(), &token)?;
+    Ok((running, stop))
+}
+
+fn parallel(config: &execution::Config) -> usize {
+    match config.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        n => n,
+    }
+}

@@ -1,0 +1,243 @@
+//! The worker: takes replicas, runs them, commits, and reveals when it is shown the whole set.
+
+mod execute;
+mod replicas;
+mod speak;
+mod withheld;
+
+use execute::Execution;
+pub(crate) use execute::Executor;
+pub(crate) use withheld::Withheld;
+
+use crate::{
+    chain::Chain,
+    post::{Letter, Mail, Post},
+};
+use identity::{PublicKey, SecretKey, Signed};
+use protocol::{
+    Attempt, CommitBatch, Height, Job, JobId, Member, NoResult, TaskIndex, ToHome, ToWorker,
+    port::{Clock, Offence, Streams},
+};
+use replicas::{Opening, Place, Replicas, Revealed};
+use speak::Speaker;
+use std::sync::{Arc, Mutex};
+use tokio::{sync::mpsc, task::JoinSet};
+
+/// Replicas that wait to be run; more are answered with [`NoResult::Busy`].
+const WAITING: usize = 8 * 1024;
+
+/// One replica to run.
+#[derive(Clone)]
+pub(crate) struct Replica {
+    pub(crate) order: Arc<Signed<Job>>,
+    pub(crate) job: JobId,
+    pub(crate) task: TaskIndex,
+    pub(crate) attempt: Attempt,
+}
+
+impl Replica {
+    fn place(&self) -> Place {
+        (self.job, self.task, self.attempt)
+    }
+}
+
+/// What the worker needs of the node.
+pub(crate) struct Parts {
+    pub(crate) key: SecretKey,
+    pub(crate) chain: Chain,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) streams: Arc<dyn Streams>,
+    pub(crate) post: Post,
+    pub(crate) executor: Executor,
+    pub(crate) withheld: Arc<Withheld>,
+    /// Programs that run at once.
+    pub(crate) parallel: usize,
+}
+
+struct Worker {
+    parts: Parts,
+    replicas: Arc<Mutex<Replicas>>,
+    waiting: mpsc::Sender<Replica>,
+    speaker: Speaker,
+}
+
+/// Runs the worker until its letters end.
+pub(crate) async fn run(parts: Parts, mut letters: mpsc::Receiver<Letter<ToWorker>>) {
+    let (waiting, queue) = mpsc::channel(WAITING);
+    let replicas = Arc::new(Mutex::new(Replicas::default()));
+    let (post, key) = (parts.post.clone(), parts.key.clone());
+    let speaker = Speaker::new(post, parts.chain.network(), key, replicas.clone());
+    let parallel = parts.parallel;
+    let worker = Arc::new(Worker { parts, replicas, waiting, speaker });
+    let queue = Arc::new(tokio::sync::Mutex::new(queue));
+    let mut tasks = JoinSet::new();
+    for _ in 0..parallel {
+        let (worker, queue) = (worker.clone(), queue.clone());
+        tasks.spawn(async move {
+            loop {
+                let next = queue.lock().await.recv().await;
+                let Some(replica) = next else { return };
+                worker.execute(replica).await;
+            }
+        });
+    }
+    while let Some(letter) = letters.recv().await {
+        worker.handle(letter.from, letter.message).await;
+        // The sender may be gone by now.
+        let _gone = letter.done.send(());
+    }
+    tasks.shutdown().await;
+}
+
+impl Worker {
+    async fn handle(&self, from: PublicKey, message: ToWorker) {
+        match message {
+            ToWorker::Assign { order, drawn, replicas } => {
+                self.assign(from, order, drawn, replicas).await;
+            }
+            ToWorker::Sets { job, sets, commits } => self.reveal(from, job, sets, commits).await,
+            ToWorker::Close { job, tasks } => {
+                let blocks = self.lock().close(from, &job, &tasks);
+                self.parts.withheld.release(&blocks);
+            }
+        }
+    }
+
+    /// Takes replicas of an order that this node checked itself.
+    async fn assign(
+        &self,
+        from: PublicKey,
+        order: Signed<Job>,
+        drawn: Height,
+        replicas: Vec<(TaskIndex, Attempt)>,
+    ) {
+        let job = order.payload.id();
+        if let Err(reason) = self.admit(from, &order) {
+            tracing::info!(%job, home = %from.short(), reason, "order refused");
+            let replicas = replicas.into_iter().map(|(t, a)| (t, a, NoResult::Refused)).collect();
+            let answer = ToHome::NoResult { job, replicas };
+            return self.parts.post.send(from, Mail::Home(Box::new(answer))).await;
+        }
+        tracing::debug!(%job, %drawn, replicas = replicas.len(), "assigned");
+        let order = Arc::new(order);
+        let mut busy = Vec::new();
+        for (task, attempt) in replicas {
+            let replica = Replica { order: order.clone(), job, task, attempt };
+            let known = self.lock().known(&replica.place());
+            match known {
+                // The home forgot, or never heard: say it again.
+                Some(Some(batch)) => {
+                    let answer = ToHome::Committed(batch.as_ref().clone());
+                    self.parts.post.send(from, Mail::Home(Box::new(answer))).await;
+                    continue;
+                }
+                Some(None) => continue,
+                None => self.lock().expect_result(replica.place(), from),
+            }
+            if self.waiting.try_send(replica.clone()).is_err() {
+                self.lock().forget(&replica.place());
+                busy.push((task, attempt, NoResult::Busy));
+            }
+        }
+        if !busy.is_empty() {
+            let answer = ToHome::NoResult { job, replicas: busy };
+            self.parts.post.send(from, Mail::Home(Box::new(answer))).await;
+        }
+    }
+
+    /// The worker's own gate: it trusts no home.
+    fn admit(&self, from: PublicKey, order: &Signed<Job>) -> Result<(), &'static str> {
+        let ledger = self.parts.chain.ledger();
+        Job::check(order, self.parts.chain.network()).map_err(|error| {
+            self.parts.streams.penalise(from, Offence::BadSignature);
+            tracing::debug!(%error, "order does not hold");
+            "it does not hold"
+        })?;
+        let roster = ledger.roster();
+        if order.payload.home != from {
+            return Err("it was sent by another node than its home");
+        }
+        if roster.node(&from).is_none() || roster.owner(&order.by).is_none() {
+            return Err("its home or its submitter is not admitted");
+        }
+        if order.payload.expires <= self.parts.clock.now() {
+            return Err("it has expired");
+        }
+        Ok(())
+    }
+
+    async fn execute(&self, replica: Replica) {
+        let home = replica.order.payload.home;
+        if !self.lock().is_expected(&replica.place()) {
+            return;
+        }
+        match self.parts.executor.outcome(&replica).await {
+            Ok(Execution { outcome, hidden_blocks }) => {
+                let salt = speak::salt(&self.parts.key, &replica);
+                let committed =
+                    self.lock().ran(&replica.place(), home, outcome, salt, hidden_blocks);
+                match committed {
+                    Ok(commitment) => self.speaker.commit(home, replica.job, commitment).await,
+                    Err(blocks) => self.parts.withheld.release(&blocks),
+                }
+            }
+            Err(reason) => {
+                self.lock().forget(&replica.place());
+                let replicas = vec![(replica.task, replica.attempt, reason)];
+                let answer = ToHome::NoResult { job: replica.job, replicas };
+                self.parts.post.send(home, Mail::Home(Box::new(answer))).await;
+            }
+        }
+    }
+
+    /// Reveals what the home has shown the complete set for.
+    async fn reveal(
+        &self,
+        from: PublicKey,
+        job: JobId,
+        sets: Vec<(TaskIndex, Vec<Member>)>,
+        commits: Vec<CommitBatch>,
+    ) {
+        let network = self.parts.chain.network();
+        if commits.iter().any(|batch| batch.check(&job, network).is_err()) {
+            return self.parts.streams.penalise(from, Offence::BadSignature);
+        }
+        let me = self.parts.key.public();
+        let shown = replicas::Shown::new(&commits);
+        let (mut fresh, mut public) = (Vec::new(), Vec::new());
+        let mut repeated: Vec<Arc<Revealed>> = Vec::new();
+        for (task, members) in &sets {
+            if !shown.holds(*task, members) {
+                self.parts.streams.penalise(from, Offence::Malformed);
+                continue;
+            }
+            for member in members.iter().filter(|member| member.node == me) {
+                let place = (job, *task, member.attempt);
+                match self.lock().open(from, &place, &member.hidden, members) {
+                    Some(Opening::New { reveal, outcome, blocks }) => {
+                        fresh.push((reveal, *outcome));
+                        public.extend(blocks);
+                    }
+                    Some(Opening::Repeated(said)) => {
+                        if !repeated.iter().any(|other| Arc::ptr_eq(other, &said)) {
+                            repeated.push(said);
+                        }
+                    }
+                    None => {}
+                }
+            }
+        }
+        self.parts.withheld.release(&public);
+        for revealed in self.speaker.sign_reveals(job, fresh) {
+            self.lock().revealed(&revealed);
+            repeated.push(revealed);
+        }
+        for revealed in repeated {
+            self.speaker.reveal(from, &revealed).await;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Replicas> {
+        self.replicas.lock().expect("nobody panics while holding the replicas")
+    }
+}

@@ -1,0 +1,176 @@
+//! What the worker remembers of each replica: expected, committed, revealed.
+
+use identity::{Digest, PublicKey};
+use objects::Cid;
+use protocol::{
+    Attempt, CommitBatch, Commitment, JobId, Member, Outcome, Reveal, RevealBatch, Salt, TaskIndex,
+    commitment_of, set_digest,
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+/// Names a replica.
+pub(super) type Place = (JobId, TaskIndex, Attempt);
+
+enum Slot {
+    /// Waits or runs, for this home.
+    Expected(PublicKey),
+    /// Has an outcome.
+    Ran(Box<Ran>),
+}
+
+struct Ran {
+    home: PublicKey,
+    outcome: Outcome,
+    salt: Salt,
+    blocks: Vec<Cid>,
+    committed: Option<Arc<CommitBatch>>,
+    revealed: Option<Arc<Revealed>>,
+}
+
+/// Reveals as they were first said.
+pub(super) struct Revealed {
+    pub(super) batch: RevealBatch,
+    pub(super) outcomes: Vec<Outcome>,
+}
+
+/// What a shown set asks for.
+pub(super) enum Opening {
+    /// To be revealed now, and the blocks that are public from then on.
+    New { reveal: Reveal, outcome: Box<Outcome>, blocks: Vec<Cid> },
+    /// Was revealed: say the same again.
+    Repeated(Arc<Revealed>),
+}
+
+/// All replicas that the homes have not closed.
+#[derive(Default)]
+pub(super) struct Replicas {
+    slots: BTreeMap<Place, Slot>,
+}
+
+impl Replicas {
+    /// `None` if the replica is new; the batch with its commitment if it has one.
+    pub(super) fn known(&self, place: &Place) -> Option<Option<Arc<CommitBatch>>> {
+        self.slots.get(place).map(|slot| match slot {
+            Slot::Expected(_) => None,
+            Slot::Ran(ran) => ran.committed.clone(),
+        })
+    }
+
+    pub(super) fn expect_result(&mut self, place: Place, home: PublicKey) {
+        self.slots.entry(place).or_insert(Slot::Expected(home));
+    }
+
+    pub(super) fn is_expected(&self, place: &Place) -> bool {
+        matches!(self.slots.get(place), Some(Slot::Expected(_)))
+    }
+
+    pub(super) fn forget(&mut self, place: &Place) {
+        self.slots.remove(place);
+    }
+
+    /// Keeps an outcome and gives what to commit to, or the blocks back if the replica was closed
+    /// meanwhile.
+    pub(super) fn ran(
+        &mut self,
+        place: &Place,
+        home: PublicKey,
+        outcome: Outcome,
+        salt: Salt,
+        blocks: Vec<Cid>,
+    ) -> Result<Commitment, Vec<Cid>> {
+        let Some(slot) = self.slots.get_mut(place) else { return Err(blocks) };
+        let hidden = commitment_of(&salt, &outcome.digest());
+        let ran = Ran { home, outcome, salt, blocks, committed: None, revealed: None };
+        *slot = Slot::Ran(Box::new(ran));
+        Ok(Commitment { task: place.1, attempt: place.2, hidden })
+    }
+
+    /// Remembers under which signature commitments were given.
+    pub(super) fn committed(&mut self, batch: &Arc<CommitBatch>) {
+        let job = batch.statement.payload.job;
+        for leaf in &batch.leaves {
+            if let Some(Slot::Ran(ran)) = self.slots.get_mut(&(job, leaf.task, leaf.attempt)) {
+                ran.committed = Some(batch.clone());
+            }
+        }
+    }
+
+    /// Remembers in which batch reveals were said.
+    pub(super) fn revealed(&mut self, revealed: &Arc<Revealed>) {
+        let job = revealed.batch.statement.payload.job;
+        for leaf in &revealed.batch.leaves {
+            if let Some(Slot::Ran(ran)) = self.slots.get_mut(&(job, leaf.task, leaf.attempt)) {
+                ran.revealed = Some(revealed.clone());
+            }
+        }
+    }
+
+    /// Opens a commitment that stands in a complete set; `None` if there is nothing to open.
+    pub(super) fn open(
+        &self,
+        from: PublicKey,
+        place: &Place,
+        hidden: &Digest,
+        members: &[Member],
+    ) -> Option<Opening> {
+        let Some(Slot::Ran(ran)) = self.slots.get(place) else { return None };
+        let outcome = ran.outcome.digest();
+        if ran.home != from || commitment_of(&ran.salt, &outcome) != *hidden {
+            return None;
+        }
+        if let Some(revealed) = &ran.revealed {
+            return Some(Opening::Repeated(revealed.clone()));
+        }
+        let set = set_digest(&place.0, place.1, members);
+        let reveal = Reveal { task: place.1, attempt: place.2, set, outcome, salt: ran.salt };
+        let outcome = Box::new(ran.outcome.clone());
+        Some(Opening::New { reveal, outcome, blocks: ran.blocks.clone() })
+    }
+
+    /// Forgets what the home needs no more, and gives the blocks that were written for it.
+    pub(super) fn close(&mut self, from: PublicKey, job: &JobId, tasks: &[TaskIndex]) -> Vec<Cid> {
+        let mut blocks = Vec::new();
+        for task in tasks {
+            let all = (*job, *task, Attempt(0))..=(*job, *task, Attempt(u16::MAX));
+            let places: Vec<_> = self.slots.range(all).map(|(place, _)| *place).collect();
+            for place in places {
+                let home = match &self.slots[&place] {
+                    Slot::Expected(home) => *home,
+                    Slot::Ran(ran) => ran.home,
+                };
+                if home != from {
+                    continue;
+                }
+                if let Some(Slot::Ran(ran)) = self.slots.remove(&place) {
+                    blocks.extend(ran.blocks);
+                }
+            }
+        }
+        blocks
+    }
+}
+
+/// The commitments that a home has shown.
+pub(super) struct Shown(HashMap<(TaskIndex, Attempt), (PublicKey, Digest)>);
+
+impl Shown {
+    pub(super) fn new(commits: &[CommitBatch]) -> Self {
+        let leaves = commits.iter().flat_map(|batch| {
+            let by = batch.statement.by;
+            batch.leaves.iter().map(move |leaf| ((leaf.task, leaf.attempt), (by, leaf.hidden)))
+        });
+        Self(leaves.collect())
+    }
+
+    /// Whether every member of a set is a commitment that was shown, each once, in order.
+    pub(super) fn holds(&self, task: TaskIndex, members: &[Member]) -> bool {
+        !members.is_empty()
+            && members.windows(2).all(|pair| pair[0].attempt < pair[1].attempt)
+            && members.iter().all(|member| {
+                self.0.get(&(task, member.attempt)) == Some(&(member.node, member.hidden))
+            })
+    }
+}
