@@ -1,1 +1,6 @@
 //! Many minds on one seeded thread, every hand faked.
+
+pub mod blobs;
+pub mod contract;
+pub mod log;
+pub mod streams;

@@ -1,1 +1,26 @@
 //! Keep bytes: content-addressed packs, erasure coding, tiers, indexes, journals.
+//!
+//! - [`open`] gives a [`Store`]: blobs by CID in append-only packs with an index beside them
+//!   (`protocol::port::Blobs`). What is acknowledged survives kill -9 and power loss.
+//! - [`Journal`] is a durable sequence of entries with a few named values (`protocol::port::Log`).
+//! - [`exchange`] serves blobs to other nodes and fetches them from others.
+//!
+//! Files are only ever read and written by threads of this crate, so its futures can be awaited on
+//! any runtime.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod config;
+mod disk;
+mod error;
+pub mod exchange;
+mod frame;
+mod home;
+mod journal;
+mod lane;
+mod lock;
+mod store;
+
+pub use config::{Config, JournalConfig};
+pub use error::Error;
+pub use journal::Journal;
+pub use store::{Store, open};

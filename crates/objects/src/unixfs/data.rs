@@ -58,7 +58,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Data<'_>, String> {
             (3, Value::Number(number)) if size.is_none() => size = Some(number),
             (4, Value::Number(number)) => block_sizes.push(number),
             // Hash and width of a sharded directory, which is refused by its type.
-            (5 | 6 | 7, Value::Number(_)) | (8, Value::Bytes(_)) => {}
+            (5..=7, Value::Number(_)) | (8, Value::Bytes(_)) => {}
             (number, _) => return Err(format!("field {number} of its data is out of place")),
         }
     }
