@@ -1,4 +1,4 @@
-//! Content as pure values: CIDs, DAG-CBOR, UnixFS, CAR.
+//! Content as pure values: CIDs, DAG-CBOR, UnixFS files and directories, CAR streams.
 //!
 //! Files and directories follow the profile `unixfs-v1-2025` (IPIP-499): CIDv1, raw leaves, chunks
 //! of 1 MiB, balanced trees with at most 1,024 links per node. Nothing here reads or writes: a
