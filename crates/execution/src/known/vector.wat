@@ -1,0 +1,66 @@
+;; Vectors, the relaxed operations above all: each has one answer here, on every processor.
+(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (global $hash (mut v128) (v128.const i64x2 0x6a09e667f3bcc908 0xbb67ae8584caa73b))
+  (func $mix (param $x v128)
+    (global.set $hash
+      (i64x2.add
+        (i64x2.mul
+          (v128.xor (global.get $hash) (local.get $x))
+          (v128.const i64x2 0x9e3779b97f4a7c15 0xc2b2ae3d27d4eb4f))
+        (i8x16.shuffle 7 6 5 4 3 2 1 0 15 14 13 12 11 10 9 8
+          (global.get $hash) (global.get $hash)))))
+  (func $ops (param $x v128) (param $y v128) (param $z v128)
+    (call $mix (f32x4.relaxed_madd (local.get $x) (local.get $y) (local.get $z)))
+    (call $mix (f32x4.relaxed_nmadd (local.get $x) (local.get $y) (local.get $z)))
+    (call $mix (f64x2.relaxed_madd (local.get $x) (local.get $y) (local.get $z)))
+    (call $mix (f64x2.relaxed_nmadd (local.get $x) (local.get $y) (local.get $z)))
+    (call $mix (f32x4.relaxed_min (local.get $x) (local.get $y)))
+    (call $mix (f32x4.relaxed_max (local.get $x) (local.get $y)))
+    (call $mix (f64x2.relaxed_min (local.get $x) (local.get $y)))
+    (call $mix (f64x2.relaxed_max (local.get $x) (local.get $y)))
+    (call $mix (i32x4.relaxed_trunc_f32x4_s (local.get $x)))
+    (call $mix (i32x4.relaxed_trunc_f32x4_u (local.get $x)))
+    (call $mix (i32x4.relaxed_trunc_f64x2_s_zero (local.get $x)))
+    (call $mix (i32x4.relaxed_trunc_f64x2_u_zero (local.get $x)))
+    (call $mix (i8x16.relaxed_swizzle (local.get $x) (local.get $y)))
+    (call $mix (i8x16.relaxed_laneselect (local.get $x) (local.get $y) (local.get $z)))
+    (call $mix (i64x2.relaxed_laneselect (local.get $x) (local.get $y) (local.get $z)))
+    (call $mix (i16x8.relaxed_q15mulr_s (local.get $x) (local.get $y)))
+    (call $mix (i16x8.relaxed_dot_i8x16_i7x16_s (local.get $x) (local.get $y)))
+    (call $mix
+      (i32x4.relaxed_dot_i8x16_i7x16_add_s (local.get $x) (local.get $y) (local.get $z)))
+    (call $mix (f32x4.div (local.get $x) (local.get $y)))
+    (call $mix (f64x2.sqrt (local.get $x)))
+    (call $mix (f32x4.pmin (local.get $x) (local.get $y)))
+    (call $mix (f64x2.nearest (local.get $z)))
+    (call $mix (f32x4.demote_f64x2_zero (local.get $z)))
+    (call $mix (i32x4.dot_i16x8_s (local.get $x) (local.get $y)))
+    (call $mix (i8x16.popcnt (local.get $x)))
+    (call $mix (i16x8.add_sat_s (local.get $x) (local.get $z))))
+  (func (export "_start") (local $i i32) (local $a v128) (local $b v128) (local $c v128)
+    (local.set $a (v128.const i64x2 0x243f6a8885a308d3 0x13198a2e03707344))
+    (local.set $b (v128.const i64x2 0xa4093822299f31d0 0x082efa98ec4e6c89))
+    (call $ops
+      (v128.const f32x4 0 nan:0x200001 inf -0)
+      (v128.const f32x4 -0 1 nan -inf)
+      (v128.const f32x4 1 2 3 4))
+    (loop $again
+      (local.set $c (local.get $a))
+      (local.set $a
+        (i64x2.add
+          (i64x2.mul (local.get $a) (v128.const i64x2 6364136223846793005 6364136223846793005))
+          (local.get $b)))
+      (local.set $b (v128.xor (i64x2.shr_u (local.get $b) (i32.const 7)) (local.get $a)))
+      (call $ops (local.get $a) (local.get $b) (local.get $c))
+      (call $ops
+        (f32x4.convert_i32x4_s (local.get $a))
+        (f32x4.convert_i32x4_u (local.get $b))
+        (f32x4.convert_i32x4_s (local.get $c)))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $again (i32.lt_u (local.get $i) (i32.const 1000))))
+    (v128.store (i32.const 64) (global.get $hash))
+    (i32.store (i32.const 0) (i32.const 64))
+    (i32.store (i32.const 4) (i32.const 16))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))
