@@ -1,1 +1,39 @@
-//! Replicate work inside an owner's cluster (an existing Raft).
+//! Replicate `work` inside an owner's cluster (an existing Raft).
+//!
+//! [`start`] drives a mind ([`Replicated`]) through a log that survives kill -9 and power loss.
+//! An input is stamped with the leader's time, made durable, applied on every member, and only
+//! then [`Cluster::propose`] returns. Effects of the mind are handed out by the leader alone, in
+//! the order of the log.
+//!
+//! What a caller may rely on:
+//! - Each time this node begins to lead (after a start, too) the mind first takes
+//!   [`Replicated::lead`]. Effects of entries before that one are not handed out again: what they
+//!   left to do, the mind must ask for anew.
+//! - Stamps never go backwards, even where clocks do.
+//! - After a failed write nothing is acknowledged any more; [`Cluster::failed`] tells why.
+//!
+//! A cluster has one voter until members can be added: see `network` for what is not there yet.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod config;
+mod driver;
+mod engine;
+mod error;
+mod fault;
+mod handle;
+mod network;
+mod record;
+mod replica;
+mod replicated;
+mod service;
+mod snapshot;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use config::Config;
+pub use error::Error;
+pub use handle::Cluster;
+pub use replicated::Replicated;
+pub use service::start;

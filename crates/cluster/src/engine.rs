@@ -1,0 +1,55 @@
+//! The types that the Raft engine is given.
+
+use bytes::Bytes;
+use identity::PublicKey;
+use openraft::{EmptyNode, RaftTypeConfig, impls::leader_id_adv, storage::SnapshotMeta};
+use protocol::Time;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+openraft::declare_raft_types!(
+    /// The engine sees bytes only: what they mean is known to the replica.
+    pub(crate) Types:
+        D = Command,
+        R = (),
+        NodeId = Member,
+        Node = EmptyNode,
+);
+
+/// A member of the cluster: a node of the owner.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Member(pub(crate) PublicKey);
+
+impl fmt::Display for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What one entry tells the mind.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Command {
+    /// The leader's time.
+    pub(crate) at: Time,
+    /// Whether the leader's time in office begins here: its effects count from this entry on.
+    pub(crate) leads: bool,
+    /// The input, in canonical bytes.
+    pub(crate) input: Bytes,
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes at {}", self.input.len(), self.at)
+    }
+}
+
+pub(crate) type LeaderId = leader_id_adv::LeaderId<u64, Member>;
+pub(crate) type LogId = openraft::LogId<LeaderId>;
+pub(crate) type Entry = <Types as RaftTypeConfig>::Entry;
+pub(crate) type Payload = <Types as RaftTypeConfig>::Payload;
+pub(crate) type Vote = <Types as RaftTypeConfig>::Vote;
+pub(crate) type Membership = openraft::Membership<Member, EmptyNode>;
+pub(crate) type StoredMembership = openraft::StoredMembership<LeaderId, Member, EmptyNode>;
+pub(crate) type Meta = SnapshotMeta<LeaderId, Member, EmptyNode>;
+pub(crate) type Snapshot = openraft::Snapshot<LeaderId, Member, EmptyNode, Bytes>;

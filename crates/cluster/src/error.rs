@@ -1,0 +1,73 @@
+//! What can go wrong with a cluster.
+
+use identity::PublicKey;
+use protocol::port::LogError;
+
+/// Why a call failed, or why the cluster cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A setting out of its range.
+    #[error("cluster setting {field}: {reason}")]
+    Config {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An input that is too large for the log.
+    #[error("an input of {size_bytes} bytes, at most {limit_bytes} are allowed")]
+    TooLarge {
+        /// Bytes of the input.
+        size_bytes: usize,
+        /// Bytes that are allowed.
+        limit_bytes: usize,
+    },
+    /// Only the leader takes inputs and answers reads. Nothing was done.
+    #[error("this node does not lead its cluster{}", leader.map(|l| format!("; {l} does")).unwrap_or_default())]
+    NotLeader {
+        /// Who leads, if that is known.
+        leader: Option<PublicKey>,
+    },
+    /// Leadership was lost on the way: the input may have been taken or not.
+    #[error("leadership was lost; whether the input was taken is not known, ask the new leader")]
+    Unknown,
+    /// The log was written by another node.
+    #[error("this directory holds the cluster log of {owner}, not of {me}; give each node its own")]
+    Foreign {
+        /// Whose log it is.
+        owner: PublicKey,
+        /// This node.
+        me: PublicKey,
+    },
+    /// The log belongs to a cluster of several voters.
+    #[error("this log belongs to a cluster of {voters} voters; this version runs clusters of one")]
+    Voters {
+        /// How many there are.
+        voters: usize,
+    },
+    /// Something was written by a later version.
+    #[error("{what} was written in version {version} of its format; use a newer polity")]
+    Newer {
+        /// What was read.
+        what: &'static str,
+        /// Its version.
+        version: u8,
+    },
+    /// Something on disk is not what was written there.
+    #[error("{what} cannot be read: {reason}; restore this node's directory from a backup")]
+    Unreadable {
+        /// What was read.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The log failed while the cluster started.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The cluster was shut down.
+    #[error("the cluster is shut down")]
+    Stopped,
+    /// The cluster is dead: nothing is taken or answered any more, this node must stop.
+    #[error("the cluster failed: {0}")]
+    Failed(String),
+}

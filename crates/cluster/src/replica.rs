@@ -1,0 +1,210 @@
+//! The state machine: a mind, and how far it has come.
+
+use crate::{
+    Error, Replicated,
+    engine::{
+        Command, Entry, LeaderId, LogId, Member, Meta, Payload, Snapshot, StoredMembership, Types,
+    },
+    fault::Fault,
+    record::{self, Kept},
+    snapshot::{Snapshots, Taken},
+};
+use bytes::Bytes;
+use futures::{Stream, TryStreamExt};
+use openraft::{
+    OptionalSend,
+    storage::{EntryResponder, RaftStateMachine},
+};
+use protocol::Time;
+use std::{
+    any::Any,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+use tokio::sync::{mpsc, watch};
+
+/// A mind and what it has taken so far.
+pub(crate) struct State<M> {
+    pub(crate) mind: M,
+    /// The latest stamp: a new leader's clock may be behind the last one's.
+    now: Time,
+    applied: Option<LogId>,
+    members: StoredMembership,
+}
+
+/// A state that others may look at between two entries.
+pub(crate) struct Shared<M>(Arc<RwLock<State<M>>>);
+
+impl<M> Clone for Shared<M> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<M> Shared<M> {
+    pub(crate) fn new(mind: M) -> Self {
+        let members = StoredMembership::default();
+        Self(Arc::new(RwLock::new(State { mind, now: Time::default(), applied: None, members })))
+    }
+
+    // A mind that panics stops the cluster before the lock is released, so there is no poison.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, State<M>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State<M>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The ends of a replica that others hold.
+pub(crate) struct Ends<M: Replicated> {
+    pub(crate) state: Shared<M>,
+    pub(crate) effects: mpsc::Receiver<Vec<M::Effect>>,
+    pub(crate) deadline: watch::Receiver<Option<Time>>,
+}
+
+/// Applies entries to a mind and hands its effects out while this node leads.
+pub(crate) struct Replica<M: Replicated> {
+    me: Member,
+    /// The last term of this node's earlier life: what it led then was carried out then.
+    past_term: u64,
+    /// The time in office whose effects are handed out.
+    leads: Option<LeaderId>,
+    state: Shared<M>,
+    effects: mpsc::Sender<Vec<M::Effect>>,
+    deadline: watch::Sender<Option<Time>>,
+    stop: watch::Receiver<bool>,
+    snapshots: Snapshots,
+    fault: Fault,
+}
+
+impl<M: Replicated> Replica<M> {
+    pub(crate) fn new(
+        me: Member,
+        past_term: u64,
+        mind: M,
+        effect_queue: usize,
+        stop: watch::Receiver<bool>,
+        snapshots: Snapshots,
+    ) -> (Self, Ends<M>) {
+        let (effects, carried) = mpsc::channel(effect_queue);
+        let (deadline, due) = watch::channel(None);
+        let state = Shared::new(mind);
+        let ends = Ends { state: state.clone(), effects: carried, deadline: due };
+        let fault = snapshots.fault.clone();
+        let replica =
+            Self { me, past_term, leads: None, state, effects, deadline, stop, snapshots, fault };
+        (replica, ends)
+    }
+
+    /// Takes one entry; returns the effects that are to be handed out.
+    fn take(&mut self, entry: Entry) -> Result<Vec<M::Effect>, io::Error> {
+        let leader = entry.log_id.leader_id;
+        let mut effects = Vec::new();
+        let mut guard = self.state.write();
+        let state = &mut *guard;
+        match entry.payload {
+            Payload::Blank => {}
+            Payload::Membership(members) => {
+                state.members = StoredMembership::new(Some(entry.log_id), members);
+            }
+            Payload::Normal(Command { at, leads, input }) => {
+                if leads && leader.node_id == self.me && leader.term > self.past_term {
+                    self.leads = Some(leader);
+                }
+                let input = record::input_of(&input).map_err(|e| self.fault.fail(e))?;
+                state.now = state.now.max(at);
+                let (mind, now) = (&mut state.mind, state.now);
+                let step = catch_unwind(AssertUnwindSafe(|| mind.step(now, input, &mut effects)));
+                step.map_err(|panic| {
+                    let (index, reason) = (entry.log_id.index, reason_of(&*panic));
+                    self.fault.fail(format!("its state broke at entry {index}: {reason}"))
+                })?;
+            }
+        }
+        state.applied = Some(entry.log_id);
+        let deadline = state.mind.next_deadline();
+        drop(guard);
+        self.deadline.send_if_modified(|known| std::mem::replace(known, deadline) != deadline);
+        if self.leads != Some(leader) {
+            effects.clear();
+        }
+        Ok(effects)
+    }
+
+    /// Waits for room, for as long as it takes: an effect that was asked for is never dropped.
+    async fn hand_out(&mut self, effects: Vec<M::Effect>) -> Result<(), io::Error> {
+        let stopped = || io::Error::other(Error::Stopped.to_string());
+        tokio::select! {
+            biased;
+            _ = self.stop.wait_for(|stop| *stop) => Err(stopped()),
+            sent = self.effects.send(effects) => {
+                sent.map_err(|_| self.fault.fail("nobody carries its effects out any more"))
+            }
+        }
+    }
+
+    fn kept(&self) -> Kept {
+        let state = self.state.read();
+        Kept {
+            applied: state.applied,
+            members: state.members.clone(),
+            now: state.now,
+            mind: record::mind_bytes(&state.mind),
+        }
+    }
+}
+
+/// What a panic says.
+fn reason_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked")
+}
+
+impl<M: Replicated> RaftStateMachine<Types> for Replica<M> {
+    type SnapshotData = Bytes;
+    type SnapshotBuilder = Taken;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
+        let state = self.state.read();
+        Ok((state.applied, state.members.clone()))
+    }
+
+    async fn apply<Strm>(&mut self, mut entries: Strm) -> Result<(), io::Error>
+    where
+        Strm: Stream<Item = Result<EntryResponder<Types>, io::Error>> + Unpin + OptionalSend,
+    {
+        while let Some((entry, responder)) = entries.try_next().await? {
+            let effects = self.take(entry)?;
+            if let Some(responder) = responder {
+                responder.send(());
+            }
+            if !effects.is_empty() {
+                self.hand_out(effects).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Taken {
+        Taken::new(self.snapshots.clone(), &self.kept())
+    }
+
+    async fn install_snapshot(&mut self, meta: &Meta, snapshot: Bytes) -> Result<(), io::Error> {
+        let read = || -> Result<State<M>, Error> {
+            let Kept { applied, members, now, mind } = record::kept_of(&snapshot)?;
+            Ok(State { mind: record::mind_of(&mind)?, now, applied, members })
+        };
+        let state = read().map_err(|e| self.fault.fail(e))?;
+        self.snapshots.keep(meta, snapshot).await?;
+        self.deadline.send_replace(state.mind.next_deadline());
+        *self.state.write() = state;
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {
+        self.snapshots.current().await
+    }
+}

@@ -1,0 +1,67 @@
+//! What holds of a cluster, against a log in memory and a clock that is moved by hand.
+
+mod clock;
+mod contract;
+mod disk;
+mod failures;
+mod flow;
+mod probe;
+mod records;
+mod recovery;
+mod store;
+mod tally;
+mod ticks;
+
+use crate::{Cluster, Config, engine::Member, start};
+use clock::Hands;
+use identity::PublicKey;
+use protocol::port::Log;
+use std::sync::Arc;
+use tally::{Tally, Told, Wish};
+use tokio::sync::mpsc;
+
+/// The contract suite numbers its members.
+impl From<u64> for Member {
+    fn from(number: u64) -> Self {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&number.to_be_bytes());
+        Self(PublicKey(key))
+    }
+}
+
+fn key(byte: u8) -> PublicKey {
+    PublicKey([byte; 32])
+}
+
+/// A running cluster with its effects.
+struct Node {
+    cluster: Cluster<Tally>,
+    effects: mpsc::Receiver<Vec<Wish>>,
+    clock: Arc<Hands>,
+}
+
+impl Node {
+    async fn start(config: &Config, log: &Arc<impl Log>) -> Self {
+        let clock = Arc::new(Hands::at(1_000));
+        Self::with(config, log, &clock).await
+    }
+
+    async fn with(config: &Config, log: &Arc<impl Log>, clock: &Arc<Hands>) -> Self {
+        let started =
+            start(config.clone(), key(1), Tally::default(), log.clone(), clock.clone()).await;
+        let (cluster, effects) = started.unwrap();
+        Self { cluster, effects, clock: clock.clone() }
+    }
+
+    async fn tell(&self, told: Told) {
+        self.cluster.propose(told).await.unwrap();
+    }
+
+    async fn tally(&self) -> Tally {
+        self.cluster.read(Tally::clone).await.unwrap()
+    }
+
+    async fn wishes(&mut self) -> Vec<Wish> {
+        self.effects.recv().await.unwrap()
+    }
+}
