@@ -4,3 +4,4 @@ pub mod blobs;
 pub mod contract;
 pub mod log;
 pub mod streams;
+pub mod world;

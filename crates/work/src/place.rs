@@ -148,6 +148,10 @@ impl Work {
                 _ if live => {}
                 Readiness::Free => self.start((job, task), seat, turn),
                 Readiness::Wait => self.queue((job, task), seat),
+                Readiness::Stalled => {
+                    self.skip((job, task), seat, SkipReason::Busy, turn);
+                    continue;
+                }
                 Readiness::Offline => {
                     self.skip((job, task), seat, SkipReason::Offline, turn);
                     continue;
@@ -238,7 +242,15 @@ impl Work {
                 Again::Back(other) => node == other && !is_spent(*reason, rounds, rounds),
                 Again::Spoke(other) => node == other,
             };
-            may && !parties.contains(&record.party(**seat)) && self.fleet.is_up(&node)
+            if !may || parties.contains(&record.party(**seat)) {
+                return false;
+            }
+            // Only a round is reason enough to ask somebody who stopped answering.
+            match (again, self.fleet.readiness(&node)) {
+                (_, Readiness::Free | Readiness::Wait) => self.fleet.is_up(&node),
+                (Again::Round, Readiness::Stalled) => self.fleet.try_again(&node),
+                (_, Readiness::Stalled | Readiness::Offline) => false,
+            }
         });
         let Some(seat) = found.copied() else { return false };
         if let Some((race, _)) = self.jobs.get_mut(&job).and_then(|r| r.race_mut(task)) {

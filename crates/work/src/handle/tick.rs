@@ -54,7 +54,8 @@ impl Work {
         else {
             return;
         };
-        let (heard, since) = self.fleet.last_signs(&record.node(seat));
+        let node = record.node(seat);
+        let (heard, since) = self.fleet.last_signs(&node);
         let Some((race, _)) = record.race_mut(task) else { return };
         let replica = race.replica_mut(attempt);
         if replica.due != Some(at) {
@@ -74,8 +75,22 @@ impl Work {
             return;
         }
         replica.due = None;
+        let silent = heard <= replica.started && replica.commit.is_none();
+        if silent {
+            self.on_stall(node, turn);
+        }
         self.skip((job, task), seat, SkipReason::Lost, turn);
         self.advance(job, task, turn);
+    }
+
+    /// A node does not answer although it is connected: nobody waits for it any more.
+    fn on_stall(&mut self, node: PublicKey, turn: &mut Turn<'_>) {
+        for (job, task) in self.fleet.stall(&node) {
+            if let Some(seat) = self.jobs.get(&job).and_then(|record| record.seat(&node)) {
+                self.skip((job, task), seat, SkipReason::Busy, turn);
+                self.advance(job, task, turn);
+            }
+        }
     }
 
     fn on_retry(&mut self, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) {

@@ -26,6 +26,8 @@ pub(crate) enum Readiness {
     Free,
     /// Once it is done with something, or is back: it is its turn, so it is waited for.
     Wait,
+    /// It let a lease run out and has been silent since: it is passed over.
+    Stalled,
     /// Not connected: it is passed over.
     Offline,
 }
@@ -39,6 +41,8 @@ struct Station {
     since: Time,
     /// When it last said something useful.
     heard: Time,
+    /// It let a lease run out, and has said nothing useful since.
+    stalled: bool,
     /// Tasks of which it has a live replica that has not revealed.
     held: BTreeSet<(JobId, TaskIndex)>,
     /// How many of them have not committed either.
@@ -79,6 +83,7 @@ impl Fleet {
 
     pub(crate) fn readiness(&self, node: &PublicKey) -> Readiness {
         match self.stations.get(node) {
+            Some(Station { link: Link::Up, stalled: true, .. }) => Readiness::Stalled,
             Some(Station { link: Link::Up, outstanding, .. }) if *outstanding < self.slots => {
                 Readiness::Free
             }
@@ -101,6 +106,7 @@ impl Fleet {
         station.link = Link::Up;
         station.since = now;
         station.heard = now;
+        station.stalled = false;
         Some(waited)
     }
 
@@ -140,6 +146,7 @@ impl Fleet {
         for (node, station) in &mut self.stations {
             station.since = now;
             station.heard = now;
+            station.stalled = false;
             let before = match station.link {
                 Link::Returning(before) => Some(before),
                 Link::Up => None,
@@ -156,7 +163,29 @@ impl Fleet {
     pub(crate) fn heard(&mut self, node: &PublicKey, now: Time) {
         if let Some(station) = self.stations.get_mut(node) {
             station.heard = now;
+            station.stalled = false;
         }
+    }
+
+    /// The node let a lease run out. Gives the tasks that wait for it.
+    pub(crate) fn stall(&mut self, node: &PublicKey) -> Vec<(JobId, TaskIndex)> {
+        let Some(station) = self.stations.get_mut(node) else { return Vec::new() };
+        station.stalled = true;
+        let of_job = |(job, tasks): (&JobId, &BTreeSet<TaskIndex>)| {
+            tasks.iter().map(|task| (*job, *task)).collect::<Vec<_>>()
+        };
+        station.queue.iter().flat_map(of_job).collect()
+    }
+
+    /// Gives a stalled node one more chance, if it has a slot. True if it can be asked now.
+    pub(crate) fn try_again(&mut self, node: &PublicKey) -> bool {
+        let slots = self.slots;
+        let Some(station) = self.stations.get_mut(node) else { return false };
+        if station.link != Link::Up || (station.stalled && station.outstanding >= slots) {
+            return false;
+        }
+        station.stalled = false;
+        true
     }
 
     /// When the node last said something useful, and since when it is connected.

@@ -70,6 +70,19 @@ fn a_silent_node_loses_its_lease() {
 }
 
 #[test]
+fn nobody_waits_for_a_node_that_stopped_answering() {
+    let config = Config { node_tasks: 2, open_tasks: 50, ..Config::default() };
+    let lease_ms = WALL_MS + config.lease_ms;
+    let mut world = World::with(&[Honest, Honest, Mute, Honest], &[0, 1, 2, 3], config);
+    world.connect_all();
+    let before = world.now;
+    let job = world.submit(300, "2of3");
+    world.finish(job);
+    assert!((0..300).all(|task| world.is_final(job, task)));
+    assert_eq!(world.now.since_ms(before), lease_ms, "one lease is enough to learn it");
+}
+
+#[test]
 fn a_node_lost_after_it_committed_is_replaced() {
     let (mut world, job, walk) = begin(Honest);
     // Only the first one speaks, and is gone before the second does.

@@ -154,7 +154,7 @@ fn run(setting: &Setting) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
     #[test]
     fn every_task_ends_once_and_what_is_agreed_on_holds(setting in setting()) {
         run(&setting);

@@ -297,3 +297,52 @@ fn leaves_that_move_between_batches_still_give_transactions_that_hold() {
     assert!(parts.len() > 1, "overlapping batches cannot share a transaction");
     let _: OutcomeDigest = parts[0].agreements.tasks[0].outcome;
 }
+
+/// A reveal of somebody who ranks after the executors, and is therefore not listed as skipped, must
+/// not be in the transaction of that task, though its batch is needed for another one.
+#[test]
+fn a_reveal_that_does_not_belong_to_a_task_keeps_out_of_its_transaction() {
+    let mut world = World::new(&[Honest; 3]);
+    let me = world.me();
+    let last = *world.workers.keys().find(|node| **node != me).unwrap();
+    world.connect(last);
+    let job = world.submit(16, "2of3");
+    let of_walk = |world: &World, task| world.walk(job, task)[1..] == [me, last];
+    let t = (0..16).find(|task| of_walk(&world, *task)).unwrap();
+    let first = world.walk(job, t)[0];
+    let mut leaves = vec![];
+    while let Some(letter) = world.letters.pop_front() {
+        match letter {
+            Letter::ToHome(node, ToHome::Revealed { batch, .. }) if node == last => {
+                leaves.extend(batch.leaves);
+            }
+            other => world.deliver(other),
+        }
+    }
+    assert_eq!(leaves.len(), 16);
+    let key = world.workers[&last].key.clone();
+    let u = (t + 1) % 16;
+    let (later, sooner): (Vec<_>, Vec<_>) =
+        leaves.into_iter().partition(|leaf| [t, u].contains(&leaf.task.0));
+    let reveal = |world: &mut World, leaves: Vec<protocol::Reveal>| {
+        let batch = RevealBatch::sign(job, leaves, world.network, &key);
+        let outcomes = batch.leaves.iter().map(|leaf| outcome_of(job, leaf.task, 0)).collect();
+        world.step(Input::Revealed { node: last, batch, outcomes });
+    };
+    let attempt = later.iter().find(|leaf| leaf.task.0 == t).unwrap().attempt;
+    reveal(&mut world, sooner);
+    let waiting = std::mem::take(&mut world.letters);
+    let replicas = vec![(TaskIndex(t), attempt, NoResult::HostFailure)];
+    world.step(Input::NoResult { node: last, job, replicas });
+    world.connect(first);
+    world.settle();
+    assert!(matches!(world.status(job, t), TaskStatus::Agreed(_)), "{:?}", world.status(job, t));
+    reveal(&mut world, later);
+    world.letters.extend(waiting);
+    world.finish(job);
+    assert!((0..16).all(|task| world.is_final(job, task)));
+    let parts = world.work.job(&job).unwrap().included();
+    let holds =
+        |task| parts.iter().position(|p| p.agreements.tasks.iter().any(|a| a.task.0 == task));
+    assert_ne!(holds(t), holds(u));
+}
