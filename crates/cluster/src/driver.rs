@@ -75,6 +75,7 @@ impl<M: Replicated> Driver<M> {
                 && *self.role.borrow() != role
             {
                 // Until the mind knows, others are told that nobody leads.
+                self.become_role(Role::Follows(None));
                 match self.tell(leader, M::lead(), true).await {
                     Ok(()) => tracing::info!(term = leader.term, "leads its cluster"),
                     // Another change of leaders, or the end, is on its way.
@@ -87,7 +88,7 @@ impl<M: Replicated> Driver<M> {
                     }
                 }
             }
-            self.role.send_if_modified(|known| std::mem::replace(known, role) != role);
+            self.become_role(role);
             let leads = matches!(role, Role::Leads(_));
             tokio::select! {
                 changed = metrics.changed() => if changed.is_err() { break },
@@ -98,6 +99,10 @@ impl<M: Replicated> Driver<M> {
             }
         }
         self.report_end();
+    }
+
+    fn become_role(&self, role: Role) {
+        self.role.send_if_modified(|known| std::mem::replace(known, role) != role);
     }
 
     fn role_in(&self, metrics: &RaftServerMetrics<Types>) -> Role {
@@ -132,7 +137,7 @@ impl<M: Replicated> Driver<M> {
             Ok(()) | Err(Fatal::Stopped) => {}
             Err(fatal) => self.fault.report(fatal),
         }
-        self.role.send_replace(Role::Stopped);
+        self.become_role(Role::Stopped);
     }
 }
 
