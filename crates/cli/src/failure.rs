@@ -27,7 +27,10 @@ impl Failure {
 
     /// A file of this machine cannot be used.
     pub(crate) fn file(path: &Path, error: &std::io::Error) -> Self {
-        Self::usage(format!("{}: {error}", path.display()))
+        let text = error.to_string();
+        // The number says nothing to a person.
+        let text = text.split(" (os error").next().unwrap_or_default();
+        Self::usage(format!("{}: {text}", path.display()))
     }
 
     /// This machine failed.

@@ -110,10 +110,14 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// Names and values below each other.
+/// Names and values below each other; further lines of a value stand below its first.
 pub(crate) fn fields(pairs: &[(&str, String)]) -> String {
     let width = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    pairs.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect()
+    let indent = format!("\n{:width$}  ", "");
+    let line = |(name, value): &(&str, String)| {
+        format!("{name:<width$}  {}\n", value.replace('\n', &indent))
+    };
+    pairs.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -125,5 +129,6 @@ mod tests {
         let rows = vec![vec!["a".into(), "1".into()], vec!["bbb".into(), "22".into()]];
         assert_eq!(table(&["ID", "N"], &rows), "ID   N\na    1\nbbb  22\n");
         assert_eq!(fields(&[("a", "1".into()), ("bb", "2".into())]), "a   1\nbb  2\n");
+        assert_eq!(fields(&[("a", "1\n2".into())]), "a  1\n   2\n");
     }
 }

@@ -64,8 +64,8 @@ pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
         f => out.say(format!("It tolerates {f} faulty validators.")),
     }
     out.say(format!(
-        "Give {file} to every founder, and the line above to everybody who will verify\n\
-         receipts. Each founder then types:\n  polity up --genesis {file}"
+        "The line above is the network's name: whoever verifies receipts pins it.\n\
+         Give {file} to every founder, who then types:\n  polity up --genesis {file}"
     ));
     Ok(Exit::Success)
 }

@@ -9,7 +9,7 @@ use crate::{
     machine, text,
 };
 use api::JoinLine;
-use protocol::{Genesis, InvitationKind};
+use protocol::InvitationKind;
 use std::{
     io::Read,
     net::{Ipv4Addr, SocketAddr},
@@ -63,7 +63,6 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let data = context.data()?;
-    let out = context.out;
     if !args.api.ip().is_loopback() {
         return Err(Failure::usage(format!(
             "the API is for this machine only, not for {}",
@@ -72,7 +71,7 @@ pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
         .next("use --api 127.0.0.1:PORT"));
     }
     let join = args.join.as_deref().map(read_join).transpose()?;
-    let genesis = genesis(&args, join.as_ref(), &data)?;
+    check_network(&args, join.as_ref(), &data)?;
     check_age(join.as_ref())?;
     data.create()?;
     let settings = data.settings()?;
@@ -80,9 +79,6 @@ pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let mut listen = Vec::new();
     for place in or(args.listen, settings.listen.clone()) {
         listen.extend(super::key::reach::listen(&place)?);
-    }
-    if genesis.tolerated_faults() == 0 {
-        out.say("This polity has fewer than four validators: it tolerates no fault.");
     }
     let options = UpOptions {
         owner_name: args.name.unwrap_or_else(|| settings.owner_name()),
@@ -101,8 +97,8 @@ pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     }
 }
 
-/// The genesis of the network that the node will be in.
-fn genesis(args: &Args, join: Option<&JoinLine>, data: &DataDir) -> Result<Genesis, Failure> {
+/// The node must have a network to be in, and no more than one.
+fn check_network(args: &Args, join: Option<&JoinLine>, data: &DataDir) -> Result<(), Failure> {
     let kept = data.genesis()?;
     let given = match (&args.genesis, join) {
         (Some(path), _) => Some(data::read_genesis(path)?),
@@ -118,7 +114,7 @@ fn genesis(args: &Args, join: Option<&JoinLine>, data: &DataDir) -> Result<Genes
             }
             .into())
         }
-        (Some(genesis), _) | (None, Some(genesis)) => Ok(genesis),
+        (Some(_), _) | (None, Some(_)) => Ok(()),
         (None, None) => {
             let dir = data.root().display();
             Err(Failure::usage(format!("{dir} belongs to no network yet")).next(

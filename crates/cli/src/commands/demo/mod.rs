@@ -15,9 +15,15 @@ use crate::{
 use protocol::Verification;
 use society::Society;
 use std::{
+    fs,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
+use tokio::time::sleep;
+
+/// How often the directory is tried to be removed, and the pause between.
+const REMOVALS: u32 = 50;
+const LOOK: Duration = Duration::from_millis(50);
 
 const AFTER: &str = "\
 'cargo xtask demo' builds everything and gives --program and --each.
@@ -55,52 +61,51 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
         .prefix("polity-demo-")
         .tempdir()
         .map_err(|error| Failure::file(&std::env::temp_dir(), &error))?;
-    let dir = Place::new(dir, args.keep);
+    let dir = Place { path: dir.keep(), keep: args.keep };
     let order = run_command::Args::sweep(
         program,
         args.each,
         Verification { k: 2, n: 3 },
-        dir.path().join("out"),
+        dir.path.join("out"),
     );
-    let show = Show { out: context.out, dir: dir.path(), started: Instant::now() };
+    let show = Show { out: context.out, dir: &dir.path, started: Instant::now() };
     let shown = tokio::select! {
-        shown = show.all(args.nodes, order, context) => shown,
+        // First: the job below would say how to come back to it.
+        biased;
         interrupted = tokio::signal::ctrl_c() => {
             interrupted.map_err(Failure::internal)?;
+            context.out.say("\nInterrupted; the nodes are stopped.");
             Ok(Exit::Interrupted)
         }
+        shown = show.all(args.nodes, order, context) => shown,
     };
     if shown == Ok(Exit::Success) {
         show.what_next(&dir);
     }
-    dir.leave(context.out);
+    dir.leave(context.out).await;
     shown
 }
 
 /// The directory of the demo; it goes away unless it is to be kept.
-enum Place {
-    Kept(PathBuf),
-    Passing(tempfile::TempDir),
+struct Place {
+    path: PathBuf,
+    keep: bool,
 }
 
 impl Place {
-    fn new(dir: tempfile::TempDir, keep: bool) -> Self {
-        if keep { Self::Kept(dir.keep()) } else { Self::Passing(dir) }
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Kept(path) => path,
-            Self::Passing(dir) => dir.path(),
+    async fn leave(self, out: Out) {
+        if self.keep {
+            return;
         }
-    }
-
-    fn leave(self, out: Out) {
-        if let Self::Passing(dir) = self {
-            let path = dir.path().to_path_buf();
-            if let Err(error) = dir.close() {
-                out.say(format!("{} could not be removed: {error}", path.display()));
+        let mut left = REMOVALS;
+        // Nodes that were killed may still write for a moment.
+        while let Err(error) = fs::remove_dir_all(&self.path) {
+            left -= 1;
+            if left == 0 {
+                out.say(format!("{} could not be removed: {error}", self.path.display()));
+                return;
             }
+            sleep(LOOK).await;
         }
     }
 }
@@ -128,7 +133,7 @@ impl Show<'_> {
         self.say(&format!("network {network}"));
         self.say(&format!("{nodes} nodes are connected; {} vote", society.validators()));
 
-        self.step("One owner gives a job: two of three others must agree on every result");
+        self.step("A job: nodes of two different owners must agree on every result");
         let exit = run_command::order(order, plan, society.first(), self.out).await?;
         if exit != Exit::Success {
             return Ok(exit);
@@ -169,7 +174,7 @@ impl Show<'_> {
     fn what_next(&self, place: &Place) {
         self.step("Done. What to type next");
         let dir = self.dir.display();
-        if matches!(place, Place::Kept(_)) {
+        if place.keep {
             self.say(&format!(
                 "polity verify {dir}/out --genesis {dir}/genesis.polity\n\
                  polity up --data {dir}/owner-1      (and owner-2, owner-3, … elsewhere)\n\
@@ -177,7 +182,7 @@ impl Show<'_> {
             ));
         } else {
             self.say(
-                "polity demo --keep …                the same, and keep everything\n\
+                "polity demo --keep …                the same, and keep the results\n\
                  polity key show --listen 4870       your own keys, to found or to join\n\
                  polity --help",
             );

@@ -110,8 +110,8 @@ fn say_ending(ending: &Ending, job: JobId, results: &Results, receipt: Option<&P
         Some(receipt) => {
             let receipt = receipt.display();
             out.say(format!(
-                "{} of {} final, results in {dir}\nCheck them any time, anywhere:\n  \
-                 polity verify {receipt}",
+                "{} of {} final; results and receipt are in {dir}\nCheck them any time, \
+                 anywhere:\n  polity verify {receipt}",
                 counts.settled,
                 text::plural(counts.tasks, "task"),
             ));

@@ -67,7 +67,7 @@ pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
             ("owner", owner.to_string()),
             ("node", node.to_string()),
             ("name", name.clone()),
-            ("reached at", addresses.join("\n            ")),
+            ("reached at", addresses.join("\n")),
         ]);
         text.push_str(&format!("\n{line}\n"));
         text

@@ -52,7 +52,7 @@ fn show_status(status: &Status) -> String {
         ("peers", status.peers.to_string()),
         ("owners", format!("{} with a node that is connected now", status.parties)),
         ("engine", status.fingerprint.to_string()),
-        ("listens", status.addresses.join("\n         ")),
+        ("listens", status.addresses.join("\n")),
     ])
 }
 
@@ -64,6 +64,6 @@ fn show_node(node: &NodeInfo) -> String {
         ("party", node.party.to_string()),
         ("validator", yes(node.validator)),
         ("connected", yes(node.connected)),
-        ("addresses", node.addresses.join("\n           ")),
+        ("addresses", node.addresses.join("\n")),
     ])
 }
