@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// From the home of a job to a worker. At most [`crate::limits::MESSAGE_BYTES`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are the large one")]
 pub enum ToWorker {
     /// Run these replicas. The worker checks the order again itself.
     Assign {
