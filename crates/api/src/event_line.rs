@@ -88,4 +88,18 @@ mod tests {
             assert_eq!(decode(line.as_bytes()).unwrap_err().code, Code::Malformed, "{line}");
         }
     }
+
+    #[test]
+    fn the_lines_of_events_never_change() {
+        let lines: Vec<u8> = events().into_iter().flat_map(|event| encode(&Ok(event))).collect();
+        assert_eq!(
+            Digest::plain(&lines).to_string(),
+            "gdrykqwvibq4ytlkbl7nvt243teg62sarktoh44sbzpgbruqr5oq",
+            "{}",
+            String::from_utf8_lossy(&lines)
+        );
+        let error = ApiError::new(Code::Expired, "too late");
+        let line = "{\"error\":{\"code\":\"expired\",\"message\":\"too late\"}}\n";
+        assert_eq!(encode(&Err(error)), line.as_bytes());
+    }
 }

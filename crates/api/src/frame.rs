@@ -156,6 +156,7 @@ fn parse(kind: u8, mut payload: Bytes) -> Result<Frame, FrameError> {
 mod tests {
     use super::*;
     use crate::line::tests::order;
+    use identity::Digest;
     use objects::Codec;
 
     fn frames() -> Vec<Frame> {
@@ -211,5 +212,15 @@ mod tests {
         assert_eq!(read(&[&order, &end, &end]), Err(FrameError::Order), "after the end");
         assert!(matches!(read(&[&[0, 0, 0, 2, 1, 0]]), Err(FrameError::Payload(_))));
         assert!(matches!(read(&[&order, &[0, 0, 0, 2, 2, 0]]), Err(FrameError::Payload(_))));
+    }
+
+    #[test]
+    fn the_bytes_of_frames_never_change() {
+        let bytes: Vec<u8> = frames().iter().flat_map(Frame::encode).collect();
+        assert_eq!(
+            Digest::plain(&bytes).to_string(),
+            "5wyelcv4pm47fjtggfyr7ijs5fbllzqrf6rpy2lua3gvoyytkivq"
+        );
+        assert_eq!(Frame::End.encode()[..], [0, 0, 0, 1, 3]);
     }
 }

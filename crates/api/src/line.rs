@@ -279,4 +279,17 @@ pub(crate) mod tests {
         strange.key = SecretKey::from_seed([6; 32]);
         assert!(matches!(strange.to_string().parse::<JoinLine>(), Err(LineError::Wrong { .. })));
     }
+
+    #[test]
+    fn the_text_of_lines_never_changes() {
+        let digest = |text: String| Digest::plain(text.as_bytes()).to_string();
+        assert_eq!(
+            digest(FoundingLine(founder()).to_string()),
+            "z4tzbnjpb2qesjwdchyy6hnz6mbegt34wq7w4racekpcjsqsqeta"
+        );
+        assert_eq!(
+            digest(join().to_string()),
+            "5ywzzeuowzfulljqhifmv2ucx7x3izyqfkzqj3g5ysgmjmzi634a"
+        );
+    }
 }

@@ -11,7 +11,7 @@ use crate::{
 use api::JoinLine;
 use protocol::InvitationKind;
 use std::{
-    io::Read,
+    io::{BufRead, Read},
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
@@ -133,7 +133,7 @@ fn read_join(text: &str) -> Result<JoinLine, Failure> {
             let stdin = std::io::stdin().lock();
             stdin
                 .take(LINE_BYTES)
-                .read_to_string(&mut line)
+                .read_line(&mut line)
                 .map_err(|error| Failure::file("stdin".as_ref(), &error))?;
             line
         }

@@ -28,7 +28,7 @@ impl Progress {
                 Some(tasks as u64),
                 ProgressDrawTarget::stderr_with_hz(10),
             );
-            let style = ProgressStyle::with_template("{bar:24} {msg} [{elapsed}]")
+            let style = ProgressStyle::with_template("{elapsed:>4} {bar:20} {msg}")
                 .expect("the template is right");
             bar.set_style(style);
             bar.enable_steady_tick(Duration::from_millis(500));

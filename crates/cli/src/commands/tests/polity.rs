@@ -295,7 +295,8 @@ impl Polity {
         self.with(job, |kept| {
             let all = kept.events.len();
             let told = if breaks { all / 2 } else { all };
-            stream::iter(kept.events[..told].to_vec().into_iter().map(Ok)).boxed()
+            let events: Vec<_> = kept.events[..told].iter().cloned().map(Ok).collect();
+            stream::iter(events).boxed()
         })
     }
 }
