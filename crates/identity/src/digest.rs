@@ -80,7 +80,8 @@ impl FromStr for Digest {
 impl TryFrom<&[u8]> for Digest {
     type Error = Error;
     fn try_from(bytes: &[u8]) -> Result<Self, Error> {
-        let array = bytes.try_into().map_err(|_| Error::Digest(format!("{} bytes", bytes.len())))?;
+        let array =
+            bytes.try_into().map_err(|_| Error::Digest(format!("{} bytes", bytes.len())))?;
         Ok(Self(array))
     }
 }

@@ -82,9 +82,8 @@ impl Ledger {
         let mut effects = Vec::new();
         let mut next = self.begin(height, header.time, header.beacon);
         for tx in checked {
-            handle::tx(&mut next, height, header.time, tx, &mut effects).map_err(|refusal| {
-                Error::Tx { height, digest: tx.digest(), refusal }
-            })?;
+            handle::tx(&mut next, height, header.time, tx, &mut effects)
+                .map_err(|refusal| Error::Tx { height, digest: tx.digest(), refusal })?;
         }
         if next.root() != header.state_root {
             return Err(Error::Root { height, root: "state" });

@@ -36,7 +36,9 @@ pub enum Refusal {
         expires: Time,
     },
     /// A second voucher that changes nothing.
-    #[error("{by} cannot second {owner}: it is not sponsored, seconded by it already, or of one party with it")]
+    #[error(
+        "{by} cannot second {owner}: it is not sponsored, seconded by it already, or of one party with it"
+    )]
     Seconding {
         /// Who vouches.
         by: PublicKey,

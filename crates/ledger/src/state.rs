@@ -41,7 +41,8 @@ impl Ledger {
             let name = founder.payload.name.clone();
             let record = OwnerRecord { name, sponsor: None, seconds: Default::default() };
             roster.set_owner(founder.by, record);
-            roster.set_node(founder.payload.node, NodeRecord { owner: founder.by, since: Height(0) });
+            roster
+                .set_node(founder.payload.node, NodeRecord { owner: founder.by, since: Height(0) });
         }
         let roster = Arc::new(roster);
         let mut ledger = Self {

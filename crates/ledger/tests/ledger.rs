@@ -232,7 +232,11 @@ fn an_invitation_lets_one_in_once() {
     assert!(effects.contains(&Effect::RosterChanged { height: Height(1) }));
     let roster = polity.ledger.roster().clone();
     assert_eq!(roster.node(&key(106).public()).unwrap().owner, key(6).public());
-    assert_eq!(roster.party(&key(6).public()), key(1).public(), "a sponsored owner is its sponsor's");
+    assert_eq!(
+        roster.party(&key(6).public()),
+        key(1).public(),
+        "a sponsored owner is its sponsor's"
+    );
     assert_eq!(polity.refusal(tx), Some(Refusal::Spent));
     let again = polity.admission(InvitationKind::Owner, 1, 6, 107);
     assert_eq!(polity.refusal(again), Some(Refusal::Admitted(key(6).public())));

@@ -93,6 +93,7 @@ pub(crate) async fn join(
     let tx = Tx::Admit(Box::new(admission));
     let checked = chain.check(&tx)?;
     let mut head = chain.head();
+    let mut again = tokio::time::interval(PAUSE);
     loop {
         head.borrow_and_update();
         if chain.ledger().roster().node(&node).is_some() {
@@ -103,16 +104,20 @@ pub(crate) async fn join(
         }
         match chain.ledger().check_tx(&checked) {
             Err(refusal) if !refusal.is_passing() => return Err(JoinError::Refused(refusal)),
-            _ if streams.peers().is_empty() => tracing::info!("nobody is reachable yet"),
-            _ => {
-                if let Err(reason) = submit(tx.clone()).await {
-                    tracing::info!(reason, "the admission waits");
-                }
-            }
+            _ => {}
         }
+        // New blocks are looked at as they come; the admission is put forward now and then.
         tokio::select! {
             changed = head.changed() => changed.map_err(|_| JoinError::Stopped)?,
-            () = tokio::time::sleep(PAUSE) => {}
+            _ = again.tick() => put_forward(streams.as_ref(), submit, &tx).await,
         }
+    }
+}
+
+async fn put_forward(streams: &dyn Streams, submit: &Submit, tx: &Tx) {
+    if streams.peers().is_empty() {
+        tracing::info!("nobody is reachable yet");
+    } else if let Err(reason) = submit(tx.clone()).await {
+        tracing::info!(reason, "the admission waits");
     }
 }

@@ -3,6 +3,7 @@
 use crate::start::Node;
 use anyhow::Context;
 use cli::{Launch, UpOptions};
+use std::io::IsTerminal;
 use tokio::{
     io::AsyncReadExt,
     signal::unix::{SignalKind, signal},
@@ -15,7 +16,10 @@ impl Launch for House {
     fn up(&self, options: UpOptions) -> anyhow::Result<()> {
         log_to_stderr();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(run(options))
+        let ended = runtime.block_on(run(options));
+        // A thread may still wait for stdin, which nobody can interrupt; all else has ended.
+        runtime.shutdown_background();
+        ended
     }
 
     fn inspect(&self, program: &[u8]) -> Result<(), String> {
@@ -60,6 +64,7 @@ fn log_to_stderr() {
     let _in_place = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_target(false)
         .try_init();
 }

@@ -86,7 +86,7 @@ impl Node {
         );
 
         // The chain: voted on by validators, followed by everybody else.
-        let chain = Chain::open(basis.genesis.clone(), chain_log, basis.clock.clone()).await?;
+        let chain = Chain::open(basis.genesis.clone(), chain_log).await?;
         // Peers are answered before this node votes: they ask each other before their first vote.
         let (submit, way) = submission();
         let (served, answered) = (chain.clone(), submit.clone());
@@ -363,13 +363,19 @@ async fn open_door(
     basis: &Basis,
     door: Door,
 ) -> anyhow::Result<(gateway::Running, tokio::sync::oneshot::Sender<()>)> {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).context("no randomness")?;
-    let token = identity::Digest(secret).to_string();
+    let data = &basis.options.data;
+    let token = match data.token()? {
+        Some(token) => token.to_string(),
+        None => {
+            let mut secret = [0; 32];
+            getrandom::fill(&mut secret).context("no randomness")?;
+            identity::Digest(secret).to_string()
+        }
+    };
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let running =
         gateway::serve(basis.config.gateway.clone(), Arc::new(door), &token, stopped).await?;
-    basis.options.data.set_api(running.addr(), &token)?;
+    data.set_api(running.addr(), &token)?;
     Ok((running, stop))
 }
 

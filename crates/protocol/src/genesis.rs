@@ -47,7 +47,7 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             leader_timeout_ms: 400,
-            heartbeat_ms: 5_000,
+            heartbeat_ms: 60_000,
             clock_drift_ms: 10_000,
             job_lifetime_ms: 7 * 86_400_000,
             invitation_lifetime_ms: 7 * 86_400_000,

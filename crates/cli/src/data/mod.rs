@@ -6,7 +6,7 @@
 //! genesis.polity         the network that this directory belongs to
 //! settings.json          how the node is reached (`polity key show --listen`)
 //! api.json               where the node's API listens; there while it runs
-//! api.token        0600  what the API asks for
+//! api.token        0600  what the API asks for, made at the first start
 //! ```
 //!
 //! Everything else in it is the node's.
@@ -191,21 +191,17 @@ impl DataDir {
         replace(&path, &bytes, 0o644).map_err(|error| Error::io(&path, error))
     }
 
-    /// Says that the API is gone. For the node, when it stops.
+    /// Says that the API is gone. For the node, when it stops. The token stays, so that commands
+    /// which wait find the node again after its next start.
     ///
     /// # Errors
     /// What the file system says.
     pub fn remove_api(&self) -> Result<(), Error> {
-        for name in ["api.json", "api.token"] {
-            let path = self.root.join(name);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::io(&path, error));
-                }
-                _ => {}
-            }
+        let path = self.root.join("api.json");
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(&path, error)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Where the node's API is; `None` if no node runs here. It may have died since.
@@ -217,6 +213,15 @@ impl DataDir {
         let Some(bytes) = read_small(&path)? else { return Ok(None) };
         let file: ApiFile = serde_json::from_slice(&bytes)
             .map_err(|error| Error::Malformed { path, reason: error.to_string() })?;
+        let addr = file.addr;
+        Ok(self.token()?.map(|token| ApiPlace { addr, token }))
+    }
+
+    /// What the API asks for, since the first start.
+    ///
+    /// # Errors
+    /// If there is a token that others can read, or that is no text.
+    pub fn token(&self) -> Result<Option<Zeroizing<String>>, Error> {
         let path = self.root.join("api.token");
         if !exists(&path)? {
             return Ok(None);
@@ -225,7 +230,7 @@ impl DataDir {
         let Some(token) = read_small(&path)? else { return Ok(None) };
         let token = String::from_utf8(token)
             .map_err(|_| Error::Malformed { path, reason: "it is no text".into() })?;
-        Ok(Some(ApiPlace { addr: file.addr, token: Zeroizing::new(token) }))
+        Ok(Some(Zeroizing::new(token)))
     }
 }
 

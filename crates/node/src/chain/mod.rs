@@ -16,7 +16,7 @@ use ledger::{CheckedTx, Ledger};
 use protocol::{
     Block, Certificate, Finality, Genesis, Header, Height, JobId, Machine, Tx, limits,
     merkle::Inclusion,
-    port::{Clock, Log, LogError},
+    port::{Log, LogError},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -75,7 +75,6 @@ struct Inner {
     genesis: Genesis,
     network: NetworkId,
     log: Arc<dyn Log>,
-    clock: Arc<dyn Clock>,
     state: Mutex<State>,
     /// Held while a block is written: one writer, and readers never wait for the disk.
     writing: tokio::sync::Mutex<()>,
@@ -95,11 +94,7 @@ impl Chain {
     ///
     /// # Errors
     /// If the journal cannot be read, or is not of this genesis.
-    pub(crate) async fn open(
-        genesis: Genesis,
-        log: Arc<dyn Log>,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, ChainError> {
+    pub(crate) async fn open(genesis: Genesis, log: Arc<dyn Log>) -> Result<Self, ChainError> {
         let mut ledger = Ledger::genesis(&genesis);
         if let Some(bytes) = log.value(SNAPSHOT).await? {
             let stored: Ledger = canonical::decode(&bytes, usize::MAX).map_err(|error| {
@@ -135,7 +130,6 @@ impl Chain {
             genesis,
             network,
             log,
-            clock,
             state: Mutex::new(state),
             writing: tokio::sync::Mutex::new(()),
             head,
