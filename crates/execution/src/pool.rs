@@ -78,13 +78,11 @@ impl Pool {
         let (answer, answered) = oneshot::channel();
         let cancel = CancelOnDrop(Cancel::default());
         let work = Work { order, cancel: cancel.0.clone(), answer };
-        let sent = self.queue.as_ref().map(|queue| queue.try_send(work));
-        match sent {
-            Some(Ok(())) => {}
-            Some(Err(TrySendError::Full(_))) => return Ran::NoResult(NoResult::Busy),
-            Some(Err(TrySendError::Disconnected(_))) | None => {
-                return Ran::NoResult(NoResult::Cancelled);
-            }
+        let Some(queue) = &self.queue else { return Ran::NoResult(NoResult::Cancelled) };
+        match queue.try_send(work) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Ran::NoResult(NoResult::Busy),
+            Err(TrySendError::Disconnected(_)) => return Ran::NoResult(NoResult::Cancelled),
         }
         answered.await.unwrap_or(Ran::NoResult(NoResult::Cancelled))
     }

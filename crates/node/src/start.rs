@@ -24,7 +24,7 @@ use protocol::{
 };
 use std::sync::{Arc, OnceLock};
 use storage::{Journal, exchange};
-use tokio::task::JoinSet;
+use tokio::{sync::Semaphore, task::JoinSet};
 use work::Work;
 
 /// A running node.
@@ -136,6 +136,7 @@ impl Node {
             fetcher,
             hub: Arc::new(Hub::default()),
             cluster: cluster.clone(),
+            keeping: Arc::new(Semaphore::new(home::KEEPING)),
         };
         let running = home.clone();
         roles.spawn(async move { Ok(home::run(running, effects, letters.for_home).await?) });

@@ -20,7 +20,8 @@ fn polity_offline(dir: &Path, args: &[&str]) -> Said {
 
 fn founding_line(dir: &Path, home: &str, name: &str) -> String {
     let port = free_port().to_string();
-    let said = polity(dir, &["key", "show", "--data", home, "--listen", &port, "--name", name]).ok();
+    let said =
+        polity(dir, &["key", "show", "--data", home, "--listen", &port, "--name", name]).ok();
     let line = said.out.split_whitespace().find(|word| word.starts_with("polityfound1"));
     line.unwrap_or_else(|| panic!("no founding line in {}", said.out)).to_string()
 }

@@ -95,9 +95,8 @@ fn a_home_that_is_killed_finishes_its_jobs_after_its_return() {
     let homes = found(dir, 4, 4, brisk());
     let mut nodes = up_all(dir, &homes);
     nodes.iter_mut().for_each(|node| node.ready(4));
-    let args = [
-        "run", "copy.wasm", "--each", "in/*.txt", "--arg", "{}", "-o", "out", "--data", "owner-1",
-    ];
+    let args =
+        ["run", "copy.wasm", "--each", "in/*.txt", "--arg", "{}", "-o", "out", "--data", "owner-1"];
     let client = std::process::Command::new(society::POLITY)
         .args(args)
         .current_dir(dir)

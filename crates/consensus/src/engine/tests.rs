@@ -65,8 +65,8 @@ impl World {
                 .await;
         network.start();
         let mut world = Self { context, oracle, seats: Vec::new() };
-        for place in 0..count {
-            let chain = Chain::new(convert::public(&keys[place]));
+        for (place, key) in keys.iter().enumerate().take(count) {
+            let chain = Chain::new(convert::public(key));
             let seat = world.seat(place, count, chain).await;
             world.seats.push(seat);
         }

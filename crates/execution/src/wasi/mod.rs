@@ -3,7 +3,7 @@
 //! Source: `wasi_snapshot_preview1.witx` of the WASI repository (`legacy/preview1`). Nothing of the
 //! host shows through, and every call is paid for in fuel ([`cost`]).
 //!
-//! A call is a method of [`Call`], which sees the guest's memory and its [`World`]; `table` binds
+//! A call is a method of [`call::Call`], which sees the guest's memory and its [`World`]; `table` binds
 //! them to their names.
 
 mod call;

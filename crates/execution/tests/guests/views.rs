@@ -164,7 +164,7 @@ async fn what_does_not_exist_here_is_said_to_be_unsupported() {
         format!("(call $proc_raise {none})"),
         format!("(call $path_symlink {none} {none} (i32.const 4) {none} {none})"),
         format!("(call $path_link (i32.const 4) {none} {none} {none} (i32.const 4) {none} {none})"),
-        format!("(call $fd_fdstat_set_rights (i32.const 4) (i64.const 0) (i64.const 0))"),
+        "(call $fd_fdstat_set_rights (i32.const 4) (i64.const 0) (i64.const 0))".to_string(),
     ];
     let calls: Vec<&str> = calls.iter().map(String::as_str).collect();
     assert_eq!(printed(order(&answers("", &calls))).await, vec![58; calls.len()]);

@@ -187,7 +187,7 @@ impl Chain {
             }
             remember(&mut state.places, &block);
         }
-        if height.0 % SNAPSHOT_BLOCKS == 0 {
+        if height.0.is_multiple_of(SNAPSHOT_BLOCKS) {
             let snapshot = canonical::encode(next.as_ref());
             self.0.log.set(SNAPSHOT, snapshot.into()).await?;
         }

@@ -12,6 +12,7 @@ use protocol::{
     port::{BlobError, Blobs, Clock},
 };
 use std::collections::BTreeSet;
+use work::Work;
 
 /// Bytes of blobs that are written together.
 const BATCH_BYTES: usize = 8 << 20;
@@ -109,10 +110,17 @@ impl Home {
         let gate = Gate { me: self.key.public(), chain: &self.chain, clock: self.clock.as_ref() };
         let admitted = gate.check(submission.order)?;
         let id = admitted.order().payload.id();
-        if self.cluster.read(|work| work.job(&id).is_some()).await.map_err(unavailable)? {
+        let tasks = admitted.order().payload.tasks;
+        let ask = |work: &Work| {
+            let finished = work.finished().any(|summary| summary.job == id);
+            (finished || work.job(&id).is_some(), work.room(tasks))
+        };
+        let (known, room) = self.cluster.read(ask).await.map_err(unavailable)?;
+        if known {
             return Err(ApiError::new(Code::Duplicate, format!("{id} was submitted before"))
                 .next(format!("polity job get {id}")));
         }
+        room.map_err(|error| ApiError::new(Code::Busy, error.to_string()).next("polity job list"))?;
         self.take_blobs(submission.blobs).await?;
         self.check_objects(&admitted.order().payload).await?;
         self.enter(admitted).await?;

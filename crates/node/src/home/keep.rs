@@ -15,6 +15,7 @@ impl Home {
         outcome: Outcome,
         from: Vec<PublicKey>,
     ) -> Result<(), HomeError> {
+        let Ok(_place) = self.keeping.acquire().await else { return Ok(()) };
         for root in outcome.objects() {
             if let Err(error) = self.fetcher.fetch_file(root, &from, FILE_BYTES).await {
                 tracing::warn!(job = %outcome.job, task = %outcome.task, %root, %error,

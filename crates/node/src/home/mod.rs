@@ -22,7 +22,10 @@ use protocol::{
 };
 use std::sync::Arc;
 use storage::Store;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+};
 use work::{Effect, Input, Work};
 
 /// What the home needs of the node. A cheap copy.
@@ -38,7 +41,12 @@ pub(crate) struct Home {
     pub(crate) fetcher: storage::exchange::Fetcher,
     pub(crate) hub: Arc<Hub>,
     pub(crate) cluster: Cluster<Work>,
+    /// Outputs that are fetched at once.
+    pub(crate) keeping: Arc<Semaphore>,
 }
+
+/// How many tasks' outputs are fetched at once.
+pub(crate) const KEEPING: usize = 16;
 
 /// Why the home cannot go on.
 #[derive(Debug, thiserror::Error)]

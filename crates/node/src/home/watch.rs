@@ -9,7 +9,7 @@ use work::{Input, JobRecord, TaskStatus, Work};
 impl Home {
     /// After a start: tells what happened to each job before.
     pub(super) async fn restore(&self) -> Result<(), HomeError> {
-        let jobs = self.cluster.read(|work| events_of_all(work)).await?;
+        let jobs = self.cluster.read(events_of_all).await?;
         for (job, events) in jobs {
             self.hub.restore(job, events);
         }
@@ -19,7 +19,7 @@ impl Home {
     /// Reads final blocks from where a live job may have something to learn.
     pub(super) async fn watch_chain(self) -> Result<(), HomeError> {
         let mut head = self.chain.head();
-        let first_live = self.cluster.read(|work| first_live(work)).await?;
+        let first_live = self.cluster.read(first_live).await?;
         let mut next = first_live.unwrap_or(*head.borrow()).next();
         self.tell_roster().await?;
         loop {

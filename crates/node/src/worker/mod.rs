@@ -174,8 +174,13 @@ impl Worker {
         match self.parts.executor.outcome(&replica).await {
             Ok(Execution { outcome, hidden_blocks }) => {
                 let salt = speak::salt(&self.parts.key, &replica);
-                let committed =
-                    self.lock().ran(&replica.place(), home, outcome, salt, hidden_blocks);
+                let committed = self.lock().ran(
+                    &replica.place(),
+                    &replica.order.payload,
+                    outcome,
+                    salt,
+                    hidden_blocks,
+                );
                 match committed {
                     Ok(commitment) => self.speaker.commit(home, replica.job, commitment).await,
                     Err(blocks) => self.parts.withheld.release(&blocks),
@@ -203,11 +208,12 @@ impl Worker {
             return self.parts.streams.penalise(from, Offence::BadSignature);
         }
         let me = self.parts.key.public();
+        let ledger = self.parts.chain.ledger();
         let shown = replicas::Shown::new(&commits);
         let (mut fresh, mut public) = (Vec::new(), Vec::new());
         let mut repeated: Vec<Arc<Revealed>> = Vec::new();
         for (task, members) in &sets {
-            if !shown.holds(*task, members) {
+            if !shown.holds(*task, members, ledger.roster()) {
                 self.parts.streams.penalise(from, Offence::Malformed);
                 continue;
             }
@@ -218,12 +224,12 @@ impl Worker {
                         fresh.push((reveal, *outcome));
                         public.extend(blocks);
                     }
-                    Some(Opening::Repeated(said)) => {
-                        if !repeated.iter().any(|other| Arc::ptr_eq(other, &said)) {
-                            repeated.push(said);
-                        }
+                    Some(Opening::Repeated(said))
+                        if !repeated.iter().any(|other| Arc::ptr_eq(other, &said)) =>
+                    {
+                        repeated.push(said);
                     }
-                    None => {}
+                    Some(Opening::Repeated(_)) | None => {}
                 }
             }
         }

@@ -3,11 +3,11 @@
 use identity::{Digest, PublicKey};
 use objects::Cid;
 use protocol::{
-    Attempt, CommitBatch, Commitment, JobId, Member, Outcome, Reveal, RevealBatch, Salt, TaskIndex,
-    commitment_of, set_digest,
+    Attempt, CommitBatch, Commitment, Job, JobId, Member, Outcome, Reveal, RevealBatch, Roster,
+    Salt, TaskIndex, commitment_of, set_digest,
 };
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -23,6 +23,8 @@ enum Slot {
 
 struct Ran {
     home: PublicKey,
+    /// How many must agree.
+    needed: u16,
     outcome: Outcome,
     salt: Salt,
     blocks: Vec<Cid>,
@@ -76,14 +78,15 @@ impl Replicas {
     pub(super) fn ran(
         &mut self,
         place: &Place,
-        home: PublicKey,
+        order: &Job,
         outcome: Outcome,
         salt: Salt,
         blocks: Vec<Cid>,
     ) -> Result<Commitment, Vec<Cid>> {
         let Some(slot) = self.slots.get_mut(place) else { return Err(blocks) };
         let hidden = commitment_of(&salt, &outcome.digest());
-        let ran = Ran { home, outcome, salt, blocks, committed: None, revealed: None };
+        let (home, needed) = (order.home, order.verification.k);
+        let ran = Ran { home, needed, outcome, salt, blocks, committed: None, revealed: None };
         *slot = Slot::Ran(Box::new(ran));
         Ok(Commitment { task: place.1, attempt: place.2, hidden })
     }
@@ -108,7 +111,8 @@ impl Replicas {
         }
     }
 
-    /// Opens a commitment that stands in a complete set; `None` if there is nothing to open.
+    /// Opens a commitment that stands in a complete set: at least as many members as must agree.
+    /// `None` if there is nothing to open.
     pub(super) fn open(
         &self,
         from: PublicKey,
@@ -118,7 +122,8 @@ impl Replicas {
     ) -> Option<Opening> {
         let Some(Slot::Ran(ran)) = self.slots.get(place) else { return None };
         let outcome = ran.outcome.digest();
-        if ran.home != from || commitment_of(&ran.salt, &outcome) != *hidden {
+        let complete = members.len() >= usize::from(ran.needed);
+        if !complete || ran.home != from || commitment_of(&ran.salt, &outcome) != *hidden {
             return None;
         }
         if let Some(revealed) = &ran.revealed {
@@ -165,9 +170,14 @@ impl Shown {
         Self(leaves.collect())
     }
 
-    /// Whether every member of a set is a commitment that was shown, each once, in order.
-    pub(super) fn holds(&self, task: TaskIndex, members: &[Member]) -> bool {
+    /// Whether every member of a set is a commitment that was shown, each once, in order, and all
+    /// are of different parties.
+    pub(super) fn holds(&self, task: TaskIndex, members: &[Member], roster: &Roster) -> bool {
+        // A node that was admitted a moment ago may not be known here yet: it is its own party.
+        let party = |member: &Member| roster.party_of_node(&member.node).unwrap_or(member.node);
+        let parties: BTreeSet<_> = members.iter().map(party).collect();
         !members.is_empty()
+            && parties.len() == members.len()
             && members.windows(2).all(|pair| pair[0].attempt < pair[1].attempt)
             && members.iter().all(|member| {
                 self.0.get(&(task, member.attempt)) == Some(&(member.node, member.hidden))

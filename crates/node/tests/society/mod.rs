@@ -85,7 +85,8 @@ pub struct Node {
 impl Node {
     /// Starts `polity up` in `data`; `stdin` is written to it first and kept open.
     pub fn up(data: &Path, args: &[&str], stdin: Option<&str>) -> Self {
-        let log = File::options().create(true).append(true).open(data.with_extension("log")).unwrap();
+        let log =
+            File::options().create(true).append(true).open(data.with_extension("log")).unwrap();
         let mut command = Command::new(POLITY);
         command.args(["up", "--exit-with-stdin", "--data"]).arg(data).args(args);
         command.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log);
