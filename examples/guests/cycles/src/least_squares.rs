@@ -61,15 +61,15 @@ fn reflect<const P: usize>(x: &mut [[f64; P]], y: &mut [f64], column: usize) {
 
 /// The inverse of the upper triangle in the first `P` rows.
 fn invert_upper<const P: usize>(r: &[[f64; P]]) -> [[f64; P]; P] {
-    let mut inverse = [[0.0; P]; P];
-    for column in 0..P {
+    let mut columns = [[0.0; P]; P];
+    for (column, solved) in columns.iter_mut().enumerate() {
         for row in (0..=column).rev() {
             let unit = if row == column { 1.0 } else { 0.0 };
-            let known: f64 = (row + 1..=column).map(|k| r[row][k] * inverse[k][column]).sum();
-            inverse[row][column] = (unit - known) / r[row][row];
+            let known: f64 = (row + 1..=column).map(|k| r[row][k] * solved[k]).sum();
+            solved[row] = (unit - known) / r[row][row];
         }
     }
-    inverse
+    std::array::from_fn(|row| std::array::from_fn(|column| columns[column][row]))
 }
 
 #[cfg(test)]
