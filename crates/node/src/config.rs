@@ -51,3 +51,27 @@ impl Config {
             .with_context(|| format!("{} holds something that is no setting", path.display()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example says every field with its default; it is what a person copies from.
+    #[test]
+    fn the_example_file_holds_every_setting_with_its_default() {
+        let text = include_str!("../config.example.toml");
+        let example: toml::Table = text.parse().unwrap();
+        let default = toml::Table::try_from(Config::default()).unwrap();
+        assert_eq!(example, default);
+        assert_eq!(toml::from_str::<Config>(text).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn a_setting_that_does_not_exist_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Config::load(dir.path()).unwrap(), Config::default());
+        std::fs::write(dir.path().join(FILE), "[work]\nlease_seconds = 3\n").unwrap();
+        let error = format!("{:#}", Config::load(dir.path()).unwrap_err());
+        assert!(error.contains("lease_seconds"), "{error}");
+    }
+}

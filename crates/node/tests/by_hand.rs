@@ -53,6 +53,20 @@ fn two_owners_found_a_third_joins_and_a_stranger_verifies_without_them() {
     let nodes = three.polity(&["node", "list", "--json"]).ok().json();
     assert_eq!(nodes.as_array().map(Vec::len), Some(3), "{nodes}");
 
+    // One more machine of the first owner.
+    let line = one.polity(&["invite", "--mine"]).ok();
+    let line = line.out.lines().find(|l| l.starts_with("polityjoin1")).unwrap().to_string();
+    let port = free_port().to_string();
+    let args = ["--join", "-", "--listen", &port];
+    let mut mine = Node::up(&dir.join("mine"), &args, Some(&format!("{line}\n")));
+    mine.ready(2);
+    let nodes = mine.polity(&["node", "list", "--json"]).ok().json();
+    assert_eq!(nodes.as_array().map(Vec::len), Some(4), "{nodes}");
+
+    // A directory belongs to one node at a time.
+    let second = Node::up(&dir.join("one"), &[], None).failed();
+    assert!(second.contains("in use"), "{second}");
+
     program(dir);
     inputs(dir, 5);
     let run = ["run", "copy.wasm", "--each", "in/*.txt", "--arg", "{}", "--verify", "2of2", "-o"];
@@ -74,7 +88,7 @@ fn two_owners_found_a_third_joins_and_a_stranger_verifies_without_them() {
     let said = again.failed();
     assert!(said.contains("spent"), "{said}");
 
-    for node in [one, two, three] {
+    for node in [one, two, three, mine] {
         fs::remove_dir_all(node.stop()).unwrap();
     }
     let network = polity_offline(dir, &["verify", "out", "--genesis", "net.polity"]);
@@ -84,6 +98,8 @@ fn two_owners_found_a_third_joins_and_a_stranger_verifies_without_them() {
     let unpinned = polity_offline(dir, &["verify", "out"]);
     assert!(!matches!(unpinned.code, Some(0) | None), "{unpinned:?}");
 
+    every_flipped_bit_is_refused(&dir.join("out/receipt.polity"), &dir.join("net.polity"));
+
     let output = dir.join("out/3.txt");
     let mut bytes = fs::read(&output).unwrap();
     bytes[0] ^= 1;
@@ -91,4 +107,19 @@ fn two_owners_found_a_third_joins_and_a_stranger_verifies_without_them() {
     let forged = polity_offline(dir, &["verify", "out", "--genesis", "net.polity"]);
     assert_ne!(forged.code, Some(0));
     assert!(format!("{}{}", forged.out, forged.err).contains("3.txt"), "{forged:?}");
+}
+
+/// Of this very receipt: all bits, one after the other.
+fn every_flipped_bit_is_refused(receipt: &Path, genesis: &Path) {
+    let network = protocol::Genesis::decode(&fs::read(genesis).unwrap()).unwrap().network();
+    let mut bytes = fs::read(receipt).unwrap();
+    let holds = |bytes: &[u8]| {
+        protocol::Receipt::decode(bytes).is_ok_and(|receipt| receipt.verify(Some(network)).is_ok())
+    };
+    assert!(holds(&bytes));
+    for bit in 0..bytes.len() * 8 {
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert!(!holds(&bytes), "bit {bit}");
+        bytes[bit / 8] ^= 1 << (bit % 8);
+    }
 }

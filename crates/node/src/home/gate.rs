@@ -217,3 +217,101 @@ pub(crate) fn blob_error(error: BlobError) -> ApiError {
     };
     ApiError::new(code, error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use identity::{Digest, NetworkId, SecretKey};
+    use objects::Codec;
+    use protocol::{Founder, Genesis, Limits, Params, Placement, Verification, port::Answer};
+    use sim::log::MemoryLog;
+    use std::sync::Arc;
+
+    struct Stopped(Time);
+
+    impl Clock for Stopped {
+        fn now(&self) -> Time {
+            self.0
+        }
+        fn until(&self, _: Time) -> Answer<'static, ()> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    fn key(n: u8) -> SecretKey {
+        SecretKey::from_seed([n; 32])
+    }
+
+    /// Owners 1 and 2 with nodes 101 and 102.
+    async fn chain() -> Chain {
+        let founder = |n: u8| {
+            let node = key(100 + n).public();
+            let founder = Founder { node, name: format!("{n}"), addresses: Vec::new() };
+            Signed::new(founder, NetworkId::FOUNDING, &key(n))
+        };
+        let founders = vec![founder(1), founder(2)];
+        let genesis =
+            Genesis::found("gate".into(), Time(1_000), founders, 2, Params::default()).unwrap();
+        Chain::open(genesis, Arc::new(MemoryLog::new())).await.unwrap()
+    }
+
+    fn job(chain: &Chain) -> Job {
+        Job {
+            network: chain.network(),
+            home: key(101).public(),
+            program: Cid::of(Codec::Raw, b"program"),
+            table: Cid::of(Codec::DagCbor, b"table"),
+            tasks: 1,
+            seed: Digest([1; 32]),
+            limits: Limits::default(),
+            placement: Placement::Fast,
+            verification: Verification { k: 2, n: 2 },
+            issued: Time(2_000),
+            expires: Time(60_000),
+            nonce: Digest([2; 32]),
+        }
+    }
+
+    fn check(chain: &Chain, order: Signed<Job>) -> Result<(), Code> {
+        let clock = Stopped(Time(3_000));
+        let gate = Gate { me: key(101).public(), chain, clock: &clock };
+        gate.check(order).map(drop).map_err(|error| error.code)
+    }
+
+    #[tokio::test]
+    async fn an_order_that_holds_is_admitted() {
+        let chain = chain().await;
+        let order = Signed::new(job(&chain), chain.network(), &key(1));
+        assert_eq!(check(&chain, order), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn every_other_order_is_refused_with_its_reason() {
+        let chain = chain().await;
+        let lifetime_ms = Params::default().job_lifetime_ms;
+        type Change = Box<dyn Fn(&mut Job)>;
+        let cases: Vec<(&str, Code, Change)> = vec![
+            ("network", Code::ForeignNetwork, Box::new(|j| j.network = NetworkId(Digest([9; 32])))),
+            ("home", Code::Refused, Box::new(|j| j.home = key(102).public())),
+            ("expired", Code::Expired, Box::new(|j| j.expires = Time(2_500))),
+            ("lifetime", Code::Refused, Box::new(move |j| j.expires = Time(3_000 + lifetime_ms))),
+            ("future", Code::Expired, Box::new(|j| j.issued = Time(50_000))),
+            ("owners", Code::Refused, Box::new(|j| j.verification = Verification { k: 3, n: 3 })),
+            ("tasks", Code::Refused, Box::new(|j| j.tasks = 0)),
+            ("fuel", Code::Refused, Box::new(|j| j.limits.fuel = 0)),
+        ];
+        for (name, code, change) in cases {
+            let mut job = job(&chain);
+            change(&mut job);
+            let order = Signed::new(job, chain.network(), &key(1));
+            assert_eq!(check(&chain, order), Err(code), "{name}");
+        }
+        let stranger = Signed::new(job(&chain), chain.network(), &key(77));
+        assert_eq!(check(&chain, stranger), Err(Code::NotAdmitted));
+        let mut altered = Signed::new(job(&chain), chain.network(), &key(1));
+        altered.payload.seed = Digest([3; 32]);
+        assert_eq!(check(&chain, altered), Err(Code::BadSignature));
+        let elsewhere = Signed::new(job(&chain), NetworkId(Digest([9; 32])), &key(1));
+        assert_eq!(check(&chain, elsewhere), Err(Code::BadSignature));
+    }
+}
