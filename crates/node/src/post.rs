@@ -242,3 +242,77 @@ async fn deliver(
     let mut acknowledged = [0];
     stream.read_exact(&mut acknowledged).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use identity::SecretKey;
+    use objects::{Cid, Codec};
+    use protocol::JobId;
+    use sim::streams::Mesh;
+
+    fn key(n: u8) -> PublicKey {
+        SecretKey::from_seed([n; 32]).public()
+    }
+
+    fn close() -> ToWorker {
+        ToWorker::Close { job: JobId(Cid::of(Codec::Raw, b"job")), tasks: Vec::new() }
+    }
+
+    fn mail() -> Mail {
+        Mail::Worker(Box::new(close()))
+    }
+
+    #[tokio::test]
+    async fn a_message_counts_as_delivered_once_it_was_handled() {
+        let mesh = Mesh::new();
+        let (sender, _) = Post::new(mesh.node(key(1)));
+        let (receiver, mut letters) = Post::new(mesh.node(key(2)));
+        let receiving = tokio::spawn(receiver.receive());
+        let delivery = tokio::spawn(async move { sender.deliver(key(2), mail()).await });
+        let letter = letters.for_worker.recv().await.unwrap();
+        assert_eq!((letter.from, letter.message), (key(1), close()));
+        assert!(!delivery.is_finished());
+        letter.done.send(()).unwrap();
+        assert!(delivery.await.unwrap());
+        receiving.abort();
+    }
+
+    #[tokio::test]
+    async fn a_message_to_itself_takes_no_stream() {
+        let mesh = Mesh::new();
+        let (post, mut letters) = Post::new(mesh.node(key(1)));
+        let delivery = tokio::spawn(async move { post.deliver(key(1), mail()).await });
+        letters.for_worker.recv().await.unwrap().done.send(()).unwrap();
+        assert!(delivery.await.unwrap());
+        assert_eq!(mesh.opened(key(1)), 0);
+    }
+
+    #[tokio::test]
+    async fn a_message_to_a_peer_that_is_gone_is_dropped() {
+        let mesh = Mesh::new();
+        let (sender, _) = Post::new(mesh.node(key(1)));
+        mesh.node(key(2));
+        mesh.cut(key(1), key(2));
+        assert!(!sender.deliver(key(2), mail()).await);
+    }
+
+    #[tokio::test]
+    async fn nonsense_is_an_offence() {
+        let mesh = Mesh::new();
+        let (receiver, _letters) = Post::new(mesh.node(key(2)));
+        let receiving = tokio::spawn(receiver.receive());
+        let client = mesh.node(key(1));
+        // The receiver accepts once its task has run.
+        let mut stream = loop {
+            match client.open(key(2), WORK).await {
+                Ok(stream) => break stream,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        write_frame(&mut stream, b"nonsense").await.unwrap();
+        mesh.offended(1).await;
+        assert_eq!(mesh.offences()[0].2, Offence::Malformed);
+        receiving.abort();
+    }
+}

@@ -178,3 +178,73 @@ pub(crate) async fn ask(
         AskError::Malformed(peer)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::AsyncWriteExt;
+    use identity::{NetworkId, SecretKey, Signed};
+    use protocol::{Founder, Genesis, Params, Seconding, Time};
+    use sim::{log::MemoryLog, streams::Mesh};
+
+    fn key(n: u8) -> SecretKey {
+        SecretKey::from_seed([n; 32])
+    }
+
+    async fn chain() -> Chain {
+        let founder = Founder { node: key(101).public(), name: "1".into(), addresses: Vec::new() };
+        let founder = Signed::new(founder, NetworkId::FOUNDING, &key(1));
+        let genesis =
+            Genesis::found("ask".into(), Time(1), vec![founder], 1, Params::default()).unwrap();
+        Chain::open(genesis, Arc::new(MemoryLog::new())).await.unwrap()
+    }
+
+    fn refusing() -> Submit {
+        Arc::new(|_| Box::pin(async { Err("not today".to_string()) }))
+    }
+
+    fn seconding(chain: &Chain) -> Tx {
+        let owner = key(2).public();
+        Tx::Second(Signed::new(Seconding { owner }, chain.network(), &key(1)))
+    }
+
+    #[tokio::test]
+    async fn a_peer_is_answered() {
+        let (mesh, chain) = (Mesh::new(), chain().await);
+        let (server, client) = (mesh.node(key(101).public()), mesh.node(key(102).public()));
+        let question = ChainRequest::Blocks { from: Height(1) };
+        let submit = ChainRequest::Submit(Box::new(seconding(&chain)));
+        let asking = async {
+            let blocks = ask(client.as_ref(), key(101).public(), &question).await.unwrap();
+            assert_eq!(blocks, ChainReply::Blocks { head: Height(0), blocks: Vec::new() });
+            let refused = ask(client.as_ref(), key(101).public(), &submit).await.unwrap();
+            assert_eq!(refused, ChainReply::Refused("not today".into()));
+        };
+        tokio::select! {
+            _ = serve(chain.clone(), server, refusing()) => panic!("it serves on"),
+            () = asking => {}
+        }
+        assert_eq!(mesh.offences(), []);
+    }
+
+    #[tokio::test]
+    async fn nonsense_and_oversized_questions_are_offences() {
+        let (mesh, chain) = (Mesh::new(), chain().await);
+        let (server, client) = (mesh.node(key(101).public()), mesh.node(key(102).public()));
+        let spoiling = async {
+            let mut stream = client.open(key(101).public(), CHAIN).await.unwrap();
+            write_frame(&mut stream, b"nonsense").await.unwrap();
+            mesh.offended(1).await;
+            let mut stream = client.open(key(101).public(), CHAIN).await.unwrap();
+            stream.write_all(&u32::MAX.to_be_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            mesh.offended(2).await;
+        };
+        tokio::select! {
+            _ = serve(chain.clone(), server, refusing()) => panic!("it serves on"),
+            () = spoiling => {}
+        }
+        let kinds: Vec<_> = mesh.offences().into_iter().map(|(_, _, offence)| offence).collect();
+        assert_eq!(kinds, [Offence::Malformed, Offence::Oversized]);
+    }
+}
