@@ -93,7 +93,7 @@ impl Node {
         let asked = streams.clone();
         roles.spawn(async move { Ok(chain::serve(served, asked, answered).await?) });
         let consensus = order(&basis, &chain, &streams, &gossip, (&way, &mut roles)).await?;
-        roles.spawn(announce(chain.clone(), gossip));
+        roles.spawn(announce(chain.clone(), gossip, basis.clock.clone()));
         enter(&basis, &chain, &streams, &submit).await?;
 
         // Work: the home of this owner's jobs, and the worker for everybody's.
@@ -335,8 +335,25 @@ async fn order(
     Ok(Some(handle))
 }
 
-async fn announce(chain: Chain, gossip: Arc<dyn Gossip>) -> anyhow::Result<()> {
-    chain::announce(chain, gossip).await;
+/// Tells peers of new blocks, and this machine's owner if its clock is behind them.
+async fn announce(
+    chain: Chain,
+    gossip: Arc<dyn Gossip>,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<()> {
+    let mut head = chain.head();
+    let watched = chain.clone();
+    let watch = async move {
+        while head.changed().await.is_ok() {
+            head.borrow_and_update();
+            let ledger = watched.ledger();
+            let (block, now) = (ledger.tip().time, clock.now());
+            if block.since_ms(now) > ledger.params().clock_drift_ms {
+                tracing::warn!(%now, %block, "this machine's clock is behind the last block's: set it");
+            }
+        }
+    };
+    tokio::join!(chain::announce(chain, gossip), watch);
     Ok(())
 }
 
