@@ -220,7 +220,9 @@ mod tests {
             let refused = ask(client.as_ref(), key(101).public(), &submit).await.unwrap();
             assert_eq!(refused, ChainReply::Refused("not today".into()));
         };
+        // The server first, so that it accepts before it is asked.
         tokio::select! {
+            biased;
             _ = serve(chain.clone(), server, refusing()) => panic!("it serves on"),
             () = asking => {}
         }
@@ -240,7 +242,9 @@ mod tests {
             stream.flush().await.unwrap();
             mesh.offended(2).await;
         };
+        // The server first, so that it accepts before it is asked.
         tokio::select! {
+            biased;
             _ = serve(chain.clone(), server, refusing()) => panic!("it serves on"),
             () = spoiling => {}
         }
