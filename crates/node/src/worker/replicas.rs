@@ -184,3 +184,55 @@ impl Shown {
             })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use identity::{NetworkId, SecretKey};
+    use objects::Codec;
+
+    fn key(n: u8) -> SecretKey {
+        SecretKey::from_seed([n; 32])
+    }
+
+    fn member(node: u8, attempt: u16) -> Member {
+        let hidden = Digest([node; 32]);
+        Member { node: key(node).public(), attempt: Attempt(attempt), hidden }
+    }
+
+    /// What nodes 1 and 2 committed to for task 0.
+    fn shown() -> Shown {
+        let job = JobId(Cid::of(Codec::Raw, b"job"));
+        let batch = |node: u8, attempt: u16| {
+            let Member { attempt, hidden, .. } = member(node, attempt);
+            let leaf = Commitment { task: TaskIndex(0), attempt, hidden };
+            CommitBatch::sign(job, vec![leaf], NetworkId::FOUNDING, &key(node))
+        };
+        Shown::new(&[batch(1, 0), batch(2, 1)])
+    }
+
+    #[test]
+    fn a_set_holds_only_commitments_that_were_shown_each_once_in_order() {
+        let (shown, roster) = (shown(), Roster::default());
+        let holds = |members: &[Member]| shown.holds(TaskIndex(0), members, &roster);
+        assert!(holds(&[member(1, 0), member(2, 1)]));
+        assert!(!holds(&[]));
+        assert!(!holds(&[member(2, 1), member(1, 0)]), "out of order");
+        assert!(!holds(&[member(1, 0), member(1, 0)]), "twice");
+        assert!(!holds(&[member(1, 0), member(3, 1)]), "another node's place");
+        assert!(!holds(&[member(1, 0), member(2, 2)]), "never shown");
+        let other = Member { hidden: Digest([9; 32]), ..member(2, 1) };
+        assert!(!holds(&[member(1, 0), other]), "another commitment");
+        assert!(!shown.holds(TaskIndex(1), &[member(1, 0)], &roster), "another task");
+    }
+
+    #[test]
+    fn two_machines_of_one_owner_do_not_make_a_set() {
+        let mut roster = Roster::default();
+        for node in [1, 2] {
+            let (owner, since) = (key(50).public(), protocol::Height(0));
+            roster.set_node(key(node).public(), protocol::NodeRecord { owner, since });
+        }
+        assert!(!shown().holds(TaskIndex(0), &[member(1, 0), member(2, 1)], &roster));
+    }
+}

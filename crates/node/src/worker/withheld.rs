@@ -35,3 +35,23 @@ impl storage::exchange::Serve for Withheld {
         !held.contains_key(&block.digest())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use objects::Codec;
+    use storage::exchange::Serve;
+
+    #[test]
+    fn an_output_is_served_only_after_its_reveal_under_any_codec() {
+        let withheld = Withheld::default();
+        let peer = PublicKey([1; 32]);
+        let (output, other) = (Cid::of(Codec::Raw, b"output"), Cid::of(Codec::Raw, b"input"));
+        let same = Cid::from_digest(Codec::DagPb, output.digest());
+        withheld.hold(&[output]);
+        assert!(!withheld.may_serve(peer, &output) && !withheld.may_serve(peer, &same));
+        assert!(withheld.may_serve(peer, &other));
+        withheld.release(&[output]);
+        assert!(withheld.may_serve(peer, &output) && withheld.may_serve(peer, &same));
+    }
+}
