@@ -153,7 +153,7 @@ impl Certificate {
 }
 
 /// Appends a number seven bits at a time, the lowest first; the high bit says that more follow.
-fn put_varint(bytes: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put_varint(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;

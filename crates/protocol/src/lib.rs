@@ -27,6 +27,7 @@ mod receipt;
 mod roster;
 mod statement;
 mod time;
+mod vote;
 
 pub use admission::{Admission, Consent, Invitation, InvitationKind, Seconding, Voucher};
 pub use agreement::{Agreed, AgreementError, Agreements, CommitBatch, RevealBatch, Settled};
@@ -48,3 +49,4 @@ pub use statement::{
     Commitment, Commits, Member, Reveal, Reveals, Salt, commitment_of, set_digest,
 };
 pub use time::Time;
+pub use vote::{Proposal, Vote, VoteKind, VotePair};
