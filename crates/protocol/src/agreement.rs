@@ -108,6 +108,9 @@ pub struct Agreed {
     pub sets: Vec<Vec<Attempt>>,
     /// Candidates of the draw that were passed over, sorted by node.
     pub skipped: Vec<Skip>,
+    /// A verdict of the validators found this outcome, and fewer replicas than the job asks for are
+    /// left that claim it. One is enough then; the ledger holds the verdict.
+    pub decided: bool,
 }
 
 /// A task whose agreement holds, as far as that can be seen without the ledger.
@@ -121,6 +124,8 @@ pub struct Settled {
     pub executors: Vec<PublicKey>,
     /// Candidates that were passed over.
     pub skipped: Vec<Skip>,
+    /// Whether it rests on a verdict instead of on enough replicas.
+    pub decided: bool,
 }
 
 /// Agreed tasks of one job.
@@ -197,6 +202,8 @@ pub(crate) fn root_of<L: Serialize>(leaves: &[L]) -> Digest {
 
 /// What the batches say about each replica.
 struct Spoken {
+    /// Who committed for which task: one replica each.
+    committed: BTreeSet<(TaskIndex, PublicKey)>,
     commitments: BTreeMap<(TaskIndex, Attempt), (PublicKey, Digest)>,
     reveals: BTreeMap<(TaskIndex, Attempt), (PublicKey, Reveal)>,
 }
@@ -223,13 +230,18 @@ impl Agreements {
     }
 
     fn collect(&self, id: &JobId, network: NetworkId) -> Result<Spoken, Error> {
-        let mut spoken = Spoken { commitments: BTreeMap::new(), reveals: BTreeMap::new() };
+        let mut spoken = Spoken {
+            committed: BTreeSet::new(),
+            commitments: BTreeMap::new(),
+            reveals: BTreeMap::new(),
+        };
         for batch in &self.commits {
             batch.check(id, network)?;
             let by = batch.statement.by;
             for leaf in &batch.leaves {
                 let at = (leaf.task, leaf.attempt);
-                if spoken.commitments.insert(at, (by, leaf.hidden)).is_some() {
+                let again = !spoken.committed.insert((leaf.task, by));
+                if spoken.commitments.insert(at, (by, leaf.hidden)).is_some() || again {
                     let (task, attempt) = at;
                     return Err(AgreementError::Twice { task, attempt, by }.into());
                 }
@@ -279,12 +291,13 @@ impl Agreements {
             executors.push(by);
         }
         let distinct: BTreeSet<_> = executors.iter().collect();
-        let needed = self.order.payload.verification.k;
+        let needed = if agreed.decided { 1 } else { self.order.payload.verification.k };
         if distinct.len() != executors.len() || executors.len() < usize::from(needed) {
             return Err(AgreementError::TooFew { task, got: distinct.len(), needed });
         }
         let skipped = agreed.skipped.clone();
-        Ok(Settled { task, outcome: agreed.outcome, executors, skipped })
+        let (outcome, decided) = (agreed.outcome, agreed.decided);
+        Ok(Settled { task, outcome, executors, skipped, decided })
     }
 
     /// The sets that were shown for a task, by their digests.

@@ -1,8 +1,8 @@
 //! Blocks of the ledger: headers, transactions, and what makes a block final.
 
 use crate::{
-    Admission, Agreements, Certificate, Error, Genesis, Height, Seconding, Time, beacon, limits,
-    merkle,
+    Accusation, Admission, Agreements, Audit, Certificate, Dispute, Error, Genesis, Height, Job,
+    Seconding, Time, Verdicts, beacon, limits, merkle,
 };
 use identity::{Digest, NetworkId, PublicKey, Signed, canonical};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,16 @@ pub enum Tx {
     Second(Signed<Seconding>),
     /// Tasks of a job were agreed on.
     Agree(Box<Agreements>),
+    /// A job to be drawn with the beacon of the next block.
+    Order(Box<Signed<Job>>),
+    /// Outcomes of a task differ.
+    Dispute(Box<Signed<Dispute>>),
+    /// A validator ran disputed tasks again.
+    Verdict(Box<Signed<Verdicts>>),
+    /// A node contradicts itself.
+    Accuse(Box<Signed<Accusation>>),
+    /// A final task was run again, and gave the same.
+    Audit(Signed<Audit>),
 }
 
 impl Tx {

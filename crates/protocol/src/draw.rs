@@ -2,8 +2,8 @@
 //!
 //! Parties are ranked by a digest of (beacon, job, task, party), the nodes of a party likewise. The
 //! candidates are walked in that order: a node is either chosen, or skipped for a stated reason, or
-//! passed because its party runs a replica already. Nobody chooses its jobs; a home that skips too
-//! often shows it in every receipt.
+//! passed because its party runs a replica already. Parties of which an owner is sanctioned are no
+//! candidates. Nobody chooses its jobs; a home that skips too often shows it in every receipt.
 
 use crate::{JobId, Roster, TaskIndex};
 use identity::{Digest, PublicKey};
@@ -24,6 +24,10 @@ pub enum SkipReason {
     Lost,
     /// It answered that it has no result.
     NoResult,
+    /// A verdict refuted its outcome.
+    Refuted,
+    /// Its owner was sanctioned after the draw. The ledger checks this one.
+    Sanctioned,
 }
 
 /// A candidate that was passed over. The reason is the home's word; nobody else can check it.
@@ -52,13 +56,26 @@ pub fn candidates(
     task: TaskIndex,
     roster: &Roster,
 ) -> Vec<Candidate> {
+    ranked("polity draw", beacon, (job, task), roster)
+}
+
+fn ranked(
+    domain: &'static str,
+    beacon: &Digest,
+    (job, task): (&JobId, TaskIndex),
+    roster: &Roster,
+) -> Vec<Candidate> {
     let job = job.0.to_bytes();
     let rank = |key: &PublicKey| {
-        Digest::of("polity draw", &[beacon.as_bytes(), &job, &task.0.to_be_bytes(), &key.0])
+        Digest::of(domain, &[beacon.as_bytes(), &job, &task.0.to_be_bytes(), &key.0])
     };
+    let barred = roster.barred_parties();
     let mut parties: BTreeMap<PublicKey, Vec<(Digest, PublicKey)>> = BTreeMap::new();
     for (node, record) in roster.nodes() {
-        parties.entry(roster.party(&record.owner)).or_default().push((rank(node), *node));
+        let party = roster.party(&record.owner);
+        if !barred.contains(&party) {
+            parties.entry(party).or_default().push((rank(node), *node));
+        }
     }
     let mut ranked: Vec<_> = parties.into_iter().map(|(p, nodes)| (rank(&p), p, nodes)).collect();
     ranked.sort();
@@ -68,6 +85,30 @@ pub fn candidates(
         all.extend(nodes.into_iter().map(|(_, node)| Candidate { party, node }));
     }
     all
+}
+
+/// Whether a task that became final is run again by others, of which `per_mille` of a thousand are.
+/// The beacon is that of the block after the one that made it final: nobody knew it then.
+pub fn is_audited(beacon: &Digest, job: &JobId, task: TaskIndex, per_mille: u16) -> bool {
+    let parts: [&[u8]; 3] = [beacon.as_bytes(), &job.0.to_bytes(), &task.0.to_be_bytes()];
+    let digest = Digest::of("polity audit", &parts);
+    let number = digest.as_bytes().iter().take(8).fold(0, |n, byte| n << 8 | u64::from(*byte));
+    number % 1_000 < u64::from(per_mille)
+}
+
+/// Who runs it again: the first `count` nodes of a draw of their own, all of different parties, and
+/// none of a party of the executors.
+pub fn auditors(
+    beacon: &Digest,
+    (job, task): (&JobId, TaskIndex),
+    roster: &Roster,
+    executors: &[PublicKey],
+    count: usize,
+) -> Vec<PublicKey> {
+    let theirs: Vec<_> = executors.iter().filter_map(|node| roster.party_of_node(node)).collect();
+    let mut candidates = ranked("polity auditors", beacon, (job, task), roster);
+    candidates.retain(|candidate| !theirs.contains(&candidate.party));
+    walk(&candidates, &[], count)
 }
 
 /// Walks the candidates: those that `skipped` names are passed over, as are further nodes of a
@@ -115,7 +156,7 @@ mod tests {
         let mut roster = Roster::default();
         for n in 1..=5 {
             let sponsor = (n == 5).then_some(key(1));
-            let record = OwnerRecord { name: n.to_string(), sponsor, seconds: Default::default() };
+            let record = OwnerRecord { name: n.to_string(), sponsor, seconds: Default::default(), barred: None };
             roster.set_owner(key(n), record);
             roster.set_node(key(10 + n), NodeRecord { owner: key(n), since: Height(0) });
         }

@@ -1,7 +1,7 @@
 //! What happens to a job, as it is told to whoever waits.
 
 use crate::{
-    Attempt, End, Height, JobId, Outcome, TaskIndex, Unsettled, Verification, draw::SkipReason,
+    Attempt, End, Height, JobId, Outcome, OutcomeDigest, TaskIndex, Unsettled, Verification, draw::SkipReason,
 };
 use identity::PublicKey;
 use objects::Cid;
@@ -17,10 +17,15 @@ pub enum JobEvent {
         job: JobId,
         /// How many tasks it has.
         tasks: u32,
-        /// Height whose beacon draws the executors.
-        drawn: Height,
+        /// Height whose beacon draws the executors; none yet if the order goes on the ledger first.
+        drawn: Option<Height>,
         /// How many must agree.
         verification: Verification,
+    },
+    /// The order is on the ledger, and the beacon of the block after it draws the executors.
+    Drawn {
+        /// Height of that block.
+        drawn: Height,
     },
     /// A replica was given to a node.
     Started {
@@ -48,6 +53,20 @@ pub enum JobEvent {
         node: PublicKey,
         /// How the program ended.
         end: End,
+    },
+    /// Replicas gave different outcomes: the validators are asked to run the task again.
+    Disputed {
+        /// The task.
+        task: TaskIndex,
+    },
+    /// The dispute has ended.
+    Ruled {
+        /// The task.
+        task: TaskIndex,
+        /// What the validators found; nothing if they could not decide.
+        outcome: Option<OutcomeDigest>,
+        /// The nodes that claimed something else.
+        refuted: Vec<PublicKey>,
     },
     /// Enough replicas agree.
     Agreed {

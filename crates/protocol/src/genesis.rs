@@ -39,6 +39,22 @@ pub struct Params {
     pub invitation_lifetime_ms: u64,
     /// How old the beacon of a draw may be, in blocks.
     pub draw_age_blocks: u64,
+    /// How long an owner loses a right: the first time, the second, and so on; the last one from
+    /// then on. Block time.
+    pub sanctions_ms: Vec<u64>,
+    /// Of a thousand final tasks, how many are run again by other owners.
+    pub audit_per_mille: u16,
+    /// How many owners run such a task again.
+    pub auditors: u16,
+    /// How long validators have to decide a dispute. Block time.
+    pub verdict_ms: u64,
+    /// Fuel that validators spend on one disputed task, at most: disputes about tasks that may use
+    /// more are not taken.
+    pub verdict_fuel: u64,
+    /// Disputes that one owner may have open.
+    pub open_disputes: u32,
+    /// Disputes and accusations of one owner that may fail before it loses the right to file them.
+    pub failed_disputes: u32,
     /// Whether nodes may be told to misbehave. Only `polity demo` founds such a network.
     pub demonstration: bool,
 }
@@ -52,6 +68,13 @@ impl Default for Params {
             job_lifetime_ms: 7 * 86_400_000,
             invitation_lifetime_ms: 7 * 86_400_000,
             draw_age_blocks: 100_000,
+            sanctions_ms: vec![3_600_000, 86_400_000, 30 * 86_400_000],
+            audit_per_mille: 20,
+            auditors: 2,
+            verdict_ms: 1_800_000,
+            verdict_fuel: 1_000_000_000_000,
+            open_disputes: 256,
+            failed_disputes: 3,
             demonstration: false,
         }
     }
@@ -168,6 +191,15 @@ impl Genesis {
         let p = &self.params;
         if p.leader_timeout_ms == 0 || p.heartbeat_ms == 0 || p.job_lifetime_ms == 0 {
             return wrong("a duration of zero".into());
+        }
+        if p.sanctions_ms.is_empty() || p.sanctions_ms.len() > 16 || p.sanctions_ms.contains(&0) {
+            return wrong("1 to 16 durations of sanctions, none of them zero".into());
+        }
+        if p.audit_per_mille > 1_000 || p.auditors > 16 {
+            return wrong("more than 1,000 of 1,000 tasks, or more than 16 auditors".into());
+        }
+        if p.verdict_ms == 0 || p.open_disputes == 0 || p.failed_disputes == 0 {
+            return wrong("nobody could dispute".into());
         }
         Ok(())
     }

@@ -85,6 +85,29 @@ impl FromStr for Verification {
 pub enum Placement {
     /// Drawn with the last final beacon: at once, but a submitter could grind its nonce.
     Fast,
+    /// Ordered on the ledger first, and drawn with the beacon of the next block: one more round,
+    /// and nothing to grind.
+    Sealed,
+}
+
+impl fmt::Display for Placement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fast => "fast",
+            Self::Sealed => "sealed",
+        })
+    }
+}
+
+impl FromStr for Placement {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "fast" => Ok(Self::Fast),
+            "sealed" => Ok(Self::Sealed),
+            _ => Err(Error::invalid("placement", format!("'{text}' is neither 'fast' nor 'sealed'"))),
+        }
+    }
 }
 
 /// An owner's order. Its id is the CID of this payload.

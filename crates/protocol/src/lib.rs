@@ -3,17 +3,22 @@
 //!
 //! Read in this order: [`Genesis`] (who founds), [`Admission`] (who joins), [`Job`] and
 //! [`TaskTable`] (what is asked), [`draw`] (who runs it), [`Outcome`], [`Commits`] and [`Reveals`]
-//! (what is answered), [`Agreements`] (what goes on the ledger), [`Block`] and [`Certificate`] (how
-//! it becomes final), [`Receipt`] (what a stranger verifies).
+//! (what is answered), [`Agreements`] (what goes on the ledger), [`Dispute`] and [`Contradiction`]
+//! (when somebody lies), [`Block`] and [`Certificate`] (how it becomes final), [`Receipt`] and
+//! [`Evidence`] (what a stranger verifies).
 
 mod admission;
 mod agreement;
 pub mod beacon;
 mod block;
 mod certificate;
+mod contradiction;
+mod dispute;
 pub mod draw;
 mod error;
 mod event;
+mod evidence;
+mod file;
 mod genesis;
 mod ids;
 mod job;
@@ -23,8 +28,10 @@ pub mod merkle;
 mod message;
 mod outcome;
 pub mod port;
+mod quote;
 mod receipt;
 mod roster;
+mod sanction;
 mod statement;
 mod time;
 mod vote;
@@ -33,18 +40,23 @@ pub use admission::{Admission, Consent, Invitation, InvitationKind, Seconding, V
 pub use agreement::{Agreed, AgreementError, Agreements, CommitBatch, RevealBatch, Settled};
 pub use block::{Block, Finality, Header, Tx};
 pub use certificate::{Certificate, CertificateError};
+pub use contradiction::{Accusation, Contradiction};
+pub use dispute::{Audit, Claim, Claimed, Dispute, Ruling, Verdicts, dispute_name};
 pub use error::Error;
 pub use event::JobEvent;
+pub use evidence::{Accused, Decided, Evidence, EvidenceError, EvidenceReport, Proof};
 pub use genesis::{Founder, Genesis, Params};
 pub use ids::{Attempt, Height, JobId, OutcomeDigest, TaskIndex};
 pub use job::{Input, Job, Limits, Placement, TaskSpec, TaskTable, Verification};
 pub use machine::Machine;
 pub use message::{ChainReply, ChainRequest, ToHome, ToWorker};
 pub use outcome::{End, NoResult, Outcome, Output, Trap};
+pub use quote::{Batched, CommitQuote, Quote, RevealQuote};
 pub use receipt::{
-    Body, Part, Receipt, ReceiptError, Report, Seal, SettledTask, Unsettled, Warning,
+    Body, Part, Receipt, ReceiptError, Report, Ruled, Seal, SettledTask, Unsettled, Warning,
 };
 pub use roster::{NodeRecord, OwnerRecord, Roster};
+pub use sanction::{Cause, Finding, Right, Sanction};
 pub use statement::{
     Commitment, Commits, Member, Reveal, Reveals, Salt, commitment_of, set_digest,
 };

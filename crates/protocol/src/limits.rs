@@ -30,5 +30,9 @@ pub const INPUTS: usize = 4096;
 pub const NAME_BYTES: usize = 255;
 /// Files that one task may write.
 pub const OUTPUTS: usize = 4096;
+/// Rulings of one validator under one signature.
+pub const RULINGS: usize = 256;
+/// An evidence file.
+pub const EVIDENCE_BYTES: usize = 64 << 20;
 /// Validators of one genesis.
 pub const VALIDATORS: usize = 128;

@@ -5,8 +5,14 @@
 //! that the ledger accepted it at some height, and (by whoever has the files) that bytes match.
 
 use crate::{
-    Admission, Agreements, Error, Finality, Genesis, Header, Height, Job, JobId, Outcome,
-    OutcomeDigest, RevealBatch, TaskIndex, TaskTable, Tx, limits, merkle::Inclusion,
+    Admission, Agreements, Claim, Error, Finality, Genesis, Header, Height, Job, JobId, Outcome,
+    OutcomeDigest, Placement, RevealBatch, TaskIndex, TaskTable, Tx, Verdicts,
+    dispute::verdicts_of,
+    evidence::{owners_of, warnings_of},
+    file,
+    file::Damage,
+    limits,
+    merkle::Inclusion,
 };
 use identity::{Digest, NetworkId, PublicKey, Sign, Signed, canonical};
 use serde::{Deserialize, Serialize};
@@ -55,6 +61,9 @@ pub enum ReceiptError {
     /// A disagreement that the statements in the file do not show.
     #[error("task {0}: no two reveals in the file disagree")]
     NoDissent(TaskIndex),
+    /// A verdict that the validators' signatures in the file do not show, or another one.
+    #[error("task {0}: the verdict that it rests on is not in the file")]
+    NoVerdict(TaskIndex),
     /// A part does not hold.
     #[error("{0}")]
     Part(#[from] Error),
@@ -78,8 +87,12 @@ pub struct Part {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Unsettled {
-    /// Replicas gave different outcomes.
+    /// Replicas gave different outcomes, and there was no verdict yet.
     Dissent,
+    /// Replicas gave different outcomes, and the validators could not decide.
+    Undecided,
+    /// A verdict refuted every replica.
+    Refuted,
     /// The job expired first.
     Expired,
     /// Every candidate was asked and too few answered.
@@ -88,6 +101,18 @@ pub enum Unsettled {
     Cancelled,
     /// The ledger did not accept it.
     RefusedByLedger,
+}
+
+/// What was claimed about a task on which there is a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ruled {
+    /// The task.
+    pub task: TaskIndex,
+    /// What the validators found.
+    pub outcome: OutcomeDigest,
+    /// Claims of executors, sorted by node; at least one of them is refuted.
+    pub claims: Vec<Claim>,
 }
 
 /// The content of a receipt.
@@ -108,8 +133,12 @@ pub struct Body {
     pub parts: Vec<Part>,
     /// Tasks without agreement, sorted.
     pub unsettled: Vec<(TaskIndex, Unsettled)>,
-    /// Signed reveals that disagree.
+    /// Signed reveals that disagree, of tasks without a verdict.
     pub dissent: Vec<RevealBatch>,
+    /// Tasks with a verdict, sorted.
+    pub ruled: Vec<Ruled>,
+    /// What validators found, as they signed it.
+    pub verdicts: Vec<Signed<Verdicts>>,
 }
 
 /// The home's signature over a [`Body`].
@@ -155,6 +184,8 @@ pub struct SettledTask {
     pub executors: Vec<(PublicKey, PublicKey)>,
     /// Height of the block that accepted it.
     pub height: Height,
+    /// Whether it rests on a verdict of the validators instead of on enough replicas.
+    pub decided: bool,
 }
 
 /// What a verified receipt says.
@@ -170,6 +201,10 @@ pub struct Report {
     pub settled: BTreeMap<TaskIndex, SettledTask>,
     /// Every other task.
     pub unsettled: BTreeMap<TaskIndex, Unsettled>,
+    /// Node and owner of those that a verdict refutes, by task.
+    pub refuted: BTreeMap<TaskIndex, Vec<(PublicKey, PublicKey)>>,
+    /// How the executors were drawn.
+    pub placement: Placement,
     /// What is less than a reader may think.
     pub warnings: Vec<Warning>,
 }
@@ -183,11 +218,7 @@ impl Receipt {
 
     /// The file: magic, canonical bytes, SHA-256 of both.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(canonical::encode(self));
-        let digest = Digest::plain(&bytes);
-        bytes.extend(digest.as_bytes());
-        bytes
+        file::encode(MAGIC, self)
     }
 
     /// Reads a file. What it says is not checked yet.
@@ -195,18 +226,10 @@ impl Receipt {
     /// # Errors
     /// [`ReceiptError::Damaged`], or what does not decode.
     pub fn decode(bytes: &[u8]) -> Result<Self, ReceiptError> {
-        let rest = bytes
-            .strip_prefix(MAGIC)
-            .ok_or(ReceiptError::Damaged("it does not begin like a receipt"))?;
-        if rest.len() < 32 {
-            return Err(ReceiptError::Damaged("it is cut short"));
-        }
-        let (content, digest) = rest.split_at(rest.len() - 32);
-        if Digest::plain(&bytes[..bytes.len() - 32]).as_bytes() != digest {
-            return Err(ReceiptError::Damaged("its checksum does not hold"));
-        }
-        canonical::decode(content, limits::RECEIPT_BYTES)
-            .map_err(|error| ReceiptError::Part(error.into()))
+        file::decode(MAGIC, bytes, limits::RECEIPT_BYTES).map_err(|damage| match damage {
+            Damage::Form(reason) => ReceiptError::Damaged(reason),
+            Damage::Content(error) => ReceiptError::Part(error.into()),
+        })
     }
 
     /// Verifies everything that needs no files: no network, no clock, no trust in the sender.
@@ -233,14 +256,17 @@ impl Receipt {
         let owners = body.owners(&genesis, network)?;
         let settled = body.settled(&genesis, network, &owners)?;
         let unsettled = body.unsettled(&settled, network)?;
+        let refuted = body.refuted(&settled, &unsettled, (&genesis.validators, network), &owners)?;
         body.check_outcomes(&settled)?;
-        body.check_vouchers(&settled)?;
+        body.check_vouchers(&settled, &refuted)?;
         Ok(Report {
             network,
             job: job.id(),
             submitter: body.order.by,
             settled,
             unsettled,
+            refuted,
+            placement: job.placement,
             warnings: body.warnings(pinned),
         })
     }
@@ -252,13 +278,7 @@ impl Body {
     }
 
     fn warnings(&self, pinned: Option<NetworkId>) -> Vec<Warning> {
-        let mut warnings = Vec::new();
-        if pinned.is_none() {
-            warnings.push(Warning::Unpinned);
-        }
-        if self.genesis.tolerated_faults() == 0 {
-            warnings.push(Warning::NoFaultTolerance);
-        }
+        let mut warnings = warnings_of(&self.genesis, pinned);
         if self.order.payload.verification.k == 1 {
             warnings.push(Warning::Single);
         }
@@ -271,17 +291,10 @@ impl Body {
         genesis: &Genesis,
         network: NetworkId,
     ) -> Result<BTreeMap<PublicKey, PublicKey>, ReceiptError> {
-        let mut owners: BTreeMap<_, _> =
-            genesis.founders.iter().map(|f| (f.payload.node, f.by)).collect();
         if self.vouchers.windows(2).any(|pair| pair[0].by >= pair[1].by) {
             return Err(ReceiptError::Surplus);
         }
-        for voucher in &self.vouchers {
-            Admission::check(voucher, network)?;
-            let said = &voucher.payload.voucher.payload;
-            owners.insert(said.node, said.owner);
-        }
-        Ok(owners)
+        Ok(owners_of(genesis, &self.vouchers, network)?)
     }
 
     fn settled(
@@ -307,11 +320,13 @@ impl Body {
                 let executors: Vec<_> =
                     task.executors.iter().map(of).collect::<Result<_, ReceiptError>>()?;
                 let distinct: BTreeSet<_> = executors.iter().map(|(_, owner)| owner).collect();
-                if distinct.len() < usize::from(self.order.payload.verification.k) {
+                let needed = if task.decided { 1 } else { self.order.payload.verification.k };
+                if distinct.len() < usize::from(needed) {
                     return Err(ReceiptError::Owners(task.task));
                 }
-                let entry =
-                    SettledTask { outcome: task.outcome, executors, height: part.header.height };
+                let (outcome, height, decided) =
+                    (task.outcome, part.header.height, task.decided);
+                let entry = SettledTask { outcome, executors, height, decided };
                 if settled.insert(task.task, entry).is_some() {
                     return Err(ReceiptError::Coverage(task.task));
                 }
@@ -341,7 +356,8 @@ impl Body {
             return Err(ReceiptError::Coverage(task));
         }
         let id = self.order.payload.id();
-        if !self.dissent.is_empty() && !unsettled.values().any(|why| *why == Unsettled::Dissent) {
+        let shows = |why: &Unsettled| matches!(why, Unsettled::Dissent | Unsettled::Undecided);
+        if !self.dissent.is_empty() && !unsettled.values().any(shows) {
             return Err(ReceiptError::Surplus);
         }
         let mut seen: BTreeMap<TaskIndex, BTreeSet<OutcomeDigest>> = BTreeMap::new();
@@ -353,11 +369,55 @@ impl Body {
         }
         for (task, why) in &unsettled {
             let differ = seen.get(task).is_some_and(|outcomes| outcomes.len() > 1);
-            if *why == Unsettled::Dissent && !differ {
+            if shows(why) && !differ {
                 return Err(ReceiptError::NoDissent(*task));
             }
         }
         Ok(unsettled)
+    }
+
+    /// Who is refuted: every ruled task has its verdict in the file, and somebody who claimed
+    /// something else; what rests on a verdict has one.
+    fn refuted(
+        &self,
+        settled: &BTreeMap<TaskIndex, SettledTask>,
+        unsettled: &BTreeMap<TaskIndex, Unsettled>,
+        (validators, network): (&[PublicKey], NetworkId),
+        owners: &BTreeMap<PublicKey, PublicKey>,
+    ) -> Result<BTreeMap<TaskIndex, Vec<(PublicKey, PublicKey)>>, ReceiptError> {
+        let id = self.order.payload.id();
+        let mut refuted = BTreeMap::new();
+        let found = verdicts_of(&self.verdicts, &id, network, validators)?;
+        for Ruled { task, outcome, claims } in &self.ruled {
+            let other = settled.get(task).is_some_and(|agreed| agreed.outcome != *outcome);
+            if other || found.get(task) != Some(outcome) {
+                return Err(ReceiptError::NoVerdict(*task));
+            }
+            if claims.windows(2).any(|pair| pair[0].node() >= pair[1].node()) {
+                return Err(ReceiptError::Surplus);
+            }
+            let mut others = Vec::new();
+            for claim in claims {
+                if claim.check(&id, *task, network)? != *outcome {
+                    let node = claim.node();
+                    let owner = owners.get(&node).ok_or(ReceiptError::Unvouched(node))?;
+                    others.push((node, *owner));
+                }
+            }
+            if others.is_empty() || refuted.insert(*task, others).is_some() {
+                return Err(ReceiptError::Surplus);
+            }
+        }
+        let rests = settled.iter().filter(|(_, agreed)| agreed.decided).map(|(task, _)| task);
+        let lost = unsettled.iter().filter(|(_, why)| **why == Unsettled::Refuted);
+        let missing = rests.chain(lost.map(|(task, _)| task)).find(|t| !refuted.contains_key(t));
+        match missing {
+            Some(task) => Err(ReceiptError::NoVerdict(*task)),
+            None if self.ruled.is_empty() && !self.verdicts.is_empty() => {
+                Err(ReceiptError::Surplus)
+            }
+            None => Ok(refuted),
+        }
     }
 
     fn check_outcomes(
@@ -384,6 +444,7 @@ impl Body {
     fn check_vouchers(
         &self,
         settled: &BTreeMap<TaskIndex, SettledTask>,
+        refuted: &BTreeMap<TaskIndex, Vec<(PublicKey, PublicKey)>>,
     ) -> Result<(), ReceiptError> {
         let submitter = self.order.by;
         let founders = self.genesis.founders.iter().map(|founder| founder.by);
@@ -391,10 +452,9 @@ impl Body {
         if !founders.chain(vouched).any(|owner| owner == submitter) {
             return Err(ReceiptError::Unvouched(submitter));
         }
-        let used: BTreeSet<_> = settled
-            .values()
-            .flat_map(|task| task.executors.iter().map(|(node, _)| *node))
-            .collect();
+        let executors = settled.values().flat_map(|task| &task.executors);
+        let named = executors.chain(refuted.values().flatten());
+        let used: BTreeSet<_> = named.map(|(node, _)| *node).collect();
         let needed = |voucher: &Signed<Admission>| {
             let said = &voucher.payload.voucher.payload;
             used.contains(&said.node) || said.owner == submitter

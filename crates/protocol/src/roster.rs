@@ -1,6 +1,6 @@
 //! Who is admitted: owners, their nodes, and which owners count as one.
 
-use crate::Height;
+use crate::{Height, Time};
 use identity::{Digest, PublicKey, canonical};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +15,9 @@ pub struct OwnerRecord {
     pub sponsor: Option<PublicKey>,
     /// Owners other than the sponsor that vouched for it.
     pub seconds: BTreeSet<PublicKey>,
+    /// Until when it is not drawn, while it is not (block time). The block that is not before that
+    /// time takes it away.
+    pub barred: Option<Time>,
 }
 
 /// What the ledger knows of a node.
@@ -94,11 +97,24 @@ impl Roster {
         self.nodes.get(node).map(|record| self.party(&record.owner))
     }
 
-    /// How many different parties have a node.
+    /// Parties that are not drawn, because an owner that counts to them is sanctioned. Else whoever
+    /// is sanctioned could sponsor another owner and go on.
+    pub fn barred_parties(&self) -> BTreeSet<PublicKey> {
+        let barred = self.owners.iter().filter(|(_, record)| record.barred.is_some());
+        barred.map(|(owner, _)| self.party(owner)).collect()
+    }
+
+    /// Bars an owner until a time, or not any more; false if there is no such owner.
+    pub fn bar(&mut self, owner: &PublicKey, until: Option<Time>) -> bool {
+        self.owners.get_mut(owner).map(|record| record.barred = until).is_some()
+    }
+
+    /// How many different parties have a node that can be drawn.
     pub fn parties(&self) -> usize {
+        let barred = self.barred_parties();
         let parties: BTreeSet<_> =
             self.nodes.values().map(|record| self.party(&record.owner)).collect();
-        parties.len()
+        parties.difference(&barred).count()
     }
 
     /// A digest of everything above.
