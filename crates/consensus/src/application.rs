@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use identity::{Digest, PublicKey};
-use protocol::{Block, Certificate, Header, Height, Time, Tx, port::Answer};
+use protocol::{Block, Certificate, Header, Height, Time, Tx, VotePair, port::Answer};
 use std::sync::Arc;
 
 /// A transaction that waits for a block.
@@ -103,19 +103,10 @@ pub trait Application: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A validator signed two votes that contradict each other; both signatures were checked.
-    Evidence(Evidence),
+    Evidence(VotePair),
     /// A validator sent what no honest one sends; nothing more is exchanged with it until this
     /// node restarts.
     Blocked(PublicKey),
-}
-
-/// Two votes of one validator that contradict each other.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Evidence {
-    /// Who signed both.
-    pub validator: PublicKey,
-    /// The engine's encoding of its activity: tag and both votes.
-    pub bytes: Bytes,
 }
 
 /// How far this validator is.

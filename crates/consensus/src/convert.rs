@@ -1,4 +1,8 @@
-//! Between our words and the engine's: keys, digests, certificates.
+//! Between our words and the engine's: keys, digests, certificates, votes.
+
+mod votes;
+
+pub(crate) use votes::{contradiction, is_contradiction};
 
 use crate::{Error, Settings};
 use commonware_codec::{Copying, DecodeExt, types::lazy::Lazy};
@@ -70,12 +74,7 @@ pub(crate) fn scheme(settings: &Settings, secret: &SecretKey) -> Result<Scheme, 
 pub(crate) fn certificate(finalization: &Finalized) -> Certificate {
     let proposal = &finalization.proposal;
     let signers = finalization.certificate.signers.iter().map(Participant::get);
-    let signatures = finalization.certificate.signatures.iter().map(|signature| {
-        let signature = signature.get().expect("the engine checked the signature");
-        let mut bytes = [0; 64];
-        bytes.copy_from_slice(signature);
-        Signature(bytes)
-    });
+    let signatures = finalization.certificate.signatures.iter().map(signature);
     Certificate {
         epoch: proposal.round.epoch().get(),
         view: proposal.round.view().get(),
@@ -83,6 +82,17 @@ pub(crate) fn certificate(finalization: &Finalized) -> Certificate {
         payload: Digest(proposal.payload.0),
         signatures: signers.zip(signatures).collect(),
     }
+}
+
+/// Our form of a signature.
+///
+/// # Panics
+/// If it has no 64 bytes: the engine checked it before.
+fn signature(signature: &Lazy<ed25519::Signature>) -> Signature {
+    let signature = signature.get().expect("the engine checked the signature");
+    let mut bytes = [0; 64];
+    bytes.copy_from_slice(signature);
+    Signature(bytes)
 }
 
 /// The engine's form of a certificate that was checked.

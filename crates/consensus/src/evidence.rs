@@ -1,13 +1,12 @@
 //! Contradicting votes, checked and handed out.
 
-use crate::{Event, Evidence, convert, convert::Key};
+use crate::{Event, convert, convert::Key};
 use commonware_actor::Feedback;
-use commonware_codec::Encode;
 use commonware_consensus::{
     Reporter,
     simplex::{
         scheme::{ed25519::Scheme, reporter::AttributableReporter},
-        types::{Activity, Attributable},
+        types::Activity,
     },
 };
 use commonware_cryptography::sha256;
@@ -46,9 +45,9 @@ impl<R: CryptoRng + Send + 'static> Reporter for Witness<R> {
     type Activity = Observed;
 
     fn report(&mut self, activity: Observed) -> Feedback {
-        match author(&activity) {
-            Some(_) => self.checked.report(activity),
-            None => Feedback::Ok,
+        match convert::is_contradiction(&activity) {
+            true => self.checked.report(activity),
+            false => Feedback::Ok,
         }
     }
 }
@@ -64,11 +63,11 @@ impl Reporter for Outlet {
     type Activity = Observed;
 
     fn report(&mut self, activity: Observed) -> Feedback {
-        let key = author(&activity).and_then(|place| self.validators.get(place));
-        let Some(validator) = key.map(convert::public) else { return Feedback::Ok };
-        tracing::warn!(?validator, "a validator contradicts itself");
-        let evidence = Evidence { validator, bytes: activity.encode() };
-        match self.events.try_send(Event::Evidence(evidence)) {
+        let Some(pair) = convert::contradiction(&activity, &self.validators) else {
+            return Feedback::Ok;
+        };
+        tracing::warn!(validator = ?pair.first.by, view = pair.first.view, "it contradicts itself");
+        match self.events.try_send(Event::Evidence(pair)) {
             Ok(()) => Feedback::Ok,
             Err(error) => {
                 tracing::warn!(%error, "nobody takes evidence");
@@ -76,17 +75,6 @@ impl Reporter for Outlet {
             }
         }
     }
-}
-
-/// The place of who contradicts itself, if somebody does.
-fn author(activity: &Observed) -> Option<usize> {
-    let signer = match activity {
-        Activity::ConflictingNotarize(pair) => pair.signer(),
-        Activity::ConflictingFinalize(pair) => pair.signer(),
-        Activity::NullifyFinalize(pair) => pair.signer(),
-        _ => return None,
-    };
-    Some(signer.into())
 }
 
 #[cfg(test)]
@@ -122,11 +110,9 @@ mod tests {
             Witness::new(commonware_utils::test_rng(), scheme, validators.clone(), sender);
         witness.report(forged);
         assert!(events.try_recv().is_err());
-        witness.report(real.clone());
-        let Ok(Event::Evidence(evidence)) = events.try_recv() else { panic!("no evidence") };
-        let key = convert::public(&validators[2]);
-        assert_eq!(evidence.validator, key);
-        assert_eq!(evidence.bytes, real.encode());
+        witness.report(real);
+        let Ok(Event::Evidence(pair)) = events.try_recv() else { panic!("no evidence") };
+        assert_eq!(pair.check(settings(4).network), Ok(convert::public(&validators[2])));
     }
 
     #[test]

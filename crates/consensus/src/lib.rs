@@ -3,7 +3,8 @@
 //! The engine is commonware's `simplex` with `marshal`, signed with Ed25519 and carried over our own
 //! streams. A validator calls [`start`] and gets a [`Handle`]; the ledger behind it is an
 //! [`Application`]. What the engine decides leaves this room only as our own words:
-//! [`protocol::Block`] and [`protocol::Certificate`].
+//! [`protocol::Block`], [`protocol::Certificate`], and [`protocol::VotePair`] against a validator
+//! that voted twice.
 //!
 //! Nodes that do not vote do not run this; they follow the chain by its certificates.
 //!
@@ -32,9 +33,7 @@ mod pool;
 mod service;
 mod signal;
 
-pub use application::{
-    Application, Call, Candidate, Draft, Event, Evidence, Parent, Progress, Verdict,
-};
+pub use application::{Application, Call, Candidate, Draft, Event, Parent, Progress, Verdict};
 pub use config::{Config, Settings};
 pub use error::{Error, SubmitError};
 pub use journal::{create_journal, journal_exists};

@@ -4,16 +4,15 @@
 
 mod support;
 
-use commonware_codec::{Copying, Decode, DecodeExt, Encode};
+use commonware_codec::{Copying, DecodeExt, Encode};
 use commonware_consensus::{
     simplex::{
         scheme::ed25519::Scheme,
-        types::{Activity, Notarize, Proposal, Vote},
+        types::{Notarize, Proposal, Vote},
     },
     types::{Epoch, Round, View},
 };
 use commonware_cryptography::{ed25519, sha256};
-use commonware_parallel::Sequential;
 use commonware_utils::ordered::Set;
 use consensus::{Error, Event, create_journal, journal_exists};
 use futures::{AsyncReadExt, AsyncWriteExt};
@@ -246,9 +245,7 @@ async fn two_votes_of_one_validator_in_one_view_become_evidence() {
         }
     })
     .await;
-    assert_eq!(evidence.validator, traitor);
-    let activity = Activity::<Scheme, sha256::Digest>::decode_cfg(evidence.bytes, &4).unwrap();
-    let mut random = commonware_utils::test_rng();
-    assert!(activity.verify(&mut random, &scheme, &Sequential), "it convinces anybody");
+    let named = evidence.check(network.settings.network);
+    assert_eq!(named, Ok(traitor), "it convinces anybody");
     network.finish().await;
 }
