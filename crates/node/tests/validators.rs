@@ -4,14 +4,8 @@
 
 mod society;
 
-use protocol::Params;
-use society::{Node, found, inputs, polity, program, until, up_all};
+use society::{Node, brisk, found, inputs, polity, program, until, up_all};
 use std::{fs, path::Path};
-
-/// Blocks come often enough that a test can wait for two hundred of them.
-fn brisk() -> Params {
-    Params { leader_timeout_ms: 300, heartbeat_ms: 200, ..Params::default() }
-}
 
 fn run(dir: &Path, home: &str, out: &str) {
     let args = ["run", "copy.wasm", "--each", "in/*.txt", "--arg", "{}", "-o", out, "--data", home];

@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
+pub mod door;
+pub mod space;
+
 use identity::{NetworkId, SecretKey, Signed};
 use protocol::{Founder, Genesis, Params, Time};
+use space::Way;
 use std::{
     fs::{self, File},
     io::Write,
@@ -78,6 +82,7 @@ pub fn free_port() -> u16 {
 /// One node. It ends with the test: its stdin closes.
 pub struct Node {
     pub data: PathBuf,
+    way: Way,
     child: Child,
     _stdin: Option<ChildStdin>,
 }
@@ -85,9 +90,14 @@ pub struct Node {
 impl Node {
     /// Starts `polity up` in `data`; `stdin` is written to it first and kept open.
     pub fn up(data: &Path, args: &[&str], stdin: Option<&str>) -> Self {
+        Self::up_in(&Way::default(), data, args, stdin)
+    }
+
+    /// The same in namespaces of its own.
+    pub fn up_in(way: &Way, data: &Path, args: &[&str], stdin: Option<&str>) -> Self {
         let log =
             File::options().create(true).append(true).open(data.with_extension("log")).unwrap();
-        let mut command = Command::new(POLITY);
+        let mut command = way.command(POLITY);
         command.args(["up", "--exit-with-stdin", "--data"]).arg(data).args(args);
         command.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log);
         let mut child = command.spawn().unwrap();
@@ -95,7 +105,7 @@ impl Node {
         if let Some(text) = stdin {
             pipe.write_all(text.as_bytes()).unwrap();
         }
-        Self { data: data.into(), child, _stdin: Some(pipe) }
+        Self { data: data.into(), way: way.clone(), child, _stdin: Some(pipe) }
     }
 
     /// A command line with this node's directory.
@@ -103,10 +113,13 @@ impl Node {
         let mut all = args.to_vec();
         let data = self.data.to_string_lossy().into_owned();
         all.extend(["--data", &data]);
-        polity(self.data.parent().unwrap(), &all)
+        let mut command = self.way.command(POLITY);
+        command.args(all).current_dir(self.data.parent().unwrap()).output().unwrap().into()
     }
 
-    fn status(&mut self) -> Option<serde_json::Value> {
+    /// What the node says of itself, if it answers.
+    #[track_caller]
+    pub fn status(&mut self) -> Option<serde_json::Value> {
         if let Some(ended) = self.child.try_wait().unwrap() {
             panic!("{} ended with {ended}:\n{}", self.data.display(), self.log());
         }
@@ -154,6 +167,14 @@ impl Node {
         assert!(!ended.success());
         self.log()
     }
+
+    /// Waits until the node gives up by itself, and gives what it said from byte `from` on.
+    #[track_caller]
+    pub fn gave_up(mut self, from: usize) -> String {
+        let ended = until("a node to give up", || self.child.try_wait().unwrap());
+        assert!(!ended.success(), "{ended}");
+        self.log().split_off(from)
+    }
 }
 
 impl Drop for Node {
@@ -179,16 +200,26 @@ pub fn inputs(dir: &Path, count: usize) {
     }
 }
 
-/// Directories of founders and their genesis. The first `validators` vote.
+/// Directories of founders on loopback and their genesis. The first `validators` vote.
 pub fn found(dir: &Path, founders: u8, validators: usize, params: Params) -> Vec<PathBuf> {
+    let places: Vec<_> = (0..founders).map(|_| ("127.0.0.1", free_port())).collect();
+    found_at(dir, &places, validators, params)
+}
+
+/// The same at these addresses and ports.
+pub fn found_at(
+    dir: &Path,
+    places: &[(&str, u16)],
+    validators: usize,
+    params: Params,
+) -> Vec<PathBuf> {
     let mut homes = Vec::new();
     let mut signed = Vec::new();
-    for n in 1..=founders {
+    for ((ip, port), n) in places.iter().zip(1..) {
         let data = cli::data::DataDir::at(dir.join(format!("owner-{n}")));
         let owner = data.owner_key_or_new([n; 32]).unwrap();
         let node: SecretKey = data.node_key_or_new([100 + n; 32]).unwrap();
-        let port = free_port();
-        let address = format!("/ip4/127.0.0.1/udp/{port}/quic-v1");
+        let address = format!("/ip4/{ip}/udp/{port}/quic-v1");
         let mut settings = data.settings().unwrap();
         settings.listen = vec![address.clone()];
         data.set_settings(&settings).unwrap();
@@ -202,6 +233,11 @@ pub fn found(dir: &Path, founders: u8, validators: usize, params: Params) -> Vec
     let genesis = Genesis::found("test".into(), founded, signed, validators, params).unwrap();
     fs::write(dir.join("genesis.polity"), genesis.encode()).unwrap();
     homes
+}
+
+/// Blocks come often enough that a test can wait for many of them.
+pub fn brisk() -> Params {
+    Params { leader_timeout_ms: 300, heartbeat_ms: 200, ..Params::default() }
 }
 
 /// Starts nodes that were founded together.

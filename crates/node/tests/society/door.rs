@@ -1,0 +1,69 @@
+//! The door of a node, asked by the test itself: many questions without a process for each.
+
+use api::{ApiError, Client, NodeApi, client::Connect};
+use cli::data::DataDir;
+use protocol::{
+    Height, JobId, Receipt,
+    port::{Answer, Stream},
+};
+use std::{future::Future, io, path::Path};
+use tokio::{net::TcpStream, runtime};
+use tokio_util::compat::TokioAsyncReadCompatExt;
+
+/// Where a directory says that its node is.
+struct Tcp(DataDir);
+
+impl Connect for Tcp {
+    fn connect(&self) -> Answer<'static, io::Result<Stream>> {
+        let data = self.0.clone();
+        Box::pin(async move {
+            let place = data.api().map_err(io::Error::other)?;
+            let place = place.ok_or(io::ErrorKind::NotConnected)?;
+            let stream = TcpStream::connect(place.addr).await?;
+            Ok(Box::new(stream.compat()) as Stream)
+        })
+    }
+}
+
+/// The door of the node in one directory.
+pub struct Door {
+    runtime: runtime::Runtime,
+    client: Client<Tcp>,
+}
+
+impl Door {
+    /// The node must have been up: then there is a token.
+    pub fn of(data: &Path) -> Self {
+        let data = DataDir::at(data);
+        let place = data.api().unwrap().expect("the node says where it is");
+        let client = Client::new(Tcp(data), place.addr.to_string(), place.token.to_string());
+        Self {
+            runtime: runtime::Builder::new_current_thread().enable_all().build().unwrap(),
+            client,
+        }
+    }
+
+    fn ask<T>(&self, reply: impl Future<Output = Result<T, ApiError>>) -> T {
+        self.runtime.block_on(reply).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The last final block here.
+    pub fn head(&self) -> Height {
+        self.ask(self.client.head()).height
+    }
+
+    /// A final block.
+    pub fn block(&self, height: Height) -> api::FinalBlock {
+        self.ask(self.client.block(height))
+    }
+
+    /// All jobs of this home.
+    pub fn jobs(&self) -> Vec<api::JobSummary> {
+        self.ask(self.client.jobs())
+    }
+
+    /// The receipt of a finished job.
+    pub fn receipt(&self, job: JobId) -> Receipt {
+        Receipt::decode(&self.ask(self.client.receipt(job))).unwrap()
+    }
+}
