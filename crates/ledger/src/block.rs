@@ -20,9 +20,9 @@ impl Ledger {
         let time = Time(now.0.max(self.tip.time.0 + 1));
         let (beacon_proof, beacon) =
             beacon::contribute(key, self.network, &self.tip.beacon, height);
-        let mut next = self.begin(height, time, beacon);
-        let (mut txs, mut refused, mut size_bytes) = (Vec::new(), Vec::new(), HEADER_BYTES);
         let mut unused = Vec::new();
+        let mut next = self.begin((height, time, beacon), &mut unused);
+        let (mut txs, mut refused, mut size_bytes) = (Vec::new(), Vec::new(), HEADER_BYTES);
         for checked in candidates {
             if size_bytes + checked.size_bytes() > limits::BLOCK_BYTES {
                 continue;
@@ -80,7 +80,7 @@ impl Ledger {
             return Err(Error::Root { height, root: "transaction" });
         }
         let mut effects = Vec::new();
-        let mut next = self.begin(height, header.time, header.beacon);
+        let mut next = self.begin((height, header.time, header.beacon), &mut effects);
         for tx in checked {
             handle::tx(&mut next, height, header.time, tx, &mut effects)
                 .map_err(|refusal| Error::Tx { height, digest: tx.digest(), refusal })?;
@@ -110,15 +110,33 @@ impl Ledger {
     }
 
     /// The state before the first transaction of a block.
-    fn begin(&self, height: Height, time: Time, beacon: Digest) -> Self {
+    fn begin(
+        &self,
+        (height, time, beacon): (Height, Time, Digest),
+        effects: &mut Vec<Effect>,
+    ) -> Self {
         let mut next = self.clone();
         next.beacons.push(beacon);
-        next.jobs.prune(time);
-        next.spent.retain(|_, expires| *expires >= time);
         // Handlers see the block that they are in; `apply` puts the whole header in place.
         next.tip.height = height;
         next.tip.time = time;
         next.tip.beacon = beacon;
+        next.jobs.prune(time);
+        next.spent.retain(|_, expires| *expires >= time);
+        next.orders.prune(time);
+        next.standing.prune(time);
+        next.release(height, time, effects);
+        let at = (height, time, &beacon);
+        for job in next.audits.pick(at, &next.roster, &next.params) {
+            next.jobs.picked(&job);
+        }
+        next.audits.prune(time);
+        for (job, task) in next.disputes.overdue(time) {
+            let filed = next.disputes.get(&job, task).and_then(|r| r.txs.first().copied());
+            let (tx, _) = filed.unwrap_or_default();
+            next.give_up((job, task), (tx, height, time), effects);
+        }
+        next.disputes.prune(time);
         next
     }
 

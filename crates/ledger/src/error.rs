@@ -65,12 +65,109 @@ pub enum Refusal {
     /// The job's table has another size than before.
     #[error("{0} was ordered with other numbers before")]
     OtherOrder(JobId),
+    /// An order that need not be on the ledger.
+    #[error("{0} is not a sealed order")]
+    NotSealed(JobId),
+    /// The sealed order is on the ledger already.
+    #[error("{0} is ordered already")]
+    Ordered(JobId),
+    /// A sealed job whose order is not on the ledger yet.
+    #[error("{0} is sealed, and its order is not on the ledger")]
+    NotOrdered(JobId),
+    /// A sealed job that was drawn with another beacon than that of the block after its order.
+    #[error("{0} is sealed, and was drawn with another beacon than the one after its order")]
+    OtherDraw(JobId),
+    /// The task is disputed: it waits for the verdict.
+    #[error("task {task} of {job} is disputed; it waits for the verdict")]
+    Disputed {
+        /// The job.
+        job: JobId,
+        /// The task.
+        task: TaskIndex,
+    },
+    /// The validators could not decide about the task.
+    #[error("the dispute about task {task} of {job} could not be decided")]
+    Undecided {
+        /// The job.
+        job: JobId,
+        /// The task.
+        task: TaskIndex,
+    },
+    /// A verdict found another outcome.
+    #[error("a verdict refutes this outcome of task {task} of {job}")]
+    Refuted {
+        /// The job.
+        job: JobId,
+        /// The task.
+        task: TaskIndex,
+    },
+    /// An agreement that rests on a verdict which there is not.
+    #[error("task {0} rests on a verdict, and there is none")]
+    NoVerdict(TaskIndex),
+    /// A candidate was passed over for a sanction that its owner does not have.
+    #[error("{0} was passed over as sanctioned, and is not")]
+    NotSanctioned(PublicKey),
+    /// An owner that has lost the right to do this.
+    #[error("{owner} may not do this until {until}")]
+    Barred {
+        /// The owner.
+        owner: PublicKey,
+        /// Until when.
+        until: Time,
+    },
+    /// Nothing in it changes anything.
+    #[error("nothing in it is new")]
+    NothingNew,
+    /// A dispute about a task that may use more fuel than validators spend.
+    #[error("its tasks may use {asked} units of fuel, validators spend {most} on a verdict")]
+    Fuel {
+        /// What a task may use.
+        asked: u64,
+        /// What validators spend.
+        most: u64,
+    },
+    /// A claim by a node that could not be drawn.
+    #[error("{0} claims an outcome and could not be drawn")]
+    NotACandidate(PublicKey),
+    /// An audit by a node that no beacon named for it, or too late.
+    #[error("{0} is not drawn to audit this task, or is too late")]
+    NotAnAuditor(PublicKey),
+    /// Too many disputes of one owner wait for their verdicts.
+    #[error("{owner} has {most} disputes open, wait for the verdicts")]
+    TooManyDisputes {
+        /// The owner.
+        owner: PublicKey,
+        /// How many it may have.
+        most: u32,
+    },
+    /// A verdict by somebody who does not vote.
+    #[error("{0} is no validator")]
+    NotAValidator(PublicKey),
+    /// An audit that found something else: that is a dispute.
+    #[error("the audit of task {task} of {job} found another outcome: file a dispute")]
+    Differs {
+        /// The job.
+        job: JobId,
+        /// The task.
+        task: TaskIndex,
+    },
+    /// It was checked as another kind of transaction.
+    #[error("the transaction was not checked as what it is")]
+    Unchecked,
 }
 
 impl Refusal {
     /// Whether the transaction could apply to a later state.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::NotAnOwner(_) | Self::NotANode(_) | Self::Drawn(_))
+        matches!(
+            self,
+            Self::NotAnOwner(_)
+                | Self::NotANode(_)
+                | Self::Drawn(_)
+                | Self::NotOrdered(_)
+                | Self::Disputed { .. }
+                | Self::TooManyDisputes { .. }
+        )
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which tasks of which jobs are final, until the jobs expire.
 
+use crate::AuditCount;
 use identity::{Digest, canonical};
 use protocol::{JobId, TaskIndex, Time};
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,9 @@ struct Record {
     expires: Time,
     #[serde(with = "serde_bytes")]
     settled: Vec<u8>,
+    /// Final tasks that were picked for an audit, and that were audited.
+    picked: u32,
+    audited: u32,
 }
 
 /// Jobs that have final tasks and have not expired.
@@ -35,9 +39,30 @@ impl Jobs {
     /// Remembers that a task is final.
     pub(crate) fn settle(&mut self, job: &JobId, tasks: u32, expires: Time, task: TaskIndex) {
         let bytes = tasks.div_ceil(8) as usize;
-        let empty = || Arc::new(Record { tasks, expires, settled: vec![0; bytes] });
+        let empty =
+            || Arc::new(Record { tasks, expires, settled: vec![0; bytes], picked: 0, audited: 0 });
         let record = self.records.entry(job.to_string()).or_insert_with(empty);
         Arc::make_mut(record).settled[task.0 as usize / 8] |= 1 << (task.0 % 8);
+    }
+
+    /// A final task of the job was picked for an audit.
+    pub(crate) fn picked(&mut self, job: &JobId) {
+        if let Some(record) = self.records.get_mut(&job.to_string()) {
+            Arc::make_mut(record).picked += 1;
+        }
+    }
+
+    /// A picked task of the job was audited.
+    pub(crate) fn audited(&mut self, job: &JobId) {
+        if let Some(record) = self.records.get_mut(&job.to_string()) {
+            Arc::make_mut(record).audited += 1;
+        }
+    }
+
+    /// How many tasks of the job were picked and audited.
+    pub(crate) fn audits(&self, job: &JobId) -> AuditCount {
+        let record = self.records.get(&job.to_string());
+        record.map(|r| AuditCount { picked: r.picked, audited: r.audited }).unwrap_or_default()
     }
 
     /// Forgets jobs that expired before `time`.

@@ -1,7 +1,7 @@
 //! Evidence: two statements by one key that cannot both be true, or a reveal that does not open its
 //! commitment. It needs no verdict; it is proof by itself.
 
-use crate::{Cause, CommitQuote, Error, RevealQuote, Verdicts, VotePair, commitment_of};
+use crate::{Cause, CommitQuote, Error, RevealQuote, Time, Verdicts, VotePair, commitment_of};
 use identity::{NetworkId, PublicKey, Sign, Signed};
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +150,8 @@ pub struct Accusation {
     pub against: PublicKey,
     /// The proof.
     pub contradiction: Contradiction,
+    /// When it was signed: the ledger takes it for as long as a job may last.
+    pub issued: Time,
 }
 
 impl Sign for Accusation {

@@ -156,7 +156,12 @@ mod tests {
         let mut roster = Roster::default();
         for n in 1..=5 {
             let sponsor = (n == 5).then_some(key(1));
-            let record = OwnerRecord { name: n.to_string(), sponsor, seconds: Default::default(), barred: None };
+            let record = OwnerRecord {
+                name: n.to_string(),
+                sponsor,
+                seconds: Default::default(),
+                barred: None,
+            };
             roster.set_owner(key(n), record);
             roster.set_node(key(10 + n), NodeRecord { owner: key(n), since: Height(0) });
         }

@@ -1,7 +1,8 @@
 //! What happens to a job, as it is told to whoever waits.
 
 use crate::{
-    Attempt, End, Height, JobId, Outcome, OutcomeDigest, TaskIndex, Unsettled, Verification, draw::SkipReason,
+    Attempt, End, Height, JobId, Outcome, OutcomeDigest, TaskIndex, Unsettled, Verification,
+    draw::SkipReason,
 };
 use identity::PublicKey;
 use objects::Cid;

@@ -26,8 +26,7 @@ pub(crate) fn decode<T: Serialize + DeserializeOwned>(
     bytes: &[u8],
     limit_bytes: usize,
 ) -> Result<T, Damage> {
-    let rest =
-        bytes.strip_prefix(magic).ok_or(Damage::Form("it does not begin like one"))?;
+    let rest = bytes.strip_prefix(magic).ok_or(Damage::Form("it does not begin like one"))?;
     if rest.len() < 32 {
         return Err(Damage::Form("it is cut short"));
     }

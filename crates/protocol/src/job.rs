@@ -105,7 +105,9 @@ impl FromStr for Placement {
         match text {
             "fast" => Ok(Self::Fast),
             "sealed" => Ok(Self::Sealed),
-            _ => Err(Error::invalid("placement", format!("'{text}' is neither 'fast' nor 'sealed'"))),
+            _ => {
+                Err(Error::invalid("placement", format!("'{text}' is neither 'fast' nor 'sealed'")))
+            }
         }
     }
 }

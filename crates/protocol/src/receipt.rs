@@ -256,7 +256,8 @@ impl Receipt {
         let owners = body.owners(&genesis, network)?;
         let settled = body.settled(&genesis, network, &owners)?;
         let unsettled = body.unsettled(&settled, network)?;
-        let refuted = body.refuted(&settled, &unsettled, (&genesis.validators, network), &owners)?;
+        let refuted =
+            body.refuted(&settled, &unsettled, (&genesis.validators, network), &owners)?;
         body.check_outcomes(&settled)?;
         body.check_vouchers(&settled, &refuted)?;
         Ok(Report {
@@ -324,8 +325,7 @@ impl Body {
                 if distinct.len() < usize::from(needed) {
                     return Err(ReceiptError::Owners(task.task));
                 }
-                let (outcome, height, decided) =
-                    (task.outcome, part.header.height, task.decided);
+                let (outcome, height, decided) = (task.outcome, part.header.height, task.decided);
                 let entry = SettledTask { outcome, executors, height, decided };
                 if settled.insert(task.task, entry).is_some() {
                     return Err(ReceiptError::Coverage(task.task));

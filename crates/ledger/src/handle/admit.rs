@@ -40,7 +40,8 @@ pub(crate) fn apply(
     ledger.change_roster(height, |roster| {
         if kind == InvitationKind::Owner {
             let name = voucher.name.clone();
-            let record = OwnerRecord { name, sponsor: Some(sponsor), seconds: Default::default() };
+            let (sponsor, seconds) = (Some(sponsor), Default::default());
+            let record = OwnerRecord { name, sponsor, seconds, barred: None };
             roster.set_owner(voucher.owner, record);
         }
         roster.set_node(voucher.node, NodeRecord { owner: voucher.owner, since: height });

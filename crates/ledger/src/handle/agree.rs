@@ -1,67 +1,95 @@
 //! Tasks were agreed on: the checks that need the state.
 
-use crate::{CheckedTx, Effect, Ledger, Refusal};
-use identity::canonical;
-use protocol::{Agreements, Height, Time, draw};
+use super::order;
+use crate::{CheckedTx, DisputeStatus, Effect, Ledger, Refusal, audits::Recent};
+use identity::{PublicKey, canonical};
+use protocol::{
+    Agreements, Height, JobId, Settled, Time, draw,
+    draw::{Candidate, SkipReason},
+};
 
 pub(crate) fn apply(
     ledger: &mut Ledger,
-    height: Height,
-    time: Time,
-    agreements: &Agreements,
+    (height, time): (Height, Time),
+    (agreements, settled): (&Agreements, &[Settled]),
     checked: &CheckedTx,
     effects: &mut Vec<Effect>,
 ) -> Result<(), Refusal> {
     let job = &agreements.order.payload;
     let id = job.id();
-    check_order(ledger, agreements, time)?;
+    order::check(ledger, &agreements.order, time)?;
     let drawn = agreements.drawn;
-    // The block's own beacon is not final yet: nobody can have drawn with it.
-    let known = (drawn < height).then_some(drawn);
+    order::check_drawn(ledger, job, drawn, height)?;
     let unknown = Refusal::Drawn(drawn);
-    let beacon = known.and_then(|at| ledger.beacon_at(at)).ok_or(unknown.clone())?;
+    let beacon = ledger.beacon_at(drawn).ok_or(unknown.clone())?;
     let roster = ledger.roster_at(drawn).ok_or(unknown)?.clone();
-    for task in checked.settled() {
+    for task in settled {
         if ledger.is_final(&id, task.task) {
             return Err(Refusal::Final { job: id, task: task.task });
         }
         if task.executors.len() > usize::from(job.verification.n) {
             return Err(Refusal::TooMany(task.task));
         }
+        check_dispute(ledger, &id, task)?;
         let candidates = draw::candidates(beacon, &id, task.task, &roster);
-        if !draw::is_fair(&candidates, &task.skipped, &task.executors) {
-            return Err(Refusal::Unfair(task.task));
-        }
+        check_draw(ledger, drawn, task, &candidates)?;
     }
-    for task in checked.settled() {
+    for task in settled {
         ledger.jobs.settle(&id, job.tasks, job.expires, task.task);
         ledger.settled.push(&canonical::encode(&(id, task.task, task.outcome)));
+        ledger.audits.recent.push(Recent {
+            job: id,
+            task: task.task,
+            outcome: task.outcome,
+            executors: task.executors.clone(),
+            tx: checked.digest(),
+        });
     }
     effects.push(Effect::Settled {
         job: id,
         home: job.home,
-        tasks: checked.settled().iter().map(|task| task.task).collect(),
+        tasks: settled.iter().map(|task| task.task).collect(),
         tx: checked.digest(),
         height,
     });
     Ok(())
 }
 
-fn check_order(ledger: &Ledger, agreements: &Agreements, time: Time) -> Result<(), Refusal> {
-    let job = &agreements.order.payload;
-    let submitter = agreements.order.by;
-    if ledger.roster.owner(&submitter).is_none() {
-        return Err(Refusal::NotAnOwner(submitter));
+/// A task that is disputed waits for the verdict, and is agreed on only as the verdict says.
+fn check_dispute(ledger: &Ledger, job: &JobId, settled: &Settled) -> Result<(), Refusal> {
+    let task = settled.task;
+    let record = ledger.disputes.get(job, task);
+    match record.map(|record| record.status) {
+        None if settled.decided => Err(Refusal::NoVerdict(task)),
+        None => Ok(()),
+        Some(DisputeStatus::Open) => Err(Refusal::Disputed { job: *job, task }),
+        Some(DisputeStatus::Undecided { .. }) => Err(Refusal::Undecided { job: *job, task }),
+        Some(DisputeStatus::Decided { outcome, .. }) if outcome == settled.outcome => Ok(()),
+        Some(DisputeStatus::Decided { .. }) => Err(Refusal::Refuted { job: *job, task }),
     }
-    if ledger.roster.node(&job.home).is_none() {
-        return Err(Refusal::NotANode(job.home));
+}
+
+/// The executors are those of the draw. With a verdict it is enough that they could be drawn: the
+/// validators ran the task themselves.
+fn check_draw(
+    ledger: &Ledger,
+    drawn: Height,
+    settled: &Settled,
+    candidates: &[Candidate],
+) -> Result<(), Refusal> {
+    let Settled { task, executors, skipped, decided, .. } = settled;
+    let is_candidate = |node: &PublicKey| candidates.iter().any(|other| other.node == *node);
+    let fair = if *decided {
+        executors.iter().all(is_candidate)
+    } else {
+        draw::is_fair(candidates, skipped, executors)
+    };
+    if !fair {
+        return Err(Refusal::Unfair(*task));
     }
-    let expires = job.expires;
-    if expires < time {
-        return Err(Refusal::Expired { expires, time });
+    let mut sanctioned = skipped.iter().filter(|skip| skip.reason == SkipReason::Sanctioned);
+    match sanctioned.find(|skip| !ledger.was_barred_since(&skip.node, drawn)) {
+        Some(skip) => Err(Refusal::NotSanctioned(skip.node)),
+        None => Ok(()),
     }
-    if expires.since_ms(job.issued) > ledger.params.job_lifetime_ms {
-        return Err(Refusal::Lifetime { expires });
-    }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::{Effect, Ledger, Refusal};
 use identity::Signed;
-use protocol::{Height, Seconding};
+use protocol::{Height, Right, Seconding};
 
 pub(crate) fn apply(
     ledger: &mut Ledger,
@@ -14,6 +14,11 @@ pub(crate) fn apply(
     let roster = &ledger.roster;
     if roster.owner(&by).is_none() {
         return Err(Refusal::NotAnOwner(by));
+    }
+    // Else whoever is sanctioned could make accomplices of its own parties.
+    if roster.barred_parties().contains(&roster.party(&by)) {
+        let until = ledger.standing.active(&by, Right::Execute).map(|s| s.until);
+        return Err(Refusal::Barred { owner: by, until: until.unwrap_or_default() });
     }
     let record = roster.owner(&owner).ok_or(Refusal::NotAnOwner(owner))?;
     let useless = record.sponsor.is_none()
