@@ -1,10 +1,11 @@
 //! The door itself: everything that can be asked of a node.
 
 use crate::{
-    ApiError, FinalBlock, JobDetail, JobSummary, JoinLine, NodeInfo, PlacedTx, Status, Submission,
+    ApiError, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobSummary, JoinLine, NodeInfo,
+    PlacedTx, SanctionInfo, Status, Submission,
 };
 use bytes::Bytes;
-use identity::Digest;
+use identity::{Digest, PublicKey};
 use objects::Cid;
 use protocol::{
     Header, Height, InvitationKind, JobEvent, JobId, TaskIndex,
@@ -59,6 +60,27 @@ pub trait NodeApi: Send + Sync + 'static {
 
     /// A final transaction by its digest.
     fn tx(&self, digest: Digest) -> Reply<'_, PlacedTx>;
+
+    /// The disputes that the ledger remembers, latest first, at most [`crate::path::DISPUTES`].
+    fn disputes(&self) -> Reply<'_, Vec<DisputeInfo>>;
+
+    /// The sanctions that the ledger remembers, latest first, at most [`crate::path::SANCTIONS`].
+    fn sanctions(&self) -> Reply<'_, Vec<SanctionInfo>>;
+
+    /// What is proven against nodes, latest first, at most [`crate::path::EVIDENCE`].
+    fn evidence(&self) -> Reply<'_, Vec<EvidenceInfo>>;
+
+    /// The evidence file of this name: an encoded [`protocol::Evidence`]. For a dispute without a
+    /// ruling yet [`crate::Code::NotFinished`]; for one that refutes nobody, or for no evidence at
+    /// all, [`crate::Code::NotFound`].
+    fn evidence_file(&self, id: Digest) -> Reply<'_, Bytes>;
+
+    /// Vouches for an owner that was sponsored, with the owner's key of this node: from then on it
+    /// counts as its own party. Answers the transaction once it is final. Without the owner's key
+    /// [`crate::Code::NotAdmitted`]; if there is no such owner [`crate::Code::NotFound`]; if the
+    /// ledger would not take it, for instance because the owner was not sponsored, has a second
+    /// voucher already, or counts to the same party, [`crate::Code::Refused`].
+    fn second(&self, owner: PublicKey) -> Reply<'_, Digest>;
 
     /// A line that lets one owner, or one more machine of this owner, join within `lifetime_ms`.
     fn invite(&self, kind: InvitationKind, lifetime_ms: u64) -> Reply<'_, JoinLine>;

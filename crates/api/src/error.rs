@@ -45,7 +45,7 @@ pub enum Code {
     Cut,
     /// The node starts, stops, or has no connection to its polity.
     Unavailable,
-    /// The job has no receipt yet.
+    /// The job has no receipt yet, or the dispute no ruling.
     NotFinished,
     /// The node could not be reached at all. Only clients say this.
     Unreachable,

@@ -58,13 +58,19 @@ mod tests {
             stdout: cid,
             stderr: cid,
         };
-        let drawn = Height(9);
+        let drawn = Some(Height(9));
+        let verification = Verification { k: 2, n: 3 };
         let end = End::Trap(Trap::Unreachable);
         vec![
-            JobEvent::Admitted { job, tasks: 1, drawn, verification: Verification { k: 2, n: 3 } },
+            JobEvent::Admitted { job, tasks: 1, drawn, verification },
+            JobEvent::Admitted { job, tasks: 1, drawn: None, verification },
+            JobEvent::Drawn { drawn: Height(10) },
             JobEvent::Started { task, attempt: Attempt(1), node },
             JobEvent::Skipped { task, node, reason: SkipReason::Offline },
             JobEvent::Outcome { task, node, end },
+            JobEvent::Disputed { task },
+            JobEvent::Ruled { task, outcome: Some(outcome.digest()), refuted: vec![node] },
+            JobEvent::Ruled { task, outcome: None, refuted: Vec::new() },
             JobEvent::Agreed { outcome, executors: vec![node] },
             JobEvent::Unsettled { task, why: Unsettled::Dissent },
             JobEvent::Final { tasks: vec![task], height: Height(10) },
@@ -94,7 +100,7 @@ mod tests {
         let lines: Vec<u8> = events().into_iter().flat_map(|event| encode(&Ok(event))).collect();
         assert_eq!(
             Digest::plain(&lines).to_string(),
-            "gdrykqwvibq4ytlkbl7nvt243teg62sarktoh44sbzpgbruqr5oq",
+            "l4bn7arouzfcxan3ntcnsmri7eu7mlxcy6qfvbpxmnhavfcp6urq",
             "{}",
             String::from_utf8_lossy(&lines)
         );

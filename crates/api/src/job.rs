@@ -1,6 +1,6 @@
 //! Jobs: how they are handed in, and what is told about them.
 
-use crate::ApiError;
+use crate::{ApiError, DisputeState};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use identity::{PublicKey, Signed};
@@ -64,10 +64,24 @@ pub struct JobDetail {
     pub summary: JobSummary,
     /// The order.
     pub order: Signed<Job>,
-    /// Height of the block whose beacon draws the executors.
-    pub drawn: Height,
+    /// The block with the order, if it goes on the ledger before the draw and is there.
+    pub ordered: Option<Height>,
+    /// Height of the block whose beacon draws the executors; none yet for an order that waits for
+    /// its draw.
+    pub drawn: Option<Height>,
+    /// How many of its final tasks are audited, as far as the ledger knows by now.
+    pub audits: AuditCount,
     /// Tasks, in the order of their indexes.
     pub tasks: Vec<TaskDetail>,
+}
+
+/// How many final tasks of a job were picked to be run again by other owners.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditCount {
+    /// Picked by a later beacon.
+    pub picked: u32,
+    /// Run again, with the same outcome.
+    pub audited: u32,
 }
 
 /// Where a task stands.
@@ -81,6 +95,8 @@ pub enum TaskState {
     },
     /// Replicas run.
     Running,
+    /// Outcomes differ; it waits for what the validators find: see [`TaskDetail::dispute`].
+    Disputed,
     /// Enough replicas agree; the ledger has not accepted it yet.
     Agreed {
         /// How the program ended.
@@ -92,6 +108,8 @@ pub enum TaskState {
         end: End,
         /// The block.
         height: Height,
+        /// Whether it rests on a verdict instead of on enough replicas.
+        decided: bool,
     },
     /// It ends without agreement.
     Unsettled {
@@ -114,6 +132,8 @@ pub struct TaskDetail {
     pub replicas: Vec<ReplicaDetail>,
     /// Candidates that were passed over, and why.
     pub skipped: Vec<Skip>,
+    /// The dispute about it, if there is or was one.
+    pub dispute: Option<DisputeState>,
 }
 
 /// Where a replica stands.
@@ -128,6 +148,8 @@ pub enum ReplicaState {
     Revealed,
     /// Lost, or without a result.
     Lost,
+    /// A verdict refuted its outcome.
+    Refuted,
 }
 
 /// One replica of a task.

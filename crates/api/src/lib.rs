@@ -13,6 +13,7 @@ mod error;
 pub mod event_line;
 pub mod frame;
 mod job;
+mod justice;
 mod line;
 pub mod path;
 mod society;
@@ -23,8 +24,11 @@ pub use door::{JobEvents, NodeApi, Reply};
 pub use error::{ApiError, Code};
 pub use frame::FrameError;
 pub use job::{
-    JobDetail, JobState, JobSummary, ReplicaDetail, ReplicaState, Submission, TaskDetail,
-    TaskState, blobs_of,
+    AuditCount, JobDetail, JobState, JobSummary, ReplicaDetail, ReplicaState, Submission,
+    TaskDetail, TaskState, blobs_of,
+};
+pub use justice::{
+    ClaimInfo, DisputeInfo, DisputeState, EvidenceInfo, LostRight, SanctionInfo, evidence_id,
 };
 pub use line::{FoundingLine, JoinLine, KnownPeer, LineError};
 pub use society::{NodeInfo, Status};

@@ -289,7 +289,7 @@ pub(crate) mod tests {
         );
         assert_eq!(
             digest(join().to_string()),
-            "5ywzzeuowzfulljqhifmv2ucx7x3izyqfkzqj3g5ysgmjmzi634a"
+            "xn4o5hefzpumyosmmk4pro3pr2b2ddbmdsog543jyadez73y3wha"
         );
     }
 }

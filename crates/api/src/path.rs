@@ -14,12 +14,18 @@
 //! | GET | `/v1/ledger/head` | | DAG-CBOR: header |
 //! | GET | `/v1/ledger/blocks/{height}` | | DAG-CBOR: final block |
 //! | GET | `/v1/ledger/txs/{digest}` | | DAG-CBOR: placed transaction |
+//! | GET | `/v1/ledger/disputes` | | JSON: list, latest first |
+//! | GET | `/v1/ledger/sanctions` | | JSON: list, latest first |
+//! | GET | `/v1/ledger/evidence` | | JSON: list, latest first |
+//! | GET | `/v1/ledger/evidence/{id}` | | the file |
+//! | POST | `/v1/secondings` | JSON: owner | JSON: digest of the transaction |
 //! | POST | `/v1/invitations` | JSON: kind, lifetime_ms | JSON: the line |
 //!
 //! Every request carries `Authorization: Bearer TOKEN`. Whatever fails answers an
 //! [`crate::ApiError`] as JSON with a status of 400 or more. A line of an event stream that is
 //! `{"error": …}` is an `ApiError` too, and the last one.
 
+use identity::PublicKey;
 use protocol::{InvitationKind, limits};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +45,14 @@ pub const HEAD_PATH: &str = "/v1/ledger/head";
 pub const BLOCKS_PATH: &str = "/v1/ledger/blocks";
 /// A transaction: append `/{digest}`.
 pub const TXS_PATH: &str = "/v1/ledger/txs";
+/// Disputes.
+pub const DISPUTES_PATH: &str = "/v1/ledger/disputes";
+/// Sanctions.
+pub const SANCTIONS_PATH: &str = "/v1/ledger/sanctions";
+/// What is proven; append `/{id}` for the evidence file.
+pub const EVIDENCE_PATH: &str = "/v1/ledger/evidence";
+/// Vouch for a sponsored owner.
+pub const SECONDINGS_PATH: &str = "/v1/secondings";
 /// Invite.
 pub const INVITATIONS_PATH: &str = "/v1/invitations";
 
@@ -57,6 +71,12 @@ pub const FRAMES: &str = "application/vnd.polity.frames";
 pub const JOBS: usize = 1_000;
 /// Tasks in one [`crate::JobDetail`].
 pub const TASKS: usize = 1_000;
+/// Disputes in one list.
+pub const DISPUTES: usize = 1_000;
+/// Sanctions in one list.
+pub const SANCTIONS: usize = 1_000;
+/// Findings in one list.
+pub const EVIDENCE: usize = 1_000;
 /// CIDs in one question what is there.
 pub const CIDS: usize = 4_096;
 /// Bytes of a JSON body in a request.
@@ -65,6 +85,14 @@ pub const REQUEST_BYTES: usize = 1 << 20;
 pub const ANSWER_BYTES: usize = limits::RECEIPT_BYTES;
 /// Bytes of one line of an event stream.
 pub const LINE_BYTES: usize = 16 << 20;
+
+/// The body of a request to vouch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondRequest {
+    /// For whom.
+    pub owner: PublicKey,
+}
 
 /// The body of a request to invite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! The node and the nodes around it.
 
+use crate::LostRight;
 use identity::{Digest, NetworkId, PublicKey};
 use protocol::{Height, Time};
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,11 @@ pub struct NodeInfo {
     pub owner_name: String,
     /// Whom the owner counts as.
     pub party: PublicKey,
+    /// Until when it is not drawn (block time), because an owner that counts to its party is
+    /// sanctioned.
+    pub barred_until: Option<Time>,
+    /// The rights that its owner itself does not have now.
+    pub lost: Vec<LostRight>,
     /// Whether it is one of the validators.
     pub validator: bool,
     /// Whether it is connected to the node that answers. A node is connected to itself.

@@ -4,17 +4,17 @@ mod body;
 mod exchange;
 
 use crate::{
-    ApiError, Code, FinalBlock, JobDetail, JobSummary, JoinLine, NodeApi, NodeInfo, PlacedTx,
-    Status, Submission,
+    ApiError, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobSummary, JoinLine,
+    NodeApi, NodeInfo, PlacedTx, SanctionInfo, Status, Submission,
     door::{JobEvents, Reply},
     event_line,
     frame::Frame,
-    path::{self, InviteRequest},
+    path::{self, InviteRequest, SecondRequest},
 };
 use bytes::{Bytes, BytesMut};
 use exchange::{Request, Response, exchange};
 use futures::{FutureExt, StreamExt, future, stream};
-use identity::{Digest, canonical};
+use identity::{Digest, PublicKey, canonical};
 use objects::Cid;
 use protocol::{
     Header, Height, InvitationKind, JobEvent, JobId, TaskIndex,
@@ -238,6 +238,26 @@ impl<C: Connect> NodeApi for Client<C> {
 
     fn tx(&self, digest: Digest) -> Reply<'_, PlacedTx> {
         self.cbor(format!("{}/{digest}", path::TXS_PATH)).boxed()
+    }
+
+    fn disputes(&self) -> Reply<'_, Vec<DisputeInfo>> {
+        self.get(path::DISPUTES_PATH.into()).boxed()
+    }
+
+    fn sanctions(&self) -> Reply<'_, Vec<SanctionInfo>> {
+        self.get(path::SANCTIONS_PATH.into()).boxed()
+    }
+
+    fn evidence(&self) -> Reply<'_, Vec<EvidenceInfo>> {
+        self.get(path::EVIDENCE_PATH.into()).boxed()
+    }
+
+    fn evidence_file(&self, id: Digest) -> Reply<'_, Bytes> {
+        self.bytes(format!("{}/{id}", path::EVIDENCE_PATH)).boxed()
+    }
+
+    fn second(&self, owner: PublicKey) -> Reply<'_, Digest> {
+        async move { self.post(path::SECONDINGS_PATH, &SecondRequest { owner }).await }.boxed()
     }
 
     fn invite(&self, kind: InvitationKind, lifetime_ms: u64) -> Reply<'_, JoinLine> {
