@@ -28,6 +28,19 @@ impl Launch for House {
 }
 
 async fn run(options: UpOptions) -> anyhow::Result<()> {
+    let root = options.data.root().to_path_buf();
+    let ended = live(options).await;
+    if ended.is_err() && storage::is_exhausted(&root) {
+        // Whichever part gave up first, this is what it died of.
+        let root = root.display();
+        return ended.with_context(|| {
+            format!("the disk of {root} is full; free some space there and start the node again")
+        });
+    }
+    ended
+}
+
+async fn live(options: UpOptions) -> anyhow::Result<()> {
     let with_stdin = options.exit_with_stdin;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;

@@ -322,7 +322,8 @@ async fn order(
         while let Some(event) = events.recv().await {
             tracing::warn!(?event, "a validator misbehaves");
         }
-        Ok(())
+        // The engine is gone, and will say why: `Node::run` waits for that.
+        std::future::pending().await
     });
     let handle = Arc::new(handle);
     let pool = handle.clone();

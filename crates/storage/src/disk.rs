@@ -44,6 +44,15 @@ pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
+/// Free space below which even a journal cannot go on, in bytes.
+const EXHAUSTED_BYTES: u64 = 1 << 20;
+
+/// Whether the disk of `path` has no room left, the reserve of the journals included. A disk that
+/// cannot be asked counts as one with room.
+pub fn is_exhausted(path: &Path) -> bool {
+    free_bytes(path).is_ok_and(|bytes| bytes < EXHAUSTED_BYTES)
+}
+
 /// Whether a write failed for want of space.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)

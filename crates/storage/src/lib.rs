@@ -21,6 +21,7 @@ mod lock;
 mod store;
 
 pub use config::{Config, JournalConfig};
+pub use disk::is_exhausted;
 pub use error::Error;
 pub use journal::Journal;
 pub use store::{Store, open};

@@ -8,7 +8,7 @@ use super::{
     table::{Bounds, Table},
     values::Values,
 };
-use crate::{JournalConfig, disk, frame::HEAD_BYTES, lock};
+use crate::{Error, JournalConfig, disk, frame::HEAD_BYTES, lock};
 use bytes::Bytes;
 use protocol::port::LogError;
 use std::{
@@ -137,7 +137,10 @@ impl Writer {
         if let Some(failed) = &self.failed {
             return Err(failed.clone());
         }
-        let result = change(self).map_err(|error| LogError::Failed(error.to_string()));
+        let result = change(self).map_err(|error| {
+            let dir = lock::read(&self.table).dir.clone();
+            LogError::Failed(Error::io(&dir)(error).to_string())
+        });
         if let Err(error) = &result {
             tracing::error!(%error, "a journal failed; it takes nothing until it is opened again");
             self.failed = Some(error.clone());
