@@ -1,6 +1,9 @@
 //! People who order small jobs all the time, each with a command line of their own.
 
-use super::{random::Random, society::POLITY};
+use super::{
+    random::Random,
+    society::{POLITY, polity},
+};
 use protocol::JobId;
 use std::{
     fs::{self, File},
@@ -112,11 +115,14 @@ impl Load {
         self.acknowledged
     }
 
-    /// What the commands that go on have said.
+    /// What the commands that go on have said, and what their nodes say of the jobs.
     pub(crate) fn waiting(&self) -> String {
         let said = |client: &Client| {
             let said = fs::read_to_string(&client.log).unwrap_or_default();
-            format!("of node {}: {said}", client.home)
+            let job = client.job.map(|job| job.to_string()).unwrap_or_default();
+            let home = self.homes[client.home].to_string_lossy();
+            let more = polity(&self.dir, &["job", "describe", &job, "--data", &home]);
+            format!("of node {}: {said}{}{}", client.home, more.out, more.err)
         };
         self.clients.iter().map(said).collect()
     }

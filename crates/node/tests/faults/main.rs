@@ -5,6 +5,7 @@
 #[path = "../society/mod.rs"]
 mod society;
 
+mod disk;
 mod kills;
 mod load;
 mod partition;

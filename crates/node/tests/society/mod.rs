@@ -168,6 +168,11 @@ impl Node {
         self.log()
     }
 
+    /// Whether the node has ended.
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits until the node gives up by itself, and gives what it said from byte `from` on.
     #[track_caller]
     pub fn gave_up(mut self, from: usize) -> String {

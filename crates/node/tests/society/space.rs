@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
+    path::Path,
     process::{Child, ChildStdin, Command, Stdio},
 };
 
@@ -58,22 +59,26 @@ impl Space {
     /// One more such network, of the same user, so that the two can be linked.
     pub fn network_beside(&self) -> Self {
         let user = Way(enter(self.pid, &["--user"]));
-        let mut beside = Self::new(&user, &["--net"], "ip link set lo up");
-        beside.way = Way(enter(beside.pid, &["--user", "--net"]));
-        beside
+        Self::new(&user, &["--net"], "ip link set lo up")
     }
 
     /// The same network with a disk of `size_mib` of its own at `path`, which keeps what is there.
-    pub fn disk(path: &std::path::Path, size_mib: u32) -> Self {
+    /// Commands run in the directory above.
+    pub fn disk(path: &Path, size_mib: u32) -> Self {
         let (at, seed) = (path.display(), path.with_extension("seed"));
         let seed = seed.display();
         let setup = format!(
             "mv '{at}' '{seed}'; mkdir '{at}'; \
              mount -t tmpfs -o size={size_mib}m,mode=700 polity '{at}'; cp -a '{seed}/.' '{at}'"
         );
-        Self::new(&Way::default(), &["--user", "--map-root-user", "--mount"], &setup)
+        let kinds = ["--user", "--map-root-user", "--mount"];
+        let mut disk = Self::new(&Way::default(), &kinds, &setup);
+        let above = path.parent().expect("a disk lies in a directory").display();
+        disk.way = Way(enter(disk.pid, &["--user", "--mount", &format!("--wd={above}")]));
+        disk
     }
 
+    /// `kinds` are what `unshare` is told.
     fn new(inside: &Way, kinds: &[&str], setup: &str) -> Self {
         let mut command = inside.command("unshare");
         command.args(kinds).args(["sh", "-e", "-c", &format!("{setup}; echo ready; exec cat")]);
@@ -89,9 +94,8 @@ impl Space {
             panic!("no namespaces: {why}\n{NEEDED}");
         }
         let pid = keeper.id();
-        let own: Vec<_> =
-            kinds.iter().filter(|kind| **kind != "--map-root-user").copied().collect();
-        Self { way: Way(enter(pid, &own)), pid, keeper, _stdin: stdin }
+        let way = Way(enter(pid, &["--user", "--net"]));
+        Self { way, pid, keeper, _stdin: stdin }
     }
 
     /// The way inside.
