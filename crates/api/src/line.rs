@@ -205,6 +205,7 @@ pub(crate) mod tests {
             program: Cid::of(Codec::Raw, b"program"),
             table: Cid::of(Codec::DagCbor, b"table"),
             tasks: 1,
+            engine: Digest([5; 32]),
             seed: Digest([3; 32]),
             limits: Limits::default(),
             placement: Placement::Fast,

@@ -126,6 +126,9 @@ pub struct Job {
     pub table: Cid,
     /// How many tasks the table has.
     pub tasks: u32,
+    /// The engine that must run it: version and configuration, as in [`crate::Outcome::fingerprint`].
+    /// Nodes with another one do not run it, so that no honest node is ever compared with them.
+    pub engine: identity::Digest,
     /// Seed of the randomness that the program sees.
     pub seed: identity::Digest,
     /// What each task may use.

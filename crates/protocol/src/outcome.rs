@@ -92,6 +92,8 @@ pub enum NoResult {
     Busy,
     /// The node does not accept this order.
     Refused,
+    /// The node has another engine than the one that the order names.
+    OtherEngine,
 }
 
 /// A file that a task wrote.

@@ -432,6 +432,7 @@ impl Body {
             let same = outcome.task == *task
                 && outcome.job == id
                 && outcome.digest() == agreed.outcome
+                && outcome.fingerprint == self.order.payload.engine
                 && outcome.check().is_ok();
             if !same {
                 return Err(ReceiptError::Outcome(*task));
