@@ -46,7 +46,8 @@ pub struct Call {
     pub candidates: Vec<Arc<Candidate>>,
     /// The clock of this validator.
     pub now: Time,
-    /// Whether a block is due even without transactions.
+    /// Whether a block is due even without transactions: the heartbeat, or
+    /// [`Application::wants_block`].
     pub due: bool,
 }
 
@@ -97,6 +98,18 @@ pub trait Application: Send + Sync + 'static {
         block: Arc<Block>,
         certificate: Option<Certificate>,
     ) -> Answer<'static, Result<(), String>>;
+
+    /// Whether the ledger waits for its next block although no transaction does, for instance
+    /// because something is drawn with the beacon of that block. Asked at the start and after each
+    /// final block. While it holds, time passes as if there were work, and a leader whose parent is
+    /// final is called for a block at once ([`Call::due`]).
+    ///
+    /// Validators must agree on the answer for the same final block, so it follows from the state
+    /// after that block and nothing else; and a bounded number of blocks must satisfy it, or an
+    /// idle chain never rests. Must not wait.
+    fn wants_block(&self) -> bool {
+        false
+    }
 }
 
 /// What consensus noticed beside blocks.

@@ -85,7 +85,8 @@ impl Bridge {
         Some(Parent { header, pending: pending.into() })
     }
 
-    /// Asks for a block as soon as something waits, and for an empty one when the idle time is over.
+    /// Asks for a block as soon as something waits, and for an empty one when the idle time is over
+    /// or the ledger wants it.
     async fn build<E: Runtime>(&self, runtime: &E, parent: Parent) -> Option<Block> {
         let on_their_way: HashSet<Digest> =
             parent.pending.iter().flat_map(|block| &block.txs).map(|tx| tx.digest()).collect();
@@ -94,6 +95,7 @@ impl Bridge {
         let mut due = false;
         loop {
             let seen = self.pool.changes().count();
+            due |= self.is_wanted(&parent);
             let budget = limits::BLOCK_BYTES - HEADER_BYTES;
             let candidates = self.pool.candidates(&on_their_way, budget);
             if due || !candidates.is_empty() {
@@ -111,6 +113,12 @@ impl Bridge {
                 _ = &mut idle => due = true,
             }
         }
+    }
+
+    /// Whether the ledger wants the block after `parent`. What it wants on a parent that is not
+    /// final yet is unknown, since it is asked after final blocks only.
+    fn is_wanted(&self, parent: &Parent) -> bool {
+        parent.header.height.0 == self.applied.load(Ordering::Acquire) && self.pool.is_wanted()
     }
 
     async fn ask(

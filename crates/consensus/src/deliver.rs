@@ -125,6 +125,8 @@ impl Delivery {
             }
             done.acknowledge();
             self.confirm(height.get(), sealed.encode_size() as u64);
+            // After the height is known as final: a leader that waits looks at both.
+            self.pool.want(self.app.wants_block());
         }
         ("the engine hands over no more blocks".into(), None)
     }

@@ -173,6 +173,7 @@ impl<E: Runtime> Assembly<E> {
         let Channels { votes, certificates, resolver, mempool, arrivals, .. } = channels;
         let Channels { backfill, blocks, blocker, peers, .. } = channels;
         let (store, applied) = self.start_store(backfill, blocks, blocker.clone(), peers).await?;
+        self.setup.pool.want(self.setup.app.wants_block());
         let bridge = Bridge {
             network: self.setup.network,
             app: self.setup.app.clone(),
@@ -397,7 +398,7 @@ async fn keep_pace(
     loop {
         let seen = pool.changes().count();
         let now = clock.current();
-        pace.set_busy(now, !pool.is_empty());
+        pace.set_busy(now, pool.has_work());
         if welcome && now >= next_welcome {
             pace.awaken(now, WELCOME);
             welcome = false;

@@ -66,7 +66,7 @@ impl Reporter for Outlet {
         let Some(pair) = convert::contradiction(&activity, &self.validators) else {
             return Feedback::Ok;
         };
-        tracing::warn!(validator = ?pair.first.by, view = pair.first.view, "it contradicts itself");
+        tracing::warn!(validator = ?pair.first.by, view = pair.first.view, "a validator contradicts itself");
         match self.events.try_send(Event::Evidence(pair)) {
             Ok(()) => Feedback::Ok,
             Err(error) => {

@@ -9,9 +9,10 @@
 //! Nodes that do not vote do not run this; they follow the chain by its certificates.
 //!
 //! # Time
-//! While transactions wait, blocks follow each other as fast as validators answer, and a leader
-//! that does not answer is given up after the genesis' leader timeout. Without work there is one
-//! empty block per heartbeat. Both come from one stretched clock: see the module `pace`.
+//! While transactions wait, or the ledger wants a block ([`Application::wants_block`]), blocks follow
+//! each other as fast as validators answer, and a leader that does not answer is given up after the
+//! genesis' leader timeout. Without work there is one empty block per heartbeat. Both come from one
+//! stretched clock: see the module `pace`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -3,11 +3,11 @@
 //! The engine wants one fixed leader timeout. Short, it makes an idle chain spin: a block, or a view
 //! given up and journalled, every few hundred milliseconds for ever. Long, it makes a dead leader
 //! stall everybody. So the engine's clock is stretched instead: its timers run at the speed of the
-//! wall clock while this validator knows of a waiting transaction (or a validator just connected),
-//! and `slowdown` times slower otherwise. A leader without work proposes an empty block after ⅔
-//! of the leader timeout of *this* time, which is the heartbeat of the genesis in wall time; as soon
-//! as there is work, it proposes at once, and if it is dead, the rest of its timeout passes at full
-//! speed.
+//! wall clock while this validator knows of a waiting transaction (or its ledger wants a block, or
+//! a validator just connected), and `slowdown` times slower otherwise. A leader without work
+//! proposes an empty block after ⅔ of the leader timeout of *this* time, which is the heartbeat of
+//! the genesis in wall time; as soon as there is work, it proposes at once, and if it is dead, the
+//! rest of its timeout passes at full speed.
 //!
 //! Safety does not depend on time, and validators need not agree on it: transactions reach all of
 //! them within one message delay, and one that lags only votes later.

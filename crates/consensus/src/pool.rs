@@ -1,4 +1,4 @@
-//! Transactions that wait for a block.
+//! Transactions that wait for a block, and whether the ledger waits for one without any.
 
 use crate::{Candidate, Config, SubmitError, signal::Signal};
 use bytes::Bytes;
@@ -7,7 +7,10 @@ use identity::{Digest, PublicKey};
 use protocol::Tx;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Blocks after which a transaction that no leader took is dropped.
@@ -20,6 +23,8 @@ pub(crate) struct Pool {
     limit_txs: usize,
     limit_bytes: usize,
     state: Mutex<State>,
+    /// Whether the ledger wants a block in any case.
+    wanted: AtomicBool,
     changes: Signal,
 }
 
@@ -49,6 +54,7 @@ impl Pool {
             limit_txs: config.pool_txs,
             limit_bytes: config.pool_bytes,
             state: Mutex::default(),
+            wanted: AtomicBool::new(false),
             changes: Signal::default(),
         }
     }
@@ -167,11 +173,24 @@ impl Pool {
         self.state.lock().closed = true;
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.state.lock().entries.is_empty()
+    /// Says whether the ledger wants a block, with or without transactions.
+    pub(crate) fn want(&self, wanted: bool) {
+        if self.wanted.swap(wanted, Ordering::AcqRel) || wanted {
+            self.changes.raise();
+        }
     }
 
-    /// Raised whenever the pool changes.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Acquire)
+    }
+
+    /// Whether there is something to make a block for.
+    pub(crate) fn has_work(&self) -> bool {
+        self.is_wanted() || !self.state.lock().entries.is_empty()
+    }
+
+    /// Raised whenever the pool or what is wanted changes, and for each block after which another
+    /// is wanted.
     pub(crate) fn changes(&self) -> &Signal {
         &self.changes
     }
@@ -264,10 +283,23 @@ mod tests {
         let pool = pool(4, 1 << 20);
         put(&pool, 0, None).unwrap();
         pool.settle(LIFETIME_BLOCKS, []);
-        assert!(!pool.is_empty());
+        assert!(pool.has_work());
         put(&pool, 1, None).unwrap();
         pool.settle(LIFETIME_BLOCKS + 1, []);
         assert_eq!(names(&pool, &[], 1 << 20), [tx(1).digest()]);
+    }
+
+    #[test]
+    fn a_wanted_block_is_work_and_every_answer_that_matters_is_told() {
+        let pool = pool(4, 1 << 20);
+        let told = || pool.changes().count();
+        pool.want(false);
+        assert_eq!((pool.has_work(), told()), (false, 0));
+        pool.want(true);
+        pool.want(true);
+        assert_eq!((pool.has_work(), told()), (true, 2));
+        pool.want(false);
+        assert_eq!((pool.has_work(), told()), (false, 3));
     }
 
     #[test]

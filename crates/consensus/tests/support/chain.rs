@@ -6,7 +6,7 @@ use futures::FutureExt;
 use identity::{Digest, NetworkId, PublicKey, SecretKey, Signed};
 use protocol::{Block, Certificate, Header, Height, Seconding, Time, Tx, port::Answer};
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
 };
 use tokio::sync::watch;
@@ -103,6 +103,10 @@ struct State {
     txs: HashSet<Digest>,
     /// Transactions that are never put into a block.
     refused: HashSet<Digest>,
+    /// How many blocks are wanted after the one with such a transaction.
+    orders: HashMap<Digest, u64>,
+    /// The height up to which blocks are wanted.
+    wanted: u64,
     fails_at: Option<u64>,
     /// Heights that consensus handed over, in order.
     delivered: Vec<u64>,
@@ -156,6 +160,16 @@ impl Chain {
     /// Never builds a block with this transaction, and says that it is stale.
     pub fn refuse(&self, digest: Digest) {
         self.state.lock().unwrap().refused.insert(digest);
+    }
+
+    /// Wants so many blocks after the one with this transaction.
+    pub fn want_after(&self, digest: Digest, blocks: u64) {
+        self.state.lock().unwrap().orders.insert(digest, blocks);
+    }
+
+    /// Wants blocks up to this height.
+    pub fn want_up_to(&self, height: u64) {
+        self.state.lock().unwrap().wanted = height;
     }
 
     /// Fails when it is given this height.
@@ -214,6 +228,8 @@ impl Chain {
         if parent.digest() != block.header.parent || parent.height.next() != block.header.height {
             return Err(format!("block {height} does not follow"));
         }
+        let ordered = block.txs.iter().filter_map(|tx| state.orders.get(&tx.digest())).max();
+        state.wanted = state.wanted.max(ordered.map_or(0, |blocks| height + blocks));
         state.txs.extend(block.txs.iter().map(Tx::digest));
         state.blocks.push(Final { block, certificate });
         drop(state);
@@ -258,5 +274,9 @@ impl Application for Ledger {
             chain.take(block, certificate)
         }
         .boxed()
+    }
+
+    fn wants_block(&self) -> bool {
+        self.0.height() < self.0.state.lock().unwrap().wanted
     }
 }
