@@ -2,6 +2,7 @@
 
 use crate::{
     project::Project,
+    setup::{apt, is_root},
     steps::{Steps, succeeds},
 };
 use anyhow::{Context as _, bail};
@@ -95,14 +96,6 @@ impl CCompiler {
 }
 
 fn install(steps: &mut Steps) -> anyhow::Result<()> {
-    let apt = |steps: &Steps, line: &str| {
-        let mut command = steps.command("apt-get");
-        command
-            .args(["-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3", "-y", "-q"])
-            .args(line.split_whitespace())
-            .env("DEBIAN_FRONTEND", "noninteractive");
-        command
-    };
     let mut update = apt(steps, "update");
     steps.run("Debian's list of packages", &mut update)?;
     for packages in PACKAGES {
@@ -113,8 +106,4 @@ fn install(steps: &mut Steps) -> anyhow::Result<()> {
         }
     }
     bail!("apt-get could not install {}; see above", PACKAGES[0].join(" "))
-}
-
-fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }

@@ -5,8 +5,10 @@ mod check;
 mod demo;
 mod fix;
 mod guests;
+mod namespaces;
 mod project;
 mod setup;
+mod soak;
 mod steps;
 mod test;
 
@@ -23,6 +25,8 @@ Every project command.
     cargo xtask fix             mends what formatting and lints can mend by themselves
     cargo xtask guests          builds examples/guests to Wasm and says where they are
     cargo xtask demo [ARG]…     builds polity and the guests, then runs: polity demo ARG…
+    cargo xtask soak [--kills N] [--seed S]
+                                kills nodes under load, 200 times if not told otherwise
 
 Build results go to cargo's target directory; CARGO_TARGET_DIR moves it.
 ";
@@ -42,7 +46,7 @@ fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
         None => return help(),
         Some((command, rest)) => (command.as_str(), rest),
     };
-    if command != "demo" && !rest.is_empty() {
+    if !matches!(command, "demo" | "soak") && !rest.is_empty() {
         bail!("{command} takes no arguments; `cargo xtask` prints the commands");
     }
     if matches!(command, "help" | "--help" | "-h") {
@@ -55,6 +59,7 @@ fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
         "check" => check::run(&project, &mut steps)?,
         "fix" => fix::run(&project, &mut steps)?,
         "guests" => guests::run(&project, &mut steps)?,
+        "soak" => soak::run(&project, &mut steps, rest)?,
         "demo" => match demo::run(&project, &mut steps, rest)? {},
         unknown => bail!("no command {unknown}; `cargo xtask` prints the commands"),
     }

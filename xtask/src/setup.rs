@@ -34,6 +34,21 @@ fn targets_of(text: &str) -> Option<Vec<&str>> {
     Some(list.split(',').map(|name| name.trim().trim_matches('"')).collect())
 }
 
+/// Debian's package tool with the words of `line`, for [`is_root`] only.
+pub(crate) fn apt(steps: &Steps, line: &str) -> Command {
+    let mut command = steps.command("apt-get");
+    command
+        .args(["-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3", "-y", "-q"])
+        .args(line.split_whitespace())
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+/// Whether this user may install packages.
+pub(crate) fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
 fn sysroot(steps: &Steps) -> anyhow::Result<PathBuf> {
     let output = steps
         .command("rustc")

@@ -2,7 +2,7 @@
 
 use crate::{
     c_compiler::CCompiler,
-    check, guests,
+    check, guests, namespaces,
     project::{Project, cargo},
     setup,
     steps::{Steps, succeeds},
@@ -13,6 +13,7 @@ use std::process::Command;
 pub(crate) fn run(project: &Project, steps: &mut Steps) -> anyhow::Result<()> {
     setup::targets(project, steps)?;
     let compiler = CCompiler::find_or_install(project, steps)?;
+    namespaces::find_or_install(steps)?;
     guests::build_rust(project, steps)?;
     guests::build_c(project, steps, &compiler)?;
     guests::test(project, steps)?;
