@@ -3,7 +3,7 @@
 use crate::{reply::Failure, submit};
 use api::{
     ApiError, Code, NodeApi, event_line,
-    path::{self, InviteRequest},
+    path::{self, InviteRequest, SecondRequest},
 };
 use axum::{
     body::{Body, Bytes},
@@ -106,6 +106,27 @@ pub(crate) async fn block(State(door): State<Door>, height: Part) -> Answer {
 
 pub(crate) async fn tx(State(door): State<Door>, digest: Part) -> Answer {
     Ok(cbor(&door.api.tx(parse(digest)?).await?))
+}
+
+pub(crate) async fn disputes(State(door): State<Door>) -> Answer {
+    json(&door.api.disputes().await?)
+}
+
+pub(crate) async fn sanctions(State(door): State<Door>) -> Answer {
+    json(&door.api.sanctions().await?)
+}
+
+pub(crate) async fn evidence(State(door): State<Door>) -> Answer {
+    json(&door.api.evidence().await?)
+}
+
+pub(crate) async fn evidence_file(State(door): State<Door>, id: Part) -> Answer {
+    Ok(bytes(door.api.evidence_file(parse(id)?).await?, path::BYTES))
+}
+
+pub(crate) async fn second(State(door): State<Door>, body: Whole) -> Answer {
+    let SecondRequest { owner } = question(body)?;
+    json(&door.api.second(owner).await?)
 }
 
 pub(crate) async fn invite(State(door): State<Door>, body: Whole) -> Answer {

@@ -1,8 +1,9 @@
 //! A node that answers what the tests expect, and a client of its gateway.
 
 use api::{
-    ApiError, Client, Code, FinalBlock, JobDetail, JobEvents, JobState, JobSummary, JoinLine,
-    KnownPeer, NodeApi, NodeInfo, PlacedTx, Reply, Status, Submission, TaskDetail, TaskState,
+    ApiError, AuditCount, ClaimInfo, Client, Code, DisputeInfo, DisputeState, EvidenceInfo,
+    FinalBlock, JobDetail, JobEvents, JobState, JobSummary, JoinLine, KnownPeer, LostRight,
+    NodeApi, NodeInfo, PlacedTx, Reply, SanctionInfo, Status, Submission, TaskDetail, TaskState,
     client::Connect,
 };
 use bytes::Bytes;
@@ -11,8 +12,9 @@ use gateway::{Config, Running, serve};
 use identity::{Digest, NetworkId, PublicKey, SecretKey, Signed};
 use objects::{Cid, Codec};
 use protocol::{
-    Attempt, Block, End, Founder, Genesis, Header, Height, Invitation, InvitationKind, Job,
-    JobEvent, JobId, Limits, Params, Placement, Seconding, TaskIndex, Time, Tx, Verification,
+    Attempt, Block, Cause, End, Finding, Founder, Genesis, Header, Height, Invitation,
+    InvitationKind, Job, JobEvent, JobId, Limits, OutcomeDigest, Params, Placement, Right,
+    Sanction, Seconding, TaskIndex, Time, Tx, Verification, dispute_name,
     port::{Answer, Stream},
 };
 use std::{
@@ -60,6 +62,7 @@ pub(crate) fn order() -> Signed<Job> {
         verification: Verification::SINGLE,
         issued: Time(1),
         expires: Time(2),
+        engine: Digest([6; 32]),
         nonce: Digest([4; 32]),
     };
     Signed::new(job, network, &key)
@@ -91,7 +94,7 @@ pub(crate) fn events() -> Vec<JobEvent> {
         JobEvent::Admitted {
             job: job(),
             tasks: 1,
-            drawn: Height(3),
+            drawn: Some(Height(3)),
             verification: Verification::SINGLE,
         },
         JobEvent::Started { task, attempt: Attempt(0), node },
@@ -122,8 +125,16 @@ pub(crate) fn detail(from: TaskIndex) -> JobDetail {
         state: TaskState::Waiting { why: "nobody is there".into() },
         replicas: Vec::new(),
         skipped: Vec::new(),
+        dispute: Some(dispute().state),
     };
-    JobDetail { summary: summary(), order: order(), drawn: Height(3), tasks: vec![task] }
+    JobDetail {
+        summary: summary(),
+        order: order(),
+        ordered: Some(Height(2)),
+        drawn: Some(Height(3)),
+        audits: AuditCount { picked: 2, audited: 1 },
+        tasks: vec![task],
+    }
 }
 
 pub(crate) fn status() -> Status {
@@ -153,10 +164,53 @@ pub(crate) fn info() -> NodeInfo {
         owner: PublicKey([2; 32]),
         owner_name: "lab".into(),
         party: PublicKey([2; 32]),
+        barred_until: Some(Time(90)),
+        lost: vec![LostRight { right: Right::Execute, until: Time(90) }],
         validator: false,
         connected: true,
         addresses: Vec::new(),
     }
+}
+
+fn claim(outcome: Option<OutcomeDigest>) -> ClaimInfo {
+    let (node, owner) = (PublicKey([1; 32]), PublicKey([2; 32]));
+    ClaimInfo { node, owner, owner_name: "lab".into(), outcome }
+}
+
+pub(crate) fn dispute() -> DisputeInfo {
+    let (task, outcome) = (TaskIndex(4), OutcomeDigest(Digest([5; 32])));
+    DisputeInfo {
+        id: dispute_name(&job(), task),
+        job: job(),
+        task,
+        filer: PublicKey([2; 32]),
+        opened: Height(3),
+        after_final: false,
+        claims: vec![claim(Some(outcome))],
+        rulings: vec![claim(None)],
+        state: DisputeState::Decided {
+            outcome,
+            height: Some(Height(5)),
+            refuted: vec![PublicKey([1; 32])],
+        },
+    }
+}
+
+fn finding() -> Finding {
+    let cause = Cause::Refuted { job: job(), task: TaskIndex(4) };
+    let (node, owner) = (PublicKey([1; 32]), PublicKey([2; 32]));
+    Finding { node, owner, cause, tx: tx().digest(), height: Height(5), time: Time(6) }
+}
+
+pub(crate) fn sanction() -> SanctionInfo {
+    let finding = finding();
+    let (owner, right, until) = (finding.owner, finding.cause.right(), Time(90));
+    let sanction = Sanction { owner, right, finding, strike: 1, until, released: None };
+    SanctionInfo::of(sanction, "lab".into())
+}
+
+pub(crate) fn proven() -> EvidenceInfo {
+    EvidenceInfo::of(finding(), "lab".into()).unwrap()
 }
 
 pub(crate) fn join_line(kind: InvitationKind, lifetime_ms: u64) -> JoinLine {
@@ -262,6 +316,26 @@ impl NodeApi for Fake {
             return missing();
         }
         reply(PlacedTx { height: Height(2), index: 1, tx: tx() })
+    }
+
+    fn disputes(&self) -> Reply<'_, Vec<DisputeInfo>> {
+        reply(vec![dispute()])
+    }
+
+    fn sanctions(&self) -> Reply<'_, Vec<SanctionInfo>> {
+        reply(vec![sanction()])
+    }
+
+    fn evidence(&self) -> Reply<'_, Vec<EvidenceInfo>> {
+        reply(vec![proven()])
+    }
+
+    fn evidence_file(&self, id: Digest) -> Reply<'_, Bytes> {
+        if id == proven().id { reply(Bytes::from_static(b"evidence")) } else { missing() }
+    }
+
+    fn second(&self, owner: PublicKey) -> Reply<'_, Digest> {
+        if owner == PublicKey([3; 32]) { reply(tx().digest()) } else { missing() }
     }
 
     fn invite(&self, kind: InvitationKind, lifetime_ms: u64) -> Reply<'_, JoinLine> {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use fake::{House, TOKEN, blob, job, order};
 use futures::{StreamExt, stream};
 use gateway::{Config, Error, serve};
-use identity::Digest;
+use identity::{Digest, PublicKey};
 use objects::{Cid, Codec};
 use protocol::{Height, InvitationKind, JobId, TaskIndex, limits};
 use std::{net::SocketAddr, sync::Arc};
@@ -73,6 +73,12 @@ async fn every_question_comes_back_as_the_node_answered_it() {
     assert_eq!(client.head().await, Ok(fake::header()));
     assert_eq!(client.block(Height(0)).await.unwrap().block.header, fake::header());
     assert_eq!(client.tx(fake::tx().digest()).await.unwrap().tx, fake::tx());
+    assert_eq!(client.disputes().await, Ok(vec![fake::dispute()]));
+    assert_eq!(client.sanctions().await, Ok(vec![fake::sanction()]));
+    assert_eq!(client.evidence().await, Ok(vec![fake::proven()]));
+    let file = client.evidence_file(fake::proven().id).await;
+    assert_eq!(file, Ok(Bytes::from_static(b"evidence")));
+    assert_eq!(client.second(PublicKey([3; 32])).await, Ok(fake::tx().digest()));
     client.cancel(job()).await.unwrap();
     assert_eq!(*house.node.cancelled.lock().unwrap(), [job()]);
     for kind in [InvitationKind::Owner, InvitationKind::Machine] {
@@ -91,7 +97,9 @@ async fn what_the_node_refuses_comes_back_with_its_advice() {
     assert_eq!(client.receipt(other_job()).await, Err(expected.clone()));
     assert_eq!(client.blob(Cid::of(Codec::Raw, b"gone")).await, Err(expected.clone()));
     assert_eq!(client.block(Height(7)).await, Err(expected.clone()));
-    assert_eq!(client.tx(Digest([1; 32])).await, Err(expected));
+    assert_eq!(client.tx(Digest([1; 32])).await, Err(expected.clone()));
+    assert_eq!(client.evidence_file(Digest([1; 32])).await, Err(expected.clone()));
+    assert_eq!(client.second(PublicKey([1; 32])).await, Err(expected));
 }
 
 #[tokio::test]
@@ -212,7 +220,13 @@ async fn paths_methods_and_questions_that_do_not_exist_are_said_so() {
     };
     assert_fails(&ask("GET", "/", b"").await, 404, Code::NotFound);
     assert_fails(&ask("GET", "/v2/status", b"").await, 404, Code::NotFound);
-    for path in ["/v1/status", "/v1/blobs/x", "/v1/ledger/blocks/1", "/v1/ledger/txs/x"] {
+    for path in [
+        "/v1/status",
+        "/v1/blobs/x",
+        "/v1/ledger/blocks/1",
+        "/v1/ledger/txs/x",
+        "/v1/ledger/evidence",
+    ] {
         assert_fails(&ask("DELETE", path, b"").await, 405, Code::Unsupported);
     }
     for path in [
@@ -223,11 +237,14 @@ async fn paths_methods_and_questions_that_do_not_exist_are_said_so() {
         "/v1/ledger/blocks/-1",
         "/v1/ledger/blocks/99999999999999999999",
         "/v1/ledger/txs/nonsense",
+        "/v1/ledger/evidence/nonsense",
     ] {
         assert_fails(&ask("GET", path, b"").await, 400, Code::Malformed);
     }
     for body in [&b""[..], b"{}", b"[1]", b"\xff", b"{\"kind\":\"owner\"}"] {
-        assert_fails(&ask("POST", "/v1/invitations", body).await, 400, Code::Malformed);
+        for path in ["/v1/invitations", "/v1/secondings"] {
+            assert_fails(&ask("POST", path, body).await, 400, Code::Malformed);
+        }
     }
     let job = job();
     let from = format!("/v1/jobs/{job}?from=x");
