@@ -1,8 +1,8 @@
 //! What the work of a home wants done.
 
 use crate::Error;
-use identity::PublicKey;
-use protocol::{Agreements, JobEvent, JobId, Outcome, ToWorker};
+use identity::{PublicKey, Signed};
+use protocol::{Agreements, Contradiction, Dispute, Job, JobEvent, JobId, Outcome, ToWorker};
 
 /// Something for the leader to carry out. All may come more than once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,13 @@ pub enum Effect {
     },
     /// Have the ledger order this. Comes again until the ledger accepted or refused it.
     Publish(Box<Agreements>),
+    /// Have the ledger order this sealed order. Comes again until [`crate::Input::Drawn`].
+    Order(Box<Signed<Job>>),
+    /// Have the ledger order this dispute, which holds all claims that are known. Comes again, with
+    /// further claims, until [`crate::Input::Ruled`] or [`crate::Input::DisputeRefused`].
+    Dispute(Box<Dispute>),
+    /// Accuse a node of contradicting itself.
+    Accuse(Box<Contradiction>),
     /// Keep the outputs of an agreed task.
     Keep {
         /// The job.

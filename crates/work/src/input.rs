@@ -3,7 +3,8 @@
 use identity::{Digest, PublicKey, Signed};
 use objects::Cid;
 use protocol::{
-    Attempt, CommitBatch, Height, Job, JobId, NoResult, Outcome, RevealBatch, Roster, TaskIndex,
+    Attempt, CommitBatch, Height, Job, JobId, NoResult, Outcome, OutcomeDigest, RevealBatch,
+    Roster, TaskIndex,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,22 @@ pub enum Input {
         drawn: Height,
         /// That beacon.
         beacon: Digest,
+    },
+    /// A sealed order that passed the node's gate. It goes on the ledger before anybody is drawn.
+    Seal {
+        /// The order.
+        order: Signed<Job>,
+    },
+    /// A sealed order is on the ledger, and the block after it is final.
+    Drawn {
+        /// The job.
+        job: JobId,
+        /// Height of the block whose beacon draws: the one after the block that holds the order.
+        drawn: Height,
+        /// That beacon.
+        beacon: Digest,
+        /// All that were admitted at that height.
+        roster: Roster,
     },
     /// A node can be spoken to; what it was told before may have been lost.
     Connected(PublicKey),
@@ -73,6 +90,25 @@ pub enum Input {
         job: JobId,
         /// The transaction.
         tx: Digest,
+        /// What the ledger says.
+        reason: String,
+    },
+    /// The dispute about a task has ended. Comes after the roster of the same block, so that owners
+    /// whom it sanctions are known.
+    Ruled {
+        /// The job.
+        job: JobId,
+        /// The task.
+        task: TaskIndex,
+        /// What the validators found; nothing if they could not decide.
+        outcome: Option<OutcomeDigest>,
+    },
+    /// The ledger has no dispute about this task and will never take one from this node.
+    DisputeRefused {
+        /// The job.
+        job: JobId,
+        /// The task.
+        task: TaskIndex,
         /// What the ledger says.
         reason: String,
     },

@@ -5,19 +5,19 @@ use crate::{
     state::{JobRecord, Shown},
     turn::Turn,
 };
-use protocol::{Attempt, JobId, OutcomeDigest, TaskIndex, Unsettled, set_digest};
+use protocol::{Attempt, JobId, TaskIndex, Unsettled, set_digest};
 use std::collections::BTreeSet;
 
 /// The next thing to do about a task.
-enum Verdict {
+enum Next {
     /// Nothing, until somebody speaks.
     Wait,
     /// All have committed: show the set to those who have not seen one.
     Show,
-    /// All have revealed the same.
+    /// All that count have revealed the same.
     Agree,
-    /// They have not: ask more.
-    Widen,
+    /// Too few are left after a verdict, but others who were passed over revealed what it found.
+    Recall,
     /// There is no more to ask.
     End(Unsettled),
 }
@@ -27,35 +27,30 @@ impl Work {
     pub(crate) fn advance(&mut self, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) {
         self.place(job, task, turn);
         loop {
-            let Some(record) = self.jobs.get_mut(&job) else { return };
-            match verdict(record, task) {
-                Verdict::Wait => return,
-                Verdict::Show => return self.show(job, task, turn),
-                Verdict::Agree => return self.agree(job, task, turn),
-                Verdict::End(why) => return self.unsettle(job, task, why, turn),
-                Verdict::Widen => {
-                    if let Some((race, _)) = record.race_mut(task) {
-                        race.dissent = true;
-                    }
-                    self.place(job, task, turn);
-                }
+            let Some(record) = self.jobs.get(&job) else { return };
+            match next(record, task) {
+                Next::Wait => return,
+                Next::Show => return self.show(job, task, turn),
+                Next::Agree => return self.agree(job, task, turn),
+                Next::End(why) => return self.unsettle(job, task, why, turn),
+                Next::Recall => self.recall(job, task),
             }
         }
     }
 
-    /// Shows all live commitments to the replicas that have not seen a set. Whoever has seen one
-    /// has answered it, or will: nobody is shown two.
+    /// Shows commitments to the replicas that have not seen a set. Whoever has seen one has
+    /// answered it, or will: nobody is shown two. If a verdict has left too few replicas for a set,
+    /// it holds the commitments of those who were passed over as well.
     fn show(&mut self, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) {
         let Some(record) = self.jobs.get_mut(&job) else { return };
         let Some(race) = record.race(task) else { return };
-        let attempts = race.live();
+        let live = race.live();
+        let enough = live.len() >= usize::from(record.order.payload.verification.k);
+        let attempts = if enough { live.clone() } else { race.committed() };
         let members = record.members(task, &attempts, &mut BTreeSet::new());
         let digest = set_digest(&job, task, &members);
-        let unseen: Vec<Attempt> = attempts
-            .iter()
-            .copied()
-            .filter(|attempt| race.replica(*attempt).shown.is_none())
-            .collect();
+        let unseen: Vec<Attempt> =
+            live.into_iter().filter(|attempt| race.replica(*attempt).shown.is_none()).collect();
         let Some((race, assigned)) = record.race_mut(task) else { return };
         let number = u32::try_from(race.sets.len()).expect("no more sets than candidates");
         race.sets.push(Shown { digest, attempts });
@@ -73,34 +68,31 @@ impl Work {
     }
 }
 
-fn verdict(record: &JobRecord, task: TaskIndex) -> Verdict {
-    let Some(race) = record.race(task) else { return Verdict::Wait };
+fn next(record: &JobRecord, task: TaskIndex) -> Next {
+    let Some(race) = record.race(task) else { return Next::Wait };
     let live = race.live();
     if !race.waiting.is_empty() {
-        return Verdict::Wait;
+        return Next::Wait;
     }
-    // With dissent, those who are left decide nothing more: whoever can be had is enough.
-    if live.len() < record.goal(race) && !race.dissent {
-        let end = Verdict::End(Unsettled::NoCandidates);
-        return if race.hopeless { end } else { Verdict::Wait };
+    // With dissent, replicas decide nothing more: whoever can be had is enough.
+    if live.len() < record.goal(task, race) && !race.dissent {
+        return if race.hopeless { Next::End(Unsettled::NoCandidates) } else { Next::Wait };
     }
     let replicas = || live.iter().map(|attempt| race.replica(*attempt));
     if replicas().any(|replica| replica.commit.is_none()) {
-        return Verdict::Wait;
+        return Next::Wait;
     }
     if replicas().any(|replica| replica.shown.is_none()) {
-        return Verdict::Show;
+        return Next::Show;
     }
-    let revealed = replicas().map(|replica| replica.reveal.map(|(_, reveal)| reveal.outcome));
-    let Some(outcomes) = revealed.collect::<Option<BTreeSet<OutcomeDigest>>>() else {
-        return Verdict::Wait;
-    };
-    let verification = record.order.payload.verification;
-    // An outcome that somebody disputed waits for a verdict of the validators; until there are
-    // verdicts it is not agreed on, whatever the majority.
-    match (outcomes.len(), race.dissent) {
-        (1, false) => Verdict::Agree,
-        (_, false) if verification.n > verification.k => Verdict::Widen,
-        _ => Verdict::End(Unsettled::Dissent),
+    // An outcome that somebody disputes waits for the verdict, whatever the majority.
+    let undecided = race.dissent && record.ruling(task).is_none();
+    if undecided || replicas().any(|replica| replica.reveal.is_none()) {
+        return Next::Wait;
     }
+    let few = live.len() < usize::from(record.order.payload.verification.k);
+    if few && !record.recallable(task).is_empty() {
+        return Next::Recall;
+    }
+    if live.is_empty() { Next::End(Unsettled::Refuted) } else { Next::Agree }
 }

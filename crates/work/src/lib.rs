@@ -17,7 +17,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod accuse;
 mod config;
+mod dispute;
 mod effect;
 mod error;
 mod handle;
@@ -34,8 +36,8 @@ pub use effect::Effect;
 pub use error::Error;
 pub use input::Input;
 pub use state::{
-    Contradiction, Counts, Included, JobRecord, Progress, ReplicaStatus, Summary, TaskRecord,
-    TaskStatus, WASTE_BYTES,
+    Counts, Included, JobRecord, Progress, ReplicaStatus, Summary, TaskRecord, TaskStatus,
+    WASTE_BYTES,
 };
 
 use identity::{Digest, NetworkId, PublicKey};
@@ -59,6 +61,8 @@ pub struct Work {
     /// Rosters by their roots: the last one, and those with which live jobs were drawn.
     #[serde(with = "pairs")]
     rosters: BTreeMap<Digest, Roster>,
+    /// Nodes that are not drawn as of the last of them, because their party is sanctioned.
+    barred: BTreeSet<PublicKey>,
     fleet: Fleet,
     timers: Timers,
     #[serde(with = "pairs")]
@@ -82,6 +86,7 @@ impl Work {
             now: Time::default(),
             roster: None,
             rosters: BTreeMap::new(),
+            barred: BTreeSet::new(),
             fleet,
             timers: Timers::default(),
             jobs: BTreeMap::new(),
@@ -113,7 +118,22 @@ impl Work {
 
     /// The admitted owners and nodes with which a live job was drawn.
     pub fn roster_of(&self, job: &JobId) -> Option<&Roster> {
-        self.jobs.get(job).and_then(|record| self.rosters.get(&record.roster))
+        self.jobs.get(job).and_then(|record| self.rosters.get(&record.roster()?))
+    }
+
+    /// Sealed orders that wait for their draw.
+    pub fn sealed(&self) -> Vec<JobId> {
+        let waits = |record: &JobRecord| record.draw.is_none() && !record.is_finished();
+        self.jobs.iter().filter(|(_, record)| waits(record)).map(|(job, _)| *job).collect()
+    }
+
+    /// Tasks that wait for a ruling.
+    pub fn disputed(&self) -> Vec<(JobId, TaskIndex)> {
+        let of_job = |(job, record): (&JobId, &JobRecord)| {
+            let job = *job;
+            record.disputed().into_iter().map(move |task| (job, task))
+        };
+        self.jobs.iter().flat_map(of_job).collect()
     }
 
     /// Messages that were ignored, by the reason.
@@ -150,9 +170,13 @@ impl Machine for Work {
         self.now = self.now.max(now);
         let mut turn = Turn::new(self.now, effects);
         match input {
-            Input::Roster { height, roster } => self.on_roster(height, roster),
+            Input::Roster { height, roster } => self.on_roster(height, roster, &mut turn),
             Input::Submit { order, drawn, beacon } => {
                 self.on_submit(order, (drawn, beacon), &mut turn);
+            }
+            Input::Seal { order } => self.on_seal(order, &mut turn),
+            Input::Drawn { job, drawn, beacon, roster } => {
+                self.on_drawn(job, (drawn, beacon), roster, &mut turn);
             }
             Input::Connected(node) => self.on_connected(node, &mut turn),
             Input::Disconnected(node) => self.on_disconnected(node, &turn),
@@ -166,6 +190,10 @@ impl Machine for Work {
             Input::Included { job, tx, height, .. } => self.on_included(job, tx, height, &mut turn),
             Input::RefusedByLedger { job, tx, reason } => {
                 self.on_refused(job, tx, reason, &mut turn);
+            }
+            Input::Ruled { job, task, outcome } => self.on_ruled(job, task, outcome, &mut turn),
+            Input::DisputeRefused { job, task, reason } => {
+                self.on_dispute_refused(job, task, reason, &mut turn);
             }
             Input::ReceiptStored { job, receipt } => {
                 self.on_receipt_stored(job, receipt, &mut turn);

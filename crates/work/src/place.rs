@@ -24,6 +24,8 @@ pub(crate) enum Again {
     Back(PublicKey),
     /// This node, which spoke although it was passed over.
     Spoke(PublicKey),
+    /// Those whose sanction has ended.
+    Released,
 }
 
 impl Work {
@@ -36,14 +38,15 @@ impl Work {
                 return;
             }
             let task = TaskIndex(record.next);
-            record.next += 1;
-            let Some(roster) = self.rosters.get(&record.roster) else { return };
-            let candidates = draw::candidates(&record.beacon, &job, task, roster);
+            let Some(drawn) = &record.draw else { return };
+            let Some(roster) = self.rosters.get(&drawn.roster) else { return };
+            let candidates = draw::candidates(&drawn.beacon, &job, task, roster);
             let walk = candidates
                 .iter()
                 .take(usize::from(u16::MAX))
                 .filter_map(|candidate| record.seat(&candidate.node))
                 .collect();
+            record.next += 1;
             let race = Race { walk, ..Race::default() };
             record.tasks[task.0 as usize].state = TaskState::Open(Box::new(race));
             record.progress.waiting -= 1;
@@ -135,7 +138,7 @@ impl Work {
             let Some(record) = self.jobs.get(&job) else { return };
             let Some(race) = record.race(task) else { return };
             let Some(seat) = race.walk.get(place).copied() else { return };
-            if parties.len() >= record.goal(race) {
+            if parties.len() >= record.goal(task, race) {
                 return;
             }
             place += 1;
@@ -146,6 +149,10 @@ impl Work {
             let live = record.attempt(task, seat).is_some_and(|attempt| race.replica(attempt).live);
             match self.fleet.readiness(&node) {
                 _ if live => {}
+                _ if self.barred.contains(&node) => {
+                    self.skip((job, task), seat, SkipReason::Sanctioned, turn);
+                    continue;
+                }
                 Readiness::Free => self.start((job, task), seat, turn),
                 Readiness::Wait => self.queue((job, task), seat),
                 Readiness::Stalled => {
@@ -236,11 +243,15 @@ impl Work {
         let found = race.walk.iter().find(|seat| {
             let node = record.node(**seat);
             let Some(reason) = race.skips.get(seat) else { return false };
+            if self.barred.contains(&node) {
+                return false;
+            }
             let may = match again {
                 Again::Offline => *reason == SkipReason::Offline,
                 Again::Round => !is_spent(*reason, race.rounds.saturating_sub(1), rounds),
                 Again::Back(other) => node == other && !is_spent(*reason, rounds, rounds),
                 Again::Spoke(other) => node == other,
+                Again::Released => *reason == SkipReason::Sanctioned,
             };
             if !may || parties.contains(&record.party(**seat)) {
                 return false;
@@ -264,15 +275,18 @@ impl Work {
         let rounds = self.config.rounds;
         let Some(record) = self.jobs.get(&job) else { return };
         let Some(race) = record.race(task) else { return };
-        let spent = |seat: &Seat| {
-            race.skips.get(seat).is_some_and(|reason| is_spent(*reason, race.rounds, rounds))
+        let is_spent = |seat: &Seat, reason: SkipReason| {
+            is_spent(reason, race.rounds, rounds) || self.barred.contains(&record.node(*seat))
         };
+        let spent =
+            |seat: &Seat| race.skips.get(seat).is_some_and(|reason| is_spent(seat, *reason));
         let possible: BTreeSet<_> =
             race.walk.iter().filter(|seat| !spent(seat)).map(|seat| record.party(*seat)).collect();
         let hopeless = possible.len() < usize::from(record.order.payload.verification.k);
-        let worth = race.skips.iter().any(|(_, reason)| {
-            *reason != SkipReason::Offline && !is_spent(*reason, race.rounds, rounds)
-        });
+        let worth = race
+            .skips
+            .iter()
+            .any(|(seat, reason)| *reason != SkipReason::Offline && !is_spent(seat, *reason));
         let due = turn.now.after_ms(self.config.backoff_ms(race.rounds));
         let retry = worth && !hopeless && !race.dissent && race.retry.is_none();
         let Some((race, _)) = self.jobs.get_mut(&job).and_then(|r| r.race_mut(task)) else {
@@ -305,7 +319,7 @@ impl Work {
     fn is_placed(&self, job: &JobId, task: TaskIndex) -> bool {
         let Some(record) = self.jobs.get(job) else { return true };
         let Some(race) = record.race(task) else { return true };
-        race.chosen() >= record.goal(race)
+        race.chosen() >= record.goal(task, race)
     }
 }
 
@@ -318,6 +332,7 @@ pub(crate) fn lease_ms(config: &Config, record: &JobRecord) -> u64 {
 fn is_spent(reason: SkipReason, rounds: u32, limit: u32) -> bool {
     match reason {
         SkipReason::NoResult | SkipReason::Refused => rounds >= limit,
-        SkipReason::Offline | SkipReason::Lost | SkipReason::Busy => false,
+        SkipReason::Refuted => true,
+        SkipReason::Offline | SkipReason::Lost | SkipReason::Busy | SkipReason::Sanctioned => false,
     }
 }

@@ -6,12 +6,16 @@ use crate::{
     turn::Turn,
 };
 use identity::PublicKey;
-use protocol::{Agreed, JobEvent, JobId, TaskIndex, Unsettled, draw::Skip};
-use std::collections::BTreeSet;
+use protocol::{
+    Agreed, JobEvent, JobId, TaskIndex, Unsettled,
+    draw::{Skip, SkipReason},
+};
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Work {
     /// All replicas that count have revealed the same outcome.
     pub(crate) fn agree(&mut self, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) {
+        self.pass_over_barred(job, task, turn);
         let Some(record) = self.jobs.get_mut(&job) else { return };
         let Some(settlement) = settlement_of(record, task) else { return };
         let Some(race) = self.take_race(job, task, turn) else { return };
@@ -29,7 +33,8 @@ impl Work {
         turn.effect(Effect::Keep { job, outcome, from: nodes });
     }
 
-    /// The task ends without agreement.
+    /// The task ends without agreement. If it ends while its replicas disagree and nobody has ruled
+    /// on that, it is said so: that shows, the rest is the home's word.
     pub(crate) fn unsettle(
         &mut self,
         job: JobId,
@@ -42,6 +47,8 @@ impl Work {
         if !matches!(state, Some(TaskState::Waiting | TaskState::Open(_))) {
             return;
         }
+        let disputed = record.disputes.contains_key(&task) && why != Unsettled::Undecided;
+        let why = if disputed { Unsettled::Dissent } else { why };
         let race = self.take_race(job, task, turn);
         let Some(record) = self.jobs.get_mut(&job) else { return };
         let Some(entry) = record.tasks.get_mut(task.0 as usize) else { return };
@@ -61,6 +68,7 @@ impl Work {
 
     /// Ends every task that was not agreed on.
     pub(crate) fn unsettle_all(&mut self, job: JobId, why: &Unsettled, turn: &mut Turn<'_>) {
+        self.stop_ordering(job);
         let Some(record) = self.jobs.get_mut(&job) else { return };
         record.next = record.order.payload.tasks;
         let open = |(index, entry): (u32, &crate::TaskRecord)| {
@@ -77,7 +85,9 @@ impl Work {
     /// Takes the replicas of a task apart: nobody holds, waits for or is timed for it any more, and
     /// everybody who was asked is told so. The replicas keep what they were when it ended.
     fn take_race(&mut self, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) -> Option<Box<Race>> {
+        self.end_dispute(job, task);
         let record = self.jobs.get_mut(&job)?;
+        record.keep_claims(task);
         let entry = record.tasks.get_mut(task.0 as usize)?;
         if !matches!(entry.state, TaskState::Open(_)) {
             return None;
@@ -149,6 +159,23 @@ fn settlement_of(record: &JobRecord, task: TaskIndex) -> Option<Settlement> {
         .collect();
     let skipped =
         skips.into_iter().map(|(seat, reason)| Skip { node: record.node(seat), reason }).collect();
-    let agreed = Agreed { task, outcome: outcome?, sets, skipped };
+    let enough = executors.len() >= usize::from(record.order.payload.verification.k);
+    let decided = record.verdict(task, race).is_some()
+        && !(enough && is_next(record, &race.walk[..=end], &race.skips, &seats));
+    let agreed = Agreed { task, outcome: outcome?, sets, skipped, decided };
     Some(Settlement { agreed, commits, reveals, may_speak })
+}
+
+/// Whether these seats are what the walk gives: nobody between them was passed over in silence.
+fn is_next(
+    record: &JobRecord,
+    walk: &[Seat],
+    skips: &BTreeMap<Seat, SkipReason>,
+    seats: &BTreeSet<Seat>,
+) -> bool {
+    let mut parties = BTreeSet::new();
+    walk.iter().all(|seat| {
+        let chosen = seats.contains(seat) && parties.insert(record.party(*seat));
+        chosen || skips.contains_key(seat) || parties.contains(&record.party(*seat))
+    })
 }

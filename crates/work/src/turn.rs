@@ -99,11 +99,12 @@ impl Work {
             let Some(record) = self.jobs.get(&job).filter(|_| self.fleet.is_up(&to)) else {
                 continue;
             };
+            let Some(drawn) = record.drawn() else { continue };
             let replicas: Vec<_> = replicas.into_iter().collect();
             for chunk in replicas.chunks(NAMED) {
                 let message = ToWorker::Assign {
                     order: record.order.clone(),
-                    drawn: record.drawn,
+                    drawn,
                     replicas: chunk.to_vec(),
                 };
                 effects.push(Effect::Send { to, message });

@@ -3,11 +3,11 @@
 use crate::{
     Work,
     place::Again,
-    state::{CONTRADICTIONS, Contradiction, JobRecord, Seat, TaskState, Timer},
+    state::{JobRecord, Seat, TaskState, Timer},
     turn::Turn,
 };
 use identity::PublicKey;
-use protocol::{CommitBatch, Commitment, JobId, TaskIndex};
+use protocol::{CommitBatch, Commitment, Contradiction, JobId, TaskIndex};
 
 /// Leaves of a batch by what is new about them.
 #[derive(Default)]
@@ -49,8 +49,10 @@ impl Work {
         sorted.late.iter().for_each(|task| turn.close((node, job), *task));
         // It forgot what it was shown, or never heard of it.
         sorted.again.iter().for_each(|task| self.show_again(node, job, *task, turn));
-        if let Some(record) = self.jobs.get_mut(&job) {
-            accuse(record, (node, seat), &sorted.contradictory, &batch);
+        if let Some(leaf) = sorted.contradictory.first()
+            && let Some(found) = contradiction(record, leaf, &batch)
+        {
+            self.accuse((job, seat), found, turn);
         }
         self.take_commitments((node, seat), job, batch, &sorted.fresh, turn);
     }
@@ -116,24 +118,14 @@ fn sort(record: &JobRecord, batch: &CommitBatch) -> Sorted {
     sorted
 }
 
-/// Keeps commitments that contradict earlier ones, one for each node.
-fn accuse(
-    record: &mut JobRecord,
-    (node, seat): (PublicKey, Seat),
-    leaves: &[Commitment],
+/// The earlier commitment of a replica, and one that cannot stand beside it.
+fn contradiction(
+    record: &JobRecord,
+    leaf: &Commitment,
     second: &CommitBatch,
-) {
-    let Some(leaf) = leaves.first() else { return };
-    let first = record.race(leaf.task).and_then(|race| race.replica(leaf.attempt).commit);
-    if let Some((number, _)) = first
-        && record.accused.len() < CONTRADICTIONS
-        && record.accused.insert(seat)
-    {
-        record.contradictions.push(Contradiction::Commits {
-            node,
-            replica: (leaf.task, leaf.attempt),
-            first: record.commits.get(number).clone(),
-            second: second.clone(),
-        });
-    }
+) -> Option<Contradiction> {
+    let (number, _) = record.race(leaf.task)?.replica(leaf.attempt).commit?;
+    let first = record.commits.get(number).quote(leaf.task, leaf.attempt)?;
+    let second = second.quote(leaf.task, leaf.attempt)?;
+    Some(Contradiction::Commits { first, second })
 }

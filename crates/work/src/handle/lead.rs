@@ -56,6 +56,10 @@ impl Work {
                 turn.effect(Effect::Keep { job, outcome: (**outcome).clone(), from });
             }
         }
+        for found in &record.contradictions {
+            turn.effect(Effect::Accuse(Box::new(found.clone())));
+        }
+        let disputed = record.disputed();
         let sent: Vec<_> = record
             .shipments
             .iter()
@@ -65,6 +69,10 @@ impl Work {
         for tx in sent {
             self.publish_again(job, tx, turn);
         }
+        for task in disputed {
+            self.dispute(job, task, turn);
+        }
+        self.order(job, turn);
         self.finish_again(job, turn);
     }
 }

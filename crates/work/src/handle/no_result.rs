@@ -41,7 +41,7 @@ impl Work {
 fn skip_reason(reason: NoResult) -> SkipReason {
     match reason {
         NoResult::Busy => SkipReason::Busy,
-        NoResult::Refused => SkipReason::Refused,
+        NoResult::Refused | NoResult::OtherEngine => SkipReason::Refused,
         NoResult::StackOverflow
         | NoResult::HostOutOfMemory
         | NoResult::WallTime

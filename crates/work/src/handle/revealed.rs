@@ -3,13 +3,13 @@
 use crate::{
     Work,
     place::Again,
-    state::{CONTRADICTIONS, Contradiction, JobRecord, Seat, TaskState, Timer},
+    state::{JobRecord, Seat, TaskState, Timer},
     turn::Turn,
 };
 use identity::{PublicKey, canonical};
 use objects::{Cid, Codec};
 use protocol::{
-    JobEvent, JobId, Outcome, OutcomeDigest, Reveal, RevealBatch, TaskIndex, commitment_of,
+    Contradiction, JobEvent, JobId, Outcome, OutcomeDigest, Reveal, RevealBatch, commitment_of,
     draw::SkipReason,
 };
 
@@ -58,9 +58,10 @@ impl Work {
         let mut room = self.config.outcome_bytes.saturating_sub(record.outcome_bytes);
         let mut fresh = Vec::new();
         let mut refused = Vec::new();
+        let mut found = None;
         let leaves = batch.leaves.clone();
         for (leaf, outcome) in leaves.into_iter().zip(outcomes) {
-            let Some(record) = self.jobs.get_mut(&job) else { return };
+            let Some(record) = self.jobs.get(&job) else { return };
             match worth(record, job, &leaf, &outcome, room) {
                 Worth::Fresh(size) => {
                     room = room.saturating_sub(size);
@@ -78,14 +79,17 @@ impl Work {
                 }
                 Worth::Contradictory => {
                     self.counts.contradictory += 1;
-                    accuse(record, (node, seat), &leaf, &batch);
+                    found = found.or_else(|| contradiction(record, &leaf, &batch));
                 }
                 Worth::False => {
                     self.counts.contradictory += 1;
-                    accuse(record, (node, seat), &leaf, &batch);
+                    found = found.or_else(|| contradiction(record, &leaf, &batch));
                     refused.push((leaf.task, SkipReason::Lost));
                 }
             }
+        }
+        if let Some(found) = found {
+            self.accuse((job, seat), found, turn);
         }
         self.take_reveals((node, seat), job, batch, fresh, turn);
         for (task, reason) in refused {
@@ -133,6 +137,7 @@ impl Work {
             tasks.push(task);
         }
         for task in tasks {
+            self.compare(job, task, turn);
             self.reconsider(job, task, Again::Spoke(node), turn);
             self.advance(job, task, turn);
         }
@@ -165,31 +170,15 @@ fn worth(record: &JobRecord, job: JobId, leaf: &Reveal, outcome: &Outcome, room:
     if ours && size_bytes <= room { Worth::Fresh(size_bytes) } else { Worth::Useless }
 }
 
-/// Keeps a reveal that contradicts an earlier one, or its commitment: one for each node.
-fn accuse(
-    record: &mut JobRecord,
-    (node, seat): (PublicKey, Seat),
-    leaf: &Reveal,
-    batch: &RevealBatch,
-) {
-    let replica: (TaskIndex, _) = (leaf.task, leaf.attempt);
-    let Some(said) = record.race(leaf.task).map(|race| race.replica(leaf.attempt)) else { return };
-    let contradiction = match (said.reveal, said.commit) {
-        (Some((first, _)), _) => Contradiction::Reveals {
-            node,
-            replica,
-            first: record.reveals.get(first).clone(),
-            second: batch.clone(),
-        },
-        (None, Some((commit, _))) => Contradiction::Opening {
-            node,
-            replica,
-            commit: record.commits.get(commit).clone(),
-            reveal: batch.clone(),
-        },
-        (None, None) => return,
-    };
-    if record.accused.len() < CONTRADICTIONS && record.accused.insert(seat) {
-        record.contradictions.push(contradiction);
+/// The earlier reveal of a replica, or its commitment, and a reveal that cannot stand beside it.
+fn contradiction(record: &JobRecord, leaf: &Reveal, second: &RevealBatch) -> Option<Contradiction> {
+    let (task, attempt) = (leaf.task, leaf.attempt);
+    let said = record.race(task)?.replica(attempt);
+    let second = second.quote(task, attempt)?;
+    if let Some((number, _)) = said.reveal {
+        let first = record.reveals.get(number).quote(task, attempt)?;
+        return Some(Contradiction::Reveals { first, second });
     }
+    let commit = record.commits.get(said.commit?.0).quote(task, attempt)?;
+    Some(Contradiction::Opening { commit, reveal: second })
 }

@@ -1,40 +1,60 @@
-//! An order was admitted.
+//! An order was admitted, and its tasks are drawn at once.
 
 use crate::{
     Effect, Work,
-    state::{JobRecord, Timer},
+    state::{Draw, JobRecord, Timer},
     turn::Turn,
 };
 use identity::{Digest, Signed};
-use protocol::{Height, Job, JobEvent, Unsettled};
+use protocol::{Height, Job, JobEvent, JobId, Unsettled};
 
 impl Work {
     pub(crate) fn on_submit(
         &mut self,
         order: Signed<Job>,
-        (drawn, beacon): (Height, Digest),
+        drawn: (Height, Digest),
         turn: &mut Turn<'_>,
     ) {
+        let job = order.payload.id();
+        let (_, root) = self.roster.unwrap_or_default();
+        let roster = self.rosters.entry(root).or_default();
+        let parties = roster.parties();
+        let draw = Draw::new(drawn, (root, roster));
+        if self.admit(order, Some(draw), turn) {
+            self.begin(job, parties, turn);
+        }
+    }
+
+    /// Takes an order, unless it was taken before or there is no room. True if it was taken now.
+    pub(crate) fn admit(
+        &mut self,
+        order: Signed<Job>,
+        draw: Option<Draw>,
+        turn: &mut Turn<'_>,
+    ) -> bool {
         let job = order.payload.id();
         let known = self.finished.iter().any(|summary| summary.job == job);
         if known || self.jobs.contains_key(&job) {
             self.counts.repeated += 1;
-            return;
+            return false;
         }
-        let tasks = order.payload.tasks;
+        let (tasks, verification) = (order.payload.tasks, order.payload.verification);
         if let Err(error) = self.room(tasks) {
             turn.effect(Effect::Refused { job, error });
-            return;
+            return false;
         }
-        let (_, root) = self.roster.unwrap_or_default();
-        let roster = self.rosters.entry(root).or_default();
-        let verification = order.payload.verification;
         self.timers.set(order.payload.expires, Timer::Expiry(job));
-        let record = JobRecord::new(order, (drawn, beacon), (root, roster), turn.now);
-        let enough = record.parties() >= usize::from(verification.k);
+        let record = JobRecord::new(order, draw, turn.now);
+        let drawn = record.drawn();
         self.jobs.insert(job, record);
         turn.event(job, JobEvent::Admitted { job, tasks, drawn, verification });
-        if enough {
+        true
+    }
+
+    /// Begins a job that was drawn, if there are enough parties that can be drawn.
+    pub(crate) fn begin(&mut self, job: JobId, parties: usize, turn: &mut Turn<'_>) {
+        let Some(record) = self.jobs.get(&job) else { return };
+        if parties >= usize::from(record.order.payload.verification.k) {
             turn.hungry.insert(job);
         } else {
             self.unsettle_all(job, &Unsettled::NoCandidates, turn);

@@ -19,6 +19,8 @@ impl Work {
                 Timer::Expiry(job) => self.unsettle_all(job, &Unsettled::Expired, turn),
                 Timer::Publish(job, tx) => self.publish_again(job, tx, turn),
                 Timer::Store(job) => self.finish_again(job, turn),
+                Timer::Order(job) => self.order(job, turn),
+                Timer::Dispute(job, task) => self.dispute(job, task, turn),
             }
         }
     }

@@ -1,11 +1,11 @@
 //! One job and its tasks.
 
-use super::{Contradiction, Race, Replica, Settlement, Shelf, Shipment, ShipmentState, pairs};
+use super::{Draw, Race, Replica, Ruling, Settlement, Shelf, Shipment, ShipmentState, pairs};
 use identity::{Digest, PublicKey, Signed};
 use objects::Cid;
 use protocol::{
-    Agreements, Attempt, CommitBatch, Height, Job, JobId, Member, Outcome, RevealBatch, Roster,
-    TaskIndex, Time, Unsettled, draw,
+    Agreements, Attempt, CommitBatch, Contradiction, Height, Job, JobId, Member, Outcome,
+    OutcomeDigest, RevealBatch, TaskIndex, Time, Unsettled, draw,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,13 +140,11 @@ pub struct Summary {
 pub struct JobRecord {
     pub(crate) id: JobId,
     pub(crate) order: Signed<Job>,
-    pub(crate) drawn: Height,
-    pub(crate) beacon: Digest,
+    /// None yet while a sealed order is on its way to the ledger.
+    pub(crate) draw: Option<Draw>,
+    /// When a sealed order is mentioned again.
+    pub(crate) ordering: Option<Time>,
     pub(crate) admitted: Time,
-    /// Root of the roster that draws.
-    pub(crate) roster: Digest,
-    /// Node and party of every seat.
-    pub(crate) nodes: Vec<(PublicKey, PublicKey)>,
     pub(crate) tasks: Vec<TaskRecord>,
     /// The first task that nobody was asked for yet.
     pub(crate) next: u32,
@@ -163,29 +161,29 @@ pub struct JobRecord {
     pub(crate) contradictions: Vec<Contradiction>,
     /// Whose contradictions are kept.
     pub(crate) accused: BTreeSet<Seat>,
+    /// Tasks that wait for a ruling, and when the dispute is mentioned again.
+    #[serde(with = "pairs")]
+    pub(crate) disputes: BTreeMap<TaskIndex, Time>,
+    /// Verdicts on tasks that had not ended then.
+    #[serde(with = "pairs")]
+    pub(crate) rulings: BTreeMap<TaskIndex, Ruling>,
+    /// What the ledger said to disputes that it refused.
+    #[serde(with = "pairs")]
+    pub(crate) dispute_refusals: BTreeMap<TaskIndex, String>,
     /// When the finished job is mentioned again.
     pub(crate) store: Option<Time>,
 }
 
 impl JobRecord {
-    pub(crate) fn new(
-        order: Signed<Job>,
-        (drawn, beacon): (Height, Digest),
-        (root, roster): (Digest, &Roster),
-        admitted: Time,
-    ) -> Self {
-        let nodes: Vec<_> =
-            roster.nodes().map(|(node, record)| (*node, roster.party(&record.owner))).collect();
+    pub(crate) fn new(order: Signed<Job>, draw: Option<Draw>, admitted: Time) -> Self {
         let count = order.payload.tasks;
         let fresh = TaskRecord { assigned: Vec::new(), state: TaskState::Waiting };
         Self {
             id: order.payload.id(),
             order,
-            drawn,
-            beacon,
+            draw,
+            ordering: None,
             admitted,
-            roster: root,
-            nodes,
             tasks: vec![fresh; count as usize],
             next: 0,
             progress: Progress { waiting: count, ..Progress::default() },
@@ -197,6 +195,9 @@ impl JobRecord {
             outcome_bytes: 0,
             contradictions: Vec::new(),
             accused: BTreeSet::new(),
+            disputes: BTreeMap::new(),
+            rulings: BTreeMap::new(),
+            dispute_refusals: BTreeMap::new(),
             store: None,
         }
     }
@@ -206,14 +207,14 @@ impl JobRecord {
         &self.order
     }
 
-    /// Height of the block whose beacon draws.
-    pub fn drawn(&self) -> Height {
-        self.drawn
+    /// Height of the block whose beacon draws; none yet while a sealed order waits for it.
+    pub fn drawn(&self) -> Option<Height> {
+        self.draw.as_ref().map(|draw| draw.height)
     }
 
     /// The beacon that draws.
-    pub fn beacon(&self) -> Digest {
-        self.beacon
+    pub fn beacon(&self) -> Option<Digest> {
+        self.draw.as_ref().map(|draw| draw.beacon)
     }
 
     /// When the order was admitted.
@@ -331,18 +332,21 @@ impl JobRecord {
         (0..).zip(&self.tasks).filter_map(ended).collect()
     }
 
-    /// The signed reveals of tasks whose replicas disagree, each batch once.
+    /// The signed reveals of tasks whose replicas disagree and on which there is no verdict, each
+    /// batch once.
     pub fn dissent(&self) -> Vec<RevealBatch> {
         let mut numbers = BTreeSet::new();
         for record in &self.tasks {
-            if let TaskState::Unsettled { why: Unsettled::Dissent, reveals } = &record.state {
+            if let TaskState::Unsettled { why, reveals } = &record.state
+                && matches!(why, Unsettled::Dissent | Unsettled::Undecided)
+            {
                 numbers.extend(reveals);
             }
         }
         numbers.into_iter().map(|number| self.reveals.get(number).clone()).collect()
     }
 
-    /// Statements of one node that cannot both be true.
+    /// Pairs of statements of one node that cannot both be true, one for each node.
     pub fn contradictions(&self) -> &[Contradiction] {
         &self.contradictions
     }
@@ -356,20 +360,31 @@ impl JobRecord {
     }
 
     pub(crate) fn seat(&self, node: &PublicKey) -> Option<Seat> {
-        let place = self.nodes.binary_search_by_key(node, |(node, _)| *node).ok()?;
+        let place = self.nodes().binary_search_by_key(node, |(node, _)| *node).ok()?;
         u32::try_from(place).ok().map(Seat)
     }
 
     pub(crate) fn node(&self, seat: Seat) -> PublicKey {
-        self.nodes[seat.0 as usize].0
+        self.nodes()[seat.0 as usize].0
     }
 
     pub(crate) fn party(&self, seat: Seat) -> PublicKey {
-        self.nodes[seat.0 as usize].1
+        self.nodes()[seat.0 as usize].1
     }
 
-    pub(crate) fn parties(&self) -> usize {
-        self.nodes.iter().map(|(_, party)| party).collect::<BTreeSet<_>>().len()
+    /// Node and party of every seat; none before somebody was drawn.
+    fn nodes(&self) -> &[(PublicKey, PublicKey)] {
+        self.draw.as_ref().map_or(&[], |draw| &draw.nodes)
+    }
+
+    /// Root of the roster with which the job was drawn.
+    pub(crate) fn roster(&self) -> Option<Digest> {
+        self.draw.as_ref().map(|draw| draw.roster)
+    }
+
+    /// The verdict on a running task whose replicas disagree.
+    pub(crate) fn verdict(&self, task: TaskIndex, race: &Race) -> Option<OutcomeDigest> {
+        self.ruling(task).filter(|_| race.dissent)
     }
 
     /// The attempt that belongs to a seat, if it was ever asked.
@@ -421,8 +436,11 @@ impl JobRecord {
         attempts.iter().filter_map(member).collect()
     }
 
-    /// How many replicas a task needs now.
-    pub(crate) fn goal(&self, race: &Race) -> usize {
+    /// How many replicas a task needs now. After a verdict nobody new is asked.
+    pub(crate) fn goal(&self, task: TaskIndex, race: &Race) -> usize {
+        if self.verdict(task, race).is_some() {
+            return 0;
+        }
         let verification = self.order.payload.verification;
         usize::from(if race.dissent { verification.n } else { verification.k })
     }

@@ -1,21 +1,25 @@
 //! What a home remembers.
 
 mod counts;
+mod draw;
 mod fleet;
 mod job;
 pub(crate) mod pairs;
 mod race;
+mod ruling;
 mod shelf;
 mod shipment;
 mod timers;
 
 pub use counts::Counts;
 pub use job::{Included, JobRecord, Progress, ReplicaStatus, Summary, TaskRecord, TaskStatus};
-pub use shelf::{Contradiction, WASTE_BYTES};
+pub use shelf::WASTE_BYTES;
 
+pub(crate) use draw::Draw;
 pub(crate) use fleet::{Fleet, Readiness};
 pub(crate) use job::{Seat, TaskState};
 pub(crate) use race::{Race, Replica, Shown, attempt_of};
+pub(crate) use ruling::Ruling;
 pub(crate) use shelf::{CONTRADICTIONS, Shelf};
 pub(crate) use shipment::{Settlement, Shipment, ShipmentState};
 pub(crate) use timers::{Timer, Timers};

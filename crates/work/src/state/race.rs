@@ -24,6 +24,13 @@ pub(crate) struct Replica {
     pub(crate) reveal: Option<(u32, Reveal)>,
 }
 
+impl Replica {
+    /// What it revealed.
+    pub(crate) fn outcome(&self) -> Option<OutcomeDigest> {
+        self.reveal.map(|(_, reveal)| reveal.outcome)
+    }
+}
+
 /// A set of commitments that was shown to somebody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,7 +54,7 @@ pub(crate) struct Race {
     pub(crate) waiting: BTreeSet<Seat>,
     /// The sets that were shown.
     pub(crate) sets: Vec<Shown>,
-    /// Replicas gave different outcomes.
+    /// Replicas gave different outcomes, or one that a verdict refutes.
     pub(crate) dissent: bool,
     /// There are too few replicas and nobody to ask now.
     pub(crate) short: bool,
@@ -69,6 +76,17 @@ impl Race {
     pub(crate) fn live(&self) -> Vec<Attempt> {
         let live = |(at, replica): (usize, &Replica)| replica.live.then(|| attempt_of(at));
         self.replicas.iter().enumerate().filter_map(live).collect()
+    }
+
+    /// Attempts of the replicas that have committed, also of those that do not count any more.
+    pub(crate) fn committed(&self) -> Vec<Attempt> {
+        let committed = |(at, replica): (usize, &Replica)| replica.commit.map(|_| attempt_of(at));
+        self.replicas.iter().enumerate().filter_map(committed).collect()
+    }
+
+    /// Every outcome that was revealed, also by replicas that do not count any more.
+    pub(crate) fn said(&self) -> BTreeSet<OutcomeDigest> {
+        self.replicas.iter().filter_map(Replica::outcome).collect()
     }
 
     /// Replicas that count, and candidates that are waited for.

@@ -1,8 +1,6 @@
 //! The signed batches of a job: kept whole, because one signature covers all their leaves.
 
 use super::{Seat, pairs};
-use identity::PublicKey;
-use protocol::{Attempt, CommitBatch, RevealBatch, TaskIndex};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -10,48 +8,8 @@ use std::collections::BTreeMap;
 /// because they share a batch with useful ones.
 pub const WASTE_BYTES: u64 = 1 << 20;
 
-/// Contradictions of one job that are kept.
+/// Contradictions of one job that are kept: one for each node.
 pub(crate) const CONTRADICTIONS: usize = 64;
-
-/// Two statements of one node that cannot both be true, or a reveal that does not open its
-/// commitment: proof by itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Contradiction {
-    /// Two commitments for one replica.
-    Commits {
-        /// Who signed both.
-        node: PublicKey,
-        /// The replica.
-        replica: (TaskIndex, Attempt),
-        /// The first.
-        first: CommitBatch,
-        /// The second.
-        second: CommitBatch,
-    },
-    /// Two reveals of one replica.
-    Reveals {
-        /// Who signed both.
-        node: PublicKey,
-        /// The replica.
-        replica: (TaskIndex, Attempt),
-        /// The first.
-        first: RevealBatch,
-        /// The second.
-        second: RevealBatch,
-    },
-    /// A reveal that does not open its commitment.
-    Opening {
-        /// Who signed both.
-        node: PublicKey,
-        /// The replica.
-        replica: (TaskIndex, Attempt),
-        /// The commitment.
-        commit: CommitBatch,
-        /// The reveal.
-        reveal: RevealBatch,
-    },
-}
 
 /// A batch and the length of its canonical bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

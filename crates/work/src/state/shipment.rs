@@ -50,7 +50,7 @@ impl Shipment {
         reveals.sort_by_key(|batch| (batch.statement.payload.root, batch.statement.by));
         Agreements {
             order: record.order.clone(),
-            drawn: record.drawn,
+            drawn: record.draw.as_ref().expect("who agrees was drawn").height,
             commits,
             reveals,
             tasks: self.tasks.clone(),

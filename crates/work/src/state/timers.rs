@@ -21,6 +21,10 @@ pub(crate) enum Timer {
     Publish(JobId, Digest),
     /// A finished job must be mentioned again.
     Store(JobId),
+    /// A sealed order must be mentioned again.
+    Order(JobId),
+    /// A dispute must be mentioned again.
+    Dispute(JobId, TaskIndex),
 }
 
 /// All timers, each exactly once.

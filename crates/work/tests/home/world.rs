@@ -135,6 +135,7 @@ impl World {
             verification,
             issued: self.now,
             expires: self.now.after_ms(LIFETIME_MS),
+            engine: Digest([1; 32]),
             nonce: Digest([self.jobs; 32]),
         };
         Signed::new(job, self.network, &self.submitter)

@@ -1,0 +1,36 @@
+//! A sealed order is on the ledger, and the beacon after it draws who runs it.
+
+use crate::{Work, state::Draw, turn::Turn};
+use identity::Digest;
+use protocol::{Height, JobEvent, JobId, Roster};
+
+impl Work {
+    pub(crate) fn on_drawn(
+        &mut self,
+        job: JobId,
+        (drawn, beacon): (Height, Digest),
+        roster: Roster,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(record) = self.jobs.get_mut(&job) else {
+            self.counts.late += 1;
+            return;
+        };
+        if record.draw.is_some() {
+            self.counts.repeated += 1;
+            return;
+        }
+        // It was cancelled, or expired.
+        if record.is_finished() {
+            self.counts.late += 1;
+            return;
+        }
+        let root = roster.root();
+        record.draw = Some(Draw::new((drawn, beacon), (root, &roster)));
+        let parties = roster.parties();
+        self.rosters.insert(root, roster);
+        self.stop_ordering(job);
+        turn.event(job, JobEvent::Drawn { drawn });
+        self.begin(job, parties, turn);
+    }
+}
