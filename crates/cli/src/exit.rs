@@ -7,6 +7,8 @@ pub enum Exit {
     Success,
     /// A receipt holds, but no network was pinned.
     Unpinned,
+    /// A task was run again on another engine: nothing can be compared.
+    NotComparable,
     /// The program ended with this code, which is not 0.
     Program(u32),
     /// Some task ended without agreement.
@@ -51,6 +53,7 @@ impl Exit {
         match self {
             Self::Success => 0,
             Self::Unpinned => 1,
+            Self::NotComparable => 2,
             Self::Program(code) => match u8::try_from(code) {
                 Ok(code) if !(120..=127).contains(&code) => code,
                 _ => 119,

@@ -1,7 +1,11 @@
-//! What the house gives to this door: the node itself, and a look into programs.
+//! What the house gives to this door: the node itself, and the engine.
 
 use crate::data::DataDir;
 use api::JoinLine;
+use bytes::Bytes;
+use identity::Digest;
+use objects::Cid;
+use protocol::{JobId, Limits, Outcome, TaskIndex};
 use std::{net::SocketAddr, path::PathBuf};
 
 /// How a node is started.
@@ -27,6 +31,29 @@ pub struct UpOptions {
     pub exit_with_stdin: bool,
 }
 
+/// A task to be run again. All content was checked against its CID.
+#[derive(Clone, Debug)]
+pub struct RerunOrder {
+    /// The job.
+    pub job: JobId,
+    /// What the task may use.
+    pub limits: Limits,
+    /// The program.
+    pub program: Bytes,
+    /// The program's name.
+    pub program_cid: Cid,
+    /// The task's own arguments, after the program's name.
+    pub args: Vec<String>,
+    /// Files that the program finds under `/in`, by name.
+    pub inputs: Vec<(String, Bytes)>,
+    /// What it reads from stdin; nothing, if `None`.
+    pub stdin: Option<Bytes>,
+    /// The job's seed of randomness.
+    pub seed: Digest,
+    /// The task.
+    pub task: TaskIndex,
+}
+
 /// Implemented by `node`.
 pub trait Launch: Sync {
     /// Starts a node and answers when it has stopped.
@@ -40,4 +67,11 @@ pub trait Launch: Sync {
     /// # Errors
     /// What is wrong with it: not Wasm, or the name of an import that does not exist.
     fn inspect(&self, program: &[u8]) -> Result<(), String>;
+
+    /// Runs a task on this machine, with no node and no network, and answers its outcome under
+    /// this machine's engine. Nothing is kept.
+    ///
+    /// # Errors
+    /// Why there is no comparable result, for instance wall time.
+    fn rerun(&self, order: RerunOrder) -> anyhow::Result<Outcome>;
 }

@@ -5,7 +5,7 @@
 //!
 //! Where things are: `commands/<noun>/<verb>.rs` for what a person types, [`data`] for the
 //! directory that a node and its owner's commands share, `job` for the way of a job from files to
-//! files, `verify` for receipts.
+//! files, `verify` for receipts and evidence.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -22,7 +22,7 @@ mod text;
 mod verify;
 
 pub use exit::Exit;
-pub use launch::{Launch, UpOptions};
+pub use launch::{Launch, RerunOrder, UpOptions};
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -1,6 +1,10 @@
 //! Durations, sizes and counts as people type and read them.
 
+use protocol::Time;
 use std::time::Duration;
+
+/// Columns of a terminal that is not wide.
+const COLUMNS: usize = 80;
 
 /// Reads `90s`, `10m`, `2h`, `1d`, `500ms`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -87,6 +91,38 @@ pub(crate) fn lasting(duration: Duration) -> String {
     }
 }
 
+/// A moment to the second, as in RFC 3339.
+pub(crate) fn moment(time: Time) -> String {
+    let text = time.to_string();
+    text.split_once('.').map_or(text.clone(), |(seconds, _)| format!("{seconds}Z"))
+}
+
+/// At most `most` characters of a name.
+pub(crate) fn cut(name: &str, most: usize) -> String {
+    if name.chars().count() <= most {
+        return name.into();
+    }
+    name.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Sentences in lines of at most 80 columns; all but the first are indented.
+pub(crate) fn wrap(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is a line");
+        let width = line.chars().count();
+        if width > 0 && width + 1 + word.chars().count() > COLUMNS {
+            lines.push(format!("  {word}"));
+        } else {
+            if width > 0 {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
 /// The last eight characters of an id: enough to tell ids apart on a screen.
 pub(crate) fn short(id: impl ToString) -> String {
     let id = id.to_string();
@@ -126,5 +162,16 @@ mod tests {
         assert_eq!(lasting(Duration::from_millis(12_345)), "12.3 s");
         assert_eq!(plural(1, "task"), "1 task");
         assert_eq!(plural(0, "task"), "0 tasks");
+        assert_eq!(moment(Time(951_782_400_123)), "2000-02-29T00:00:00Z");
+        assert_eq!(cut("Alder", 5), "Alder");
+        assert_eq!(cut("Alders", 5), "Alde…");
+    }
+
+    #[test]
+    fn sentences_are_wrapped_between_words() {
+        let text = wrap(&"word ".repeat(40));
+        assert!(text.lines().all(|line| line.chars().count() <= COLUMNS));
+        assert_eq!(text.split_whitespace().count(), 40);
+        assert!(text.lines().nth(1).unwrap().starts_with("  word"));
     }
 }

@@ -10,6 +10,7 @@ mod node;
 mod run;
 mod up;
 mod verify;
+mod vouch;
 
 use crate::{data::DataDir, exit, exit::Exit, failure::Failure, launch::Launch, out::Out};
 use clap::{Parser, Subcommand, error::ErrorKind};
@@ -24,7 +25,8 @@ Examples:
   polity invite                                 prints a line for a new owner
   polity up --join -                            joins with the line on stdin
   polity run sweep.wasm --each 'data/*.csv' -o out/
-  polity verify out/receipt.polity              needs no node and no network";
+  polity verify out/receipt.polity              needs no node and no network
+  polity job explain                            why the last job waits";
 
 /// Runs programs on machines whose owners do not have to trust each other, and gives back a
 /// receipt that anyone can verify offline.
@@ -43,7 +45,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show everything on this machine: nodes, a job, a receipt, a forgery found
+    /// Show it all on this machine: nodes, a liar found, a receipt, a forgery found
     Demo(demo::Args),
     /// Write the genesis of several owners
     Found(found::Args),
@@ -51,9 +53,11 @@ enum Command {
     Up(up::Args),
     /// Print the line that another owner, or another machine of yours, joins with
     Invite(invite::Args),
+    /// Vouch for an owner that somebody else invited
+    Vouch(vouch::Args),
     /// Run a program, once or for each file
     Run(run::Args),
-    /// Check a receipt and the files beside it
+    /// Check a receipt and the files beside it, or evidence of a lie
     Verify(verify::Args),
     /// Jobs of your node
     #[command(subcommand)]
@@ -112,6 +116,7 @@ fn dispatch(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
         Command::Found(args) => found::run(args, context),
         Command::Up(args) => up::run(args, context),
         Command::Invite(args) => block_on(invite::run(args, context)),
+        Command::Vouch(args) => block_on(vouch::run(args, context)),
         Command::Run(args) => run::run(args, context),
         Command::Verify(args) => verify::run(args, context),
         Command::Job(command) => block_on(job::run(command, context)),

@@ -20,7 +20,7 @@ use crate::{
 };
 use api::{NodeApi, Submission};
 use objects::CHUNK_BYTES;
-use protocol::{Limits, Verification};
+use protocol::{Limits, Placement, Verification};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -45,6 +45,9 @@ pub(super) struct Args {
     /// How many must agree: single, 2of3, … Usually 2of3 if three owners are there
     #[arg(long, value_name = "single|KofN")]
     verify: Option<Verification>,
+    /// How nodes are drawn: fast, or sealed, one more block with nothing to grind
+    #[arg(long, value_name = "fast|sealed", default_value_t = Placement::Fast)]
+    placement: Placement,
     /// Where results go; empty or new. Usually a new directory here
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -100,6 +103,7 @@ impl Args {
             input: Vec::new(),
             args: Vec::new(),
             verify: Some(verify),
+            placement: Placement::Fast,
             output: Some(output),
             wait: Wait::Final,
             timeout: None,
@@ -153,15 +157,16 @@ pub(super) async fn order(
     let home = Home::of(data, node.status().await?)?;
     let (verification, how) = order::verification(args.verify, home.status.parties)?;
     out.say(format!(
-        "{}, {}, verification {how}",
+        "{}, {}, verification {how}, placement {}",
         text::plural(plan.table.tasks.len(), "task"),
         text::size(plan.size_bytes()),
+        args.placement,
     ));
-    let order = plan.sign(&home, verification, args.timeout)?;
+    let order = plan.sign(&home, verification, args.placement, args.timeout)?;
     let job = order.payload.id();
     let missing = upload::missing(&plan, &node).await?;
     if args.dry_run {
-        return describe(&plan, verification, missing.len(), out);
+        return describe(&plan, verification, args.placement, missing.len(), out);
     }
     let program = stem(&args.program);
     let dir = args.output.unwrap_or_else(|| results::usual_dir(&program, &job));
@@ -182,6 +187,7 @@ pub(super) async fn order(
 fn describe(
     plan: &Plan,
     verification: Verification,
+    placement: Placement,
     missing: usize,
     out: Out,
 ) -> Result<Exit, Failure> {
@@ -195,6 +201,7 @@ fn describe(
         "program": plan.program,
         "table": plan.table_block.cid,
         "verification": verification.to_string(),
+        "placement": placement,
         "limits": plan.limits,
         "tasks": tasks,
         "blocks_to_send": missing,

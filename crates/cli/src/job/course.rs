@@ -1,7 +1,8 @@
 //! Where the tasks of a job stand, as its events tell it. Events may be told again from the start.
 
 use crate::exit::Exit;
-use protocol::{End, Height, JobEvent, Outcome, TaskIndex, Unsettled};
+use identity::PublicKey;
+use protocol::{End, Height, JobEvent, Outcome, OutcomeDigest, TaskIndex, Unsettled};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -28,11 +29,25 @@ pub(crate) enum Stage {
     Unsettled(Unsettled),
 }
 
+/// How the dispute about a task stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Dispute {
+    /// Validators run the task again.
+    Open,
+    /// They found this, and so refute these nodes.
+    Decided { outcome: OutcomeDigest, refuted: Vec<PublicKey> },
+    /// They could not decide.
+    Undecided,
+}
+
 /// How many tasks stand where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Counts {
     pub(crate) tasks: usize,
     pub(crate) running: usize,
+    /// Of these and of the seen ones, those that wait for the validators.
+    pub(crate) disputed: usize,
     pub(crate) seen: usize,
     pub(crate) agreed: usize,
     pub(crate) settled: usize,
@@ -44,19 +59,36 @@ pub(crate) struct Counts {
 pub(crate) struct Course {
     stages: Vec<Stage>,
     outcomes: BTreeMap<TaskIndex, Outcome>,
+    disputes: BTreeMap<TaskIndex, Dispute>,
     finished: bool,
 }
 
 impl Course {
     pub(crate) fn new(tasks: usize) -> Self {
         let stages = vec![Stage::default(); tasks];
-        Self { stages, outcomes: BTreeMap::new(), finished: false }
+        Self { stages, outcomes: BTreeMap::new(), disputes: BTreeMap::new(), finished: false }
     }
 
     /// Takes an event and answers the tasks that came to where `wait` waits for, each once.
     pub(crate) fn take(&mut self, event: &JobEvent, wait: Wait) -> Vec<TaskIndex> {
         match event {
-            JobEvent::Admitted { .. } | JobEvent::Skipped { .. } => Vec::new(),
+            JobEvent::Admitted { .. } | JobEvent::Drawn { .. } | JobEvent::Skipped { .. } => {
+                Vec::new()
+            }
+            JobEvent::Disputed { task } => {
+                self.disputes.entry(*task).or_insert(Dispute::Open);
+                Vec::new()
+            }
+            JobEvent::Ruled { task, outcome, refuted } => {
+                let ruled = match outcome {
+                    Some(outcome) => {
+                        Dispute::Decided { outcome: *outcome, refuted: refuted.clone() }
+                    }
+                    None => Dispute::Undecided,
+                };
+                self.disputes.insert(*task, ruled);
+                Vec::new()
+            }
             JobEvent::Started { task, .. } => self.set(*task, Stage::Running, wait),
             JobEvent::Outcome { task, end, .. } => self.set(*task, Stage::Seen(*end), wait),
             JobEvent::Agreed { outcome, .. } => {
@@ -93,6 +125,22 @@ impl Course {
         self.outcomes.get(&task)
     }
 
+    /// The dispute about a task, if there is or was one.
+    pub(crate) fn dispute(&self, task: TaskIndex) -> Option<&Dispute> {
+        self.disputes.get(&task)
+    }
+
+    /// The nodes that verdicts refute, and the tasks that they lied about.
+    pub(crate) fn refuted(&self) -> BTreeMap<PublicKey, Vec<TaskIndex>> {
+        let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (task, dispute) in &self.disputes {
+            if let Dispute::Decided { refuted, .. } = dispute {
+                refuted.iter().for_each(|node| all.entry(*node).or_default().push(*task));
+            }
+        }
+        all
+    }
+
     pub(crate) fn stages(&self) -> impl Iterator<Item = (TaskIndex, &Stage)> {
         self.stages.iter().enumerate().map(|(at, stage)| {
             (TaskIndex(u32::try_from(at).expect("a job has few enough tasks")), stage)
@@ -114,7 +162,10 @@ impl Course {
 
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts { tasks: self.stages.len(), ..Default::default() };
-        for stage in &self.stages {
+        for (task, stage) in self.stages() {
+            let open = self.dispute(task) == Some(&Dispute::Open);
+            let runs = matches!(stage, Stage::Running | Stage::Seen(_));
+            counts.disputed += usize::from(open && runs);
             match stage {
                 Stage::Waiting => {}
                 Stage::Running => counts.running += 1,
@@ -256,6 +307,27 @@ pub(crate) mod tests {
         assert_eq!(run(2, &codes).exit(), Exit::Program(3));
         assert_eq!(run(2, &[trap.clone(), agreed(1, End::Exit(3))]).exit(), Exit::Stopped);
         assert_eq!(run(2, &[trap, lost]).exit(), Exit::NotAgreed);
+    }
+
+    #[test]
+    fn a_dispute_is_open_until_it_is_ruled_and_names_who_lied() {
+        let (task, liar) = (TaskIndex(0), PublicKey([7; 32]));
+        let node = PublicKey([1; 32]);
+        let mut events =
+            vec![JobEvent::Outcome { task, node, end: End::Exit(0) }, JobEvent::Disputed { task }];
+        let counts = run(2, &events).counts();
+        assert_eq!((counts.seen, counts.disputed), (1, 1));
+        let outcome = outcome(0, End::Exit(0)).digest();
+        events.push(JobEvent::Ruled { task, outcome: Some(outcome), refuted: vec![liar] });
+        // Told again from the start: the ruling stands.
+        events.push(JobEvent::Disputed { task });
+        let course = run(2, &events);
+        assert_eq!(course.counts().disputed, 0);
+        assert_eq!(course.refuted(), BTreeMap::from([(liar, vec![task])]));
+        let open = JobEvent::Ruled { task: TaskIndex(1), outcome: None, refuted: Vec::new() };
+        let course = run(2, &[JobEvent::Disputed { task: TaskIndex(1) }, open]);
+        assert_eq!(course.dispute(TaskIndex(1)), Some(&Dispute::Undecided));
+        assert!(course.refuted().is_empty());
     }
 
     #[test]

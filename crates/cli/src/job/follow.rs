@@ -2,6 +2,7 @@
 
 use super::{
     course::{Course, Stage, Wait},
+    names::Names,
     progress::Progress,
     results::Results,
 };
@@ -75,6 +76,7 @@ pub(crate) async fn follow<N: NodeApi>(
     events: JobEvents,
     results: &Results,
     patience: Patience,
+    names: &Names,
     out: Out,
 ) -> Result<Ending, Failure> {
     let Patience { wait, timeout } = patience;
@@ -105,7 +107,7 @@ pub(crate) async fn follow<N: NodeApi>(
                 if wait != Wait::Outcome {
                     due.extend(arrived.iter().filter_map(|task| course.outcome(*task).cloned()));
                 }
-                progress.tell(&event, &course, table);
+                progress.tell(&event, &course, table, names);
             }
             Some((task, written)) = writing.next(), if !writing.is_empty() => {
                 if let Err(failure) = written {

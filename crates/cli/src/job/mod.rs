@@ -2,10 +2,12 @@
 
 pub(crate) mod content;
 pub(crate) mod course;
+pub(crate) mod explain;
 pub(crate) mod fetch;
 pub(crate) mod follow;
 pub(crate) mod inputs;
 pub(crate) mod layout;
+pub(crate) mod names;
 pub(crate) mod order;
 pub(crate) mod progress;
 pub(crate) mod results;

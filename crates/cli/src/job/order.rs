@@ -84,6 +84,7 @@ impl Plan {
         &self,
         home: &Home,
         verification: Verification,
+        placement: Placement,
         timeout: Option<Duration>,
     ) -> Result<Signed<Job>, Failure> {
         let issued = machine::now();
@@ -104,9 +105,10 @@ impl Plan {
             program: self.program,
             table: self.table_block.cid,
             tasks: u32::try_from(self.table.tasks.len()).map_err(Failure::internal)?,
+            engine: home.status.fingerprint,
             seed: machine::nonce()?,
             limits: self.limits,
-            placement: Placement::Fast,
+            placement,
             verification,
             issued,
             expires: issued.after_ms(lifetime_ms),

@@ -1,13 +1,16 @@
 //! How a person sees a job go on: a bar on a terminal, a few lines elsewhere.
 
-use super::course::{Counts, Course};
+use super::{
+    course::{Counts, Course},
+    names::Names,
+};
 use crate::{
     out::{Out, Tone},
     text,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use protocol::{JobEvent, TaskTable, Unsettled, draw::SkipReason};
-use std::time::Duration;
+use protocol::{JobEvent, TaskIndex, TaskTable, Unsettled, draw::SkipReason};
+use std::{collections::BTreeSet, time::Duration};
 
 /// Lines about single tasks, at most.
 const REMARKS: usize = 20;
@@ -19,6 +22,8 @@ pub(crate) struct Progress {
     /// Tenths of the tasks that were told about.
     tenths: usize,
     remarks: usize,
+    /// What was said of disputes: a stream that was taken up again tells it again.
+    said: BTreeSet<(TaskIndex, bool)>,
 }
 
 impl Progress {
@@ -34,15 +39,41 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(500));
             bar
         });
-        Self { out, bar, tenths: 0, remarks: 0 }
+        Self { out, bar, tenths: 0, remarks: 0, said: BTreeSet::new() }
     }
 
     /// Tells about an event that `course` has taken.
-    pub(crate) fn tell(&mut self, event: &JobEvent, course: &Course, table: &TaskTable) {
-        let name = |task: &protocol::TaskIndex| {
+    pub(crate) fn tell(
+        &mut self,
+        event: &JobEvent,
+        course: &Course,
+        table: &TaskTable,
+        names: &Names,
+    ) {
+        let name = |task: &TaskIndex| {
             table.tasks.get(task.0 as usize).map_or("?", |task| task.name.as_str()).to_string()
         };
         match event {
+            JobEvent::Admitted { drawn: None, .. } => self.remark(
+                "sealed: the order goes on the ledger first, and the next beacon draws".into(),
+            ),
+            JobEvent::Drawn { drawn } => {
+                self.remark(format!("sealed: drawn with the beacon of height {drawn}"));
+            }
+            JobEvent::Disputed { task } if self.said.insert((*task, false)) => {
+                self.remark(format!("{}: outcomes differ, the validators run it again", name(task)))
+            }
+            JobEvent::Ruled { task, outcome, refuted } if self.said.insert((*task, true)) => {
+                let task = name(task);
+                if outcome.is_none() {
+                    self.remark(format!("{task}: the validators could not decide"));
+                }
+                for liar in refuted {
+                    let line =
+                        format!("{task}: verdict, {} claimed a wrong result", names.node(liar));
+                    self.remark(self.out.paint(Tone::Bad, &line));
+                }
+            }
             JobEvent::Skipped { task, node, reason } if is_loss(*reason) => {
                 let (task, node) = (name(task), node.short());
                 let why = if *reason == SkipReason::Lost { "was lost" } else { "has no result" };
@@ -102,7 +133,9 @@ fn is_loss(reason: SkipReason) -> bool {
 /// Why a task ends without agreement, for people.
 pub(crate) fn sentence(why: &Unsettled) -> &'static str {
     match why {
-        Unsettled::Dissent => "not agreed: replicas gave different outcomes",
+        Unsettled::Dissent => "not agreed: replicas gave different outcomes, no verdict yet",
+        Unsettled::Undecided => "not agreed: outcomes differ, the validators could not decide",
+        Unsettled::Refuted => "not agreed: a verdict refutes every replica",
         Unsettled::Expired => "not agreed: the job expired first",
         Unsettled::NoCandidates => "not agreed: too few nodes could run it",
         Unsettled::Cancelled => "cancelled",
@@ -113,7 +146,8 @@ pub(crate) fn sentence(why: &Unsettled) -> &'static str {
 fn line(counts: &Counts) -> String {
     let final_or_not = |count: usize, word: &str| (count > 0).then(|| format!("{count} {word}"));
     let parts: Vec<_> = [
-        final_or_not(counts.running + counts.seen, "running"),
+        final_or_not(counts.running + counts.seen - counts.disputed, "running"),
+        final_or_not(counts.disputed, "disputed"),
         final_or_not(counts.agreed, "agreed"),
         final_or_not(counts.unsettled, "not agreed"),
     ]
@@ -136,5 +170,7 @@ mod tests {
         counts.running = 2;
         counts.unsettled = 1;
         assert_eq!(line(&counts), "1 of 4 tasks final (2 running, 1 not agreed)");
+        counts.disputed = 1;
+        assert_eq!(line(&counts), "1 of 4 tasks final (1 running, 1 disputed, 1 not agreed)");
     }
 }

@@ -1,8 +1,8 @@
 //! Which job a person means: a whole id, the end of one, or `last`.
 
 use crate::failure::Failure;
-use api::NodeApi;
-use protocol::JobId;
+use api::{JobDetail, NodeApi};
+use protocol::{JobId, TaskIndex};
 
 /// Characters of an id's end that are enough.
 const SHORTEST: usize = 4;
@@ -31,4 +31,18 @@ pub(crate) async fn job(node: &impl NodeApi, text: &str) -> Result<JobId, Failur
         }
         (None, _) => Err(Failure::usage(format!("no job ends in '{text}'")).next(list)),
     }
+}
+
+/// A job with all its tasks.
+pub(crate) async fn detail(node: &impl NodeApi, job: JobId) -> Result<JobDetail, Failure> {
+    let mut detail = node.job(job, TaskIndex(0)).await?;
+    while detail.tasks.len() < detail.summary.tasks as usize {
+        let next = u32::try_from(detail.tasks.len()).map_err(Failure::internal)?;
+        let more = node.job(job, TaskIndex(next)).await?;
+        if more.tasks.is_empty() {
+            break;
+        }
+        detail.tasks.extend(more.tasks);
+    }
+    Ok(detail)
 }

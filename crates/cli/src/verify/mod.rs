@@ -1,14 +1,20 @@
-//! Receipts, checked without node or network.
+//! Receipts and evidence, checked without node or network.
 
+mod evidence;
 mod files;
+mod owners;
 mod pins;
+mod rerun;
 mod show;
+mod stock;
 
+pub(crate) use evidence::{Judged, Proven, prove};
 pub(crate) use files::{Difference, Files};
 pub(crate) use pins::Pins;
+pub(crate) use rerun::{Materials, Rerun};
 
-use crate::{exit::Exit, failure::Failure};
-use protocol::{Receipt, ReceiptError, Report, limits};
+use crate::{exit::Exit, failure::Failure, launch::Launch};
+use protocol::{Evidence, Receipt, ReceiptError, Report, limits};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -30,16 +36,100 @@ pub(crate) struct Held {
     pub(crate) pinned_by: Option<String>,
     /// The files beside it, if there are any.
     pub(crate) files: Option<Files>,
+    /// What came of running tasks again, if that was asked for.
+    pub(crate) rerun: Option<Rerun>,
+}
+
+/// What came of checking a file.
+#[derive(Debug)]
+pub(crate) enum Checked {
+    /// It begins like evidence.
+    Evidence(Box<Judged>),
+    /// Anything else should be a receipt.
+    Receipt(Box<Verdict>),
+}
+
+/// Checks the file at `path`, whichever it is.
+pub(crate) fn check_any(
+    path: &Path,
+    outputs: Option<&Path>,
+    pins: &Pins,
+) -> Result<Checked, Failure> {
+    let bytes = read(path)?;
+    if Evidence::begins(&bytes) {
+        let held = evidence::prove(&bytes, pins);
+        return Ok(Checked::Evidence(Box::new(Judged { path: path.into(), held })));
+    }
+    Ok(Checked::Receipt(Box::new(check_bytes(&bytes, path, outputs, pins)?)))
+}
+
+impl Checked {
+    /// Runs the tasks of a file that holds again, on this machine.
+    pub(crate) fn rerun(
+        &mut self,
+        materials: &Materials,
+        launch: &dyn Launch,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Evidence(judged) => {
+                if let Ok(proven) = &mut judged.held {
+                    proven.rerun = Some(rerun::evidence(proven, materials, launch)?);
+                }
+            }
+            Self::Receipt(verdict) => {
+                if let Ok(held) = &mut verdict.held {
+                    held.rerun = Some(rerun::receipt(held, materials, launch)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How the command ends.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Evidence(judged) => judged.exit(),
+            Self::Receipt(verdict) => verdict.exit(),
+        }
+    }
+
+    /// The whole verdict for programs.
+    pub(crate) fn json(&self) -> Value {
+        match self {
+            Self::Evidence(judged) => judged.json(),
+            Self::Receipt(verdict) => verdict.json(),
+        }
+    }
+
+    /// The whole verdict for people, without colours.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Evidence(judged) => judged.text(),
+            Self::Receipt(verdict) => verdict.text(),
+        }
+    }
 }
 
 /// Checks the receipt at `path`. The files are looked for in `outputs`, else beside it.
 pub(crate) fn check(path: &Path, outputs: Option<&Path>, pins: &Pins) -> Result<Verdict, Failure> {
-    let bytes = crate::data::read_bounded(path, limits::RECEIPT_BYTES as u64)
-        .map_err(|error| Failure::file(path, &error))?;
-    let held = match hold(&bytes, pins) {
+    check_bytes(&read(path)?, path, outputs, pins)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    crate::data::read_bounded(path, limits::RECEIPT_BYTES as u64)
+        .map_err(|error| Failure::file(path, &error))
+}
+
+fn check_bytes(
+    bytes: &[u8],
+    path: &Path,
+    outputs: Option<&Path>,
+    pins: &Pins,
+) -> Result<Verdict, Failure> {
+    let held = match hold(bytes, pins) {
         Ok((receipt, report, pinned_by)) => {
             let files = Files::check(&receipt.body, path, outputs)?;
-            Ok(Held { receipt, report, pinned_by, files })
+            Ok(Held { receipt, report, pinned_by, files, rerun: None })
         }
         Err(error) => Err(error),
     };
@@ -63,8 +153,10 @@ impl Verdict {
         match &self.held {
             Err(_) => Exit::Unverified,
             Ok(held) if held.files.as_ref().is_some_and(Files::is_wrong) => Exit::Unverified,
-            Ok(held) if held.pinned_by.is_none() => Exit::Unpinned,
-            Ok(_) => Exit::Success,
+            Ok(held) => match held.rerun.as_ref().map_or(Exit::Success, Rerun::exit) {
+                Exit::Success if held.pinned_by.is_none() => Exit::Unpinned,
+                exit => exit,
+            },
         }
     }
 

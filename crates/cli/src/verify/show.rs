@@ -1,21 +1,23 @@
 //! A receipt that holds, for people and for programs: three things apart, then what is not proven.
 
-use super::{Files, Held};
+use super::{Files, Held, Rerun, owners::Owners};
 use crate::text;
 use identity::PublicKey;
-use protocol::{Report, TaskIndex, Warning};
+use protocol::{Placement, Report, TaskIndex, Warning};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Names and files in a list, at most.
 const LISTED: usize = 20;
+/// Tasks that are named of one node, at most.
+const NAMED: usize = 3;
 
 impl Held {
     pub(super) fn text(&self) -> String {
         let mut lines = Vec::new();
         let body = &self.receipt.body;
         let job = &body.order.payload;
-        let submitter = self.name_of(&self.report.submitter);
+        let submitter = self.owners().owner(&self.report.submitter);
         lines.push(format!("job       {}", self.report.job));
         lines.push(format!(
             "          {} of {submitter}, {}, signed {}",
@@ -23,16 +25,50 @@ impl Held {
             job.verification,
             job.issued,
         ));
+        lines.push(format!("          drawn: {}", self.report.placement));
         self.bytes(&mut lines);
         self.signed(&mut lines);
         self.accepted(&mut lines);
+        self.verdicts(&mut lines);
         for (task, why) in &self.report.unsettled {
             let why = crate::job::progress::sentence(why);
             lines.push(format!("--        {}: {why}", self.task_name(*task)));
         }
-        lines.push("not proven:".into());
-        lines.extend(self.not_proven().into_iter().map(|line| format!("  - {line}")));
-        lines.join("\n") + "\n"
+        let mut text = lines.join("\n") + "\n";
+        if let Some(rerun) = &self.rerun {
+            text.push_str(&rerun.text(|node| self.node(node)));
+        }
+        text.push_str("not proven:\n");
+        for line in self.not_proven() {
+            text.push_str(&format!("  - {line}\n"));
+        }
+        text
+    }
+
+    /// Who lied, and what rests on a verdict.
+    fn verdicts(&self, lines: &mut Vec<String>) {
+        for ((node, owner), tasks) in self.refuted().iter().take(LISTED) {
+            let node = self.owners().node((node, owner));
+            lines.push(format!("REFUTED   {node}"));
+            lines.push(format!(
+                "          wrong in {} by verdict of the validators: {}",
+                text::plural(tasks.len(), "task"),
+                self.task_names(tasks),
+            ));
+        }
+        let decided = self.report.settled.iter().filter(|(_, settled)| settled.decided);
+        let decided: Vec<_> = decided.map(|(task, _)| *task).collect();
+        if !decided.is_empty() {
+            lines.push(format!(
+                "VERDICT   {} on a verdict, not on enough replicas: {}",
+                if decided.len() == 1 {
+                    "1 task rests".into()
+                } else {
+                    format!("{} tasks rest", decided.len())
+                },
+                self.task_names(&decided),
+            ));
+        }
     }
 
     fn bytes(&self, lines: &mut Vec<String>) {
@@ -53,7 +89,8 @@ impl Held {
         let by: BTreeSet<_> =
             self.report.settled.values().flat_map(|task| task.executors.iter().copied()).collect();
         let owners: BTreeSet<_> = by.iter().map(|(_, owner)| *owner).collect();
-        let names: Vec<_> = owners.iter().take(LISTED).map(|owner| self.name_of(owner)).collect();
+        let names: Vec<_> =
+            owners.iter().take(LISTED).map(|owner| self.owners().owner(owner)).collect();
         let least = self.report.settled.values().map(|task| task.executors.len()).min();
         let tasks = text::plural(self.report.settled.len(), "task");
         lines.push(format!(
@@ -103,7 +140,16 @@ impl Held {
             lines.push("that the owners who agree did not agree to lie".into());
         }
         lines.push("that owners with different keys are different people".into());
-        lines.push("the order of the draw: placement was fast, its nonce the submitter's".into());
+        if self.report.placement == Placement::Fast {
+            let line = "the order of the draw: placement was fast, its nonce the submitter's";
+            lines.push(line.into());
+        }
+        let agreed = self.receipt.body.parts.iter().flat_map(|part| &part.agreements.tasks);
+        let skipped: usize = agreed.map(|agreed| agreed.skipped.len()).sum();
+        if skipped > 0 {
+            lines
+                .push(format!("why candidates were passed over, {skipped} times: the home's word"));
+        }
         lines.push("that the program computes what its author meant".into());
         if self.files.is_none() {
             lines.push("anything about files on this disk".into());
@@ -115,9 +161,11 @@ impl Held {
     }
 
     pub(super) fn json(&self) -> Value {
-        let Report { network, job, submitter, settled, unsettled, warnings } = &self.report;
+        let Report { network, job, submitter, settled, unsettled, placement, warnings, .. } =
+            &self.report;
         let outcomes = &self.receipt.body.outcomes;
-        let names = self.names();
+        let owners = self.owners();
+        let who = |(node, owner): &(PublicKey, PublicKey)| json!({ "node": node, "owner": owner, "owner_name": owners.name(owner) });
         let tasks: Vec<_> = settled
             .iter()
             .zip(outcomes)
@@ -127,15 +175,23 @@ impl Held {
                     "name": self.task_name(*task),
                     "end": outcome.end,
                     "height": agreed.height,
-                    "executors": agreed.executors.iter().map(|(node, owner)| {
-                        json!({ "node": node, "owner": owner, "owner_name": names.get(owner) })
-                    }).collect::<Vec<_>>(),
+                    "decided": agreed.decided,
+                    "executors": agreed.executors.iter().map(who).collect::<Vec<_>>(),
                 })
             })
             .collect();
         let unsettled: Vec<_> = unsettled
             .iter()
             .map(|(task, why)| json!({ "task": task, "name": self.task_name(*task), "why": why }))
+            .collect();
+        let refuted: Vec<_> = self
+            .refuted()
+            .iter()
+            .map(|(node, tasks)| {
+                let mut value = who(node);
+                value["tasks"] = json!(tasks);
+                value
+            })
             .collect();
         json!({
             "holds": true,
@@ -144,6 +200,9 @@ impl Held {
             "job": job,
             "submitter": submitter,
             "verification": self.receipt.body.order.payload.verification.to_string(),
+            "placement": placement,
+            "refuted": refuted,
+            "rerun": self.rerun.as_ref().map(Rerun::json),
             "tasks": tasks,
             "unsettled": unsettled,
             "files": self.files.as_ref().map(files_json),
@@ -157,21 +216,35 @@ impl Held {
         spec.map_or_else(|| task.to_string(), |spec| spec.name.clone())
     }
 
-    fn name_of(&self, owner: &PublicKey) -> String {
-        let name = self.names().get(owner).cloned().unwrap_or_else(|| "?".into());
-        format!("{name} (…{})", owner.short())
+    fn owners(&self) -> Owners {
+        Owners::of(&self.receipt.body.genesis, &self.receipt.body.vouchers)
     }
 
-    /// What owners call themselves.
-    fn names(&self) -> BTreeMap<PublicKey, String> {
-        let body = &self.receipt.body;
-        let founders = body.genesis.founders.iter().map(|f| (f.by, f.payload.name.clone()));
-        let vouched = body.vouchers.iter().map(|admission| {
-            let voucher = &admission.payload.voucher.payload;
-            (voucher.owner, voucher.name.clone())
-        });
-        // A founder's name stands, whatever later vouchers say.
-        vouched.chain(founders).collect()
+    /// The nodes that verdicts refute, their owners, and the tasks that they lied about.
+    fn refuted(&self) -> BTreeMap<(PublicKey, PublicKey), Vec<TaskIndex>> {
+        let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (task, nodes) in &self.report.refuted {
+            nodes.iter().for_each(|who| all.entry(*who).or_default().push(*task));
+        }
+        all
+    }
+
+    /// Who a node of the receipt is.
+    fn node(&self, node: &PublicKey) -> String {
+        match self.refuted().keys().find(|(named, _)| named == node) {
+            Some((node, owner)) => self.owners().node((node, owner)),
+            None => format!("…{}", node.short()),
+        }
+    }
+
+    /// A few of these tasks by their names.
+    fn task_names(&self, tasks: &[TaskIndex]) -> String {
+        let mut names: Vec<_> =
+            tasks.iter().take(NAMED).map(|task| self.task_name(*task)).collect();
+        if tasks.len() > NAMED {
+            names.push("…".into());
+        }
+        names.join(" ")
     }
 }
 

@@ -4,19 +4,24 @@ use crate::{
     exit::Exit,
     failure::Failure,
     job::{
-        course::{Course, Stage, Wait},
+        course::{Course, Dispute, Stage, Wait},
         follow::{Ending, Patience, Why, follow},
         layout::OURS,
+        names::Names,
         results::Results,
     },
-    out::{Out, Tone},
+    out::{self, Out, Tone},
     text,
     verify::{self, Pins},
 };
 use api::{JobEvents, NodeApi};
-use protocol::{Genesis, JobId, Report};
+use identity::PublicKey;
+use protocol::{Genesis, JobId, Report, TaskIndex};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// Tasks that are named of a node that lied, at most.
+const NAMED: usize = 3;
 
 /// Follows a job, keeps what it gives, verifies the receipt, and says how it ended.
 pub(in crate::commands) async fn conclude<N: NodeApi>(
@@ -28,22 +33,31 @@ pub(in crate::commands) async fn conclude<N: NodeApi>(
     patience: Patience,
     out: Out,
 ) -> Result<Exit, Failure> {
-    let ending = follow(node, job, events, results, patience, out).await?;
+    let names = Names::ask(node).await?;
+    let ending = follow(node, job, events, results, patience, &names, out).await?;
     let mut exit = ending.exit();
     let mut receipt = None;
+    let mut refuted = ending.course.refuted();
     if ending.course.is_finished() && patience.wait == Wait::Final {
         let bytes = node.receipt(job).await?;
         receipt = Some(results.keep_receipt(&bytes)?);
-        if let Err(reason) = check_receipt(&bytes, genesis, job, &ending.course) {
-            out.say(format!("{} the receipt: {reason}", out.paint(Tone::Bad, "FAIL:")));
-            exit = Exit::Unverified;
+        match check_receipt(&bytes, genesis, job, &ending.course) {
+            // What is proven counts more than what was told on the way.
+            Ok(report) => refuted = refuted_in(&report),
+            Err(reason) => {
+                out.say(format!("{} the receipt: {reason}", out.paint(Tone::Bad, "FAIL:")));
+                exit = Exit::Unverified;
+            }
         }
     } else {
         results.clear()?;
     }
+    say_refuted(&refuted, results, &names, out);
     say_ending(&ending, job, results, receipt.as_ref(), out);
     if out.json {
-        out.data(&summary(&ending, job, results, receipt.as_ref(), exit), String::new)?;
+        let mut whole = summary(&ending, job, results, receipt.as_ref(), exit);
+        whole["refuted"] = refuted_json(&refuted, &names);
+        out.data(&whole, String::new)?;
     } else if results.table().tasks.len() == 1 && patience.wait != Wait::Outcome {
         print_single(results, out)?;
     }
@@ -56,10 +70,62 @@ fn check_receipt(
     genesis: &Genesis,
     job: JobId,
     course: &Course,
-) -> Result<(), String> {
+) -> Result<Report, String> {
     let pins = Pins::one(genesis.network(), "data directory");
     let (_, report, _) = verify::hold(bytes, &pins).map_err(|error| error.to_string())?;
-    agree(&report, job, course)
+    agree(&report, job, course)?;
+    Ok(report)
+}
+
+/// The nodes that a receipt names, and the tasks that they lied about.
+fn refuted_in(report: &Report) -> BTreeMap<PublicKey, Vec<TaskIndex>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (task, nodes) in &report.refuted {
+        nodes.iter().for_each(|(node, _)| all.entry(*node).or_default().push(*task));
+    }
+    all
+}
+
+/// Who claimed wrong results, if anybody did.
+fn say_refuted(
+    refuted: &BTreeMap<PublicKey, Vec<TaskIndex>>,
+    results: &Results,
+    names: &Names,
+    out: Out,
+) {
+    if refuted.is_empty() {
+        return;
+    }
+    let row = |(node, tasks): (&PublicKey, &Vec<TaskIndex>)| {
+        let name = |task: &TaskIndex| {
+            let spec = results.table().tasks.get(task.0 as usize);
+            spec.map_or_else(|| task.to_string(), |spec| spec.name.clone())
+        };
+        let mut which: Vec<_> = tasks.iter().take(NAMED).map(name).collect();
+        if tasks.len() > NAMED {
+            which.push("…".into());
+        }
+        let owner = names.owner(node);
+        let (owner, called) =
+            owner.map(|(owner, name)| (text::short(owner), name.to_string())).unwrap_or_default();
+        vec![text::short(node), owner, called, tasks.len().to_string(), which.join(" ")]
+    };
+    let rows: Vec<_> = refuted.iter().map(row).collect();
+    out.say(out.paint(Tone::Bad, "Refuted by verdict of the validators:"));
+    out.say(out::table(&["NODE", "OWNER", "NAME", "TASKS", ""], &rows).trim_end());
+}
+
+fn refuted_json(refuted: &BTreeMap<PublicKey, Vec<TaskIndex>>, names: &Names) -> Value {
+    let one = |(node, tasks): (&PublicKey, &Vec<TaskIndex>)| {
+        let owner = names.owner(node);
+        json!({
+            "node": node,
+            "owner": owner.map(|(owner, _)| owner),
+            "owner_name": owner.map(|(_, name)| name),
+            "tasks": tasks,
+        })
+    };
+    refuted.iter().map(one).collect()
 }
 
 fn agree(report: &Report, job: JobId, course: &Course) -> Result<(), String> {
@@ -139,12 +205,18 @@ fn summary(
                 Stage::Final(height) => ("final", Some(height), None),
                 Stage::Unsettled(why) => ("unsettled", None, Some(why)),
             };
+            let dispute = ending.course.dispute(task).map(|dispute| match dispute {
+                Dispute::Open => "open",
+                Dispute::Decided { .. } => "decided",
+                Dispute::Undecided => "undecided",
+            });
             json!({
                 "task": task,
                 "name": results.table().tasks[task.0 as usize].name,
                 "state": state,
                 "height": height,
                 "why": why,
+                "dispute": dispute,
                 "end": ending.course.end(task),
                 "fuel": ending.course.outcome(task).map(|outcome| outcome.fuel),
                 "outputs": ending.course.outcome(task).map(|outcome| &outcome.outputs),
@@ -177,15 +249,15 @@ fn print_single(results: &Results, out: Out) -> Result<(), Failure> {
 mod tests {
     use super::*;
     use crate::job::course::tests::outcome;
-    use identity::{Digest, NetworkId, PublicKey};
+    use identity::{Digest, NetworkId};
     use objects::{Cid, Codec};
-    use protocol::{End, Height, JobEvent, SettledTask, TaskIndex};
-    use std::collections::BTreeMap;
+    use protocol::{End, Height, JobEvent, Placement, SettledTask};
 
     fn report(settled: &[(u32, End)]) -> Report {
         let entry = |(task, end): &(u32, End)| {
             let outcome = outcome(*task, *end).digest();
-            (TaskIndex(*task), SettledTask { outcome, executors: Vec::new(), height: Height(1) })
+            let (executors, height, decided) = (Vec::new(), Height(1), false);
+            (TaskIndex(*task), SettledTask { outcome, executors, height, decided })
         };
         Report {
             network: NetworkId(Digest([1; 32])),
@@ -193,6 +265,8 @@ mod tests {
             submitter: PublicKey([1; 32]),
             settled: settled.iter().map(entry).collect(),
             unsettled: BTreeMap::new(),
+            refuted: BTreeMap::new(),
+            placement: Placement::Fast,
             warnings: Vec::new(),
         }
     }

@@ -8,8 +8,7 @@ use crate::{
     job::{progress, select},
     out, text,
 };
-use api::{JobDetail, NodeApi, ReplicaState, TaskDetail, TaskState};
-use protocol::TaskIndex;
+use api::{DisputeState, JobDetail, ReplicaState, TaskDetail, TaskState};
 
 /// `polity job describe`
 #[derive(Debug, clap::Args)]
@@ -22,15 +21,7 @@ pub(in crate::commands) struct Args {
 pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let node = connect::node(&context.data()?)?;
     let job = select::job(&node, &args.job).await?;
-    let mut detail = node.job(job, TaskIndex(0)).await?;
-    while detail.tasks.len() < detail.summary.tasks as usize {
-        let next = u32::try_from(detail.tasks.len()).map_err(Failure::internal)?;
-        let more = node.job(job, TaskIndex(next)).await?;
-        if more.tasks.is_empty() {
-            break;
-        }
-        detail.tasks.extend(more.tasks);
-    }
+    let detail = select::detail(&node, job).await?;
     context.out.data(&detail, || show(&detail))?;
     Ok(Exit::Success)
 }
@@ -45,7 +36,8 @@ fn show(detail: &JobDetail) -> String {
         ("signed", order.issued.to_string()),
         ("expires", order.expires.to_string()),
         ("verification", order.verification.to_string()),
-        ("drawn", format!("with the beacon of height {}", detail.drawn)),
+        ("drawn", drawn(detail)),
+        ("audits", format!("{} picked, {} audited", detail.audits.picked, detail.audits.audited)),
         (
             "tasks",
             format!(
@@ -60,23 +52,43 @@ fn show(detail: &JobDetail) -> String {
     text
 }
 
+fn drawn(detail: &JobDetail) -> String {
+    let placement = detail.order.payload.placement;
+    match (detail.drawn, detail.ordered) {
+        (Some(height), _) => format!("{placement}, with the beacon of height {height}"),
+        (None, Some(height)) => format!("{placement}, not yet; ordered at height {height}"),
+        (None, None) => format!("{placement}, not yet"),
+    }
+}
+
 fn row(task: &TaskDetail) -> Vec<String> {
     let (state, more) = match &task.state {
         TaskState::Waiting { why } => ("waiting", why.clone()),
         TaskState::Running => ("running", String::new()),
+        TaskState::Disputed => ("disputed", "the validators run it again".into()),
         TaskState::Agreed { end } => ("agreed", end.to_string()),
-        TaskState::Final { end, height } => ("final", format!("{end}, height {height}")),
+        TaskState::Final { end, height, decided } => {
+            let how = if *decided { ", by verdict" } else { "" };
+            ("final", format!("{end}, height {height}{how}"))
+        }
         TaskState::Unsettled { why } => ("unsettled", progress::sentence(why).into()),
     };
     let nodes: Vec<_> = task
         .replicas
         .iter()
-        .filter(|replica| replica.state != ReplicaState::Lost)
+        .filter(|replica| !matches!(replica.state, ReplicaState::Lost | ReplicaState::Refuted))
         .map(|replica| text::short(replica.node))
         .collect();
     let skipped = match task.skipped.len() {
         0 => String::new(),
         count => format!("; {} passed over", text::plural(count, "node")),
     };
-    vec![task.name.clone(), state.into(), nodes.join(" "), format!("{more}{skipped}")]
+    let refuted = match &task.dispute {
+        Some(DisputeState::Decided { refuted, .. }) => {
+            let nodes: Vec<_> = refuted.iter().map(text::short).collect();
+            format!("; refuted {}", nodes.join(" "))
+        }
+        _ => String::new(),
+    };
+    vec![task.name.clone(), state.into(), nodes.join(" "), format!("{more}{skipped}{refuted}")]
 }

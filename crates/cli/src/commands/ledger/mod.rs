@@ -1,7 +1,10 @@
 //! `polity ledger …`: what the polity agreed on.
 
 mod block;
+mod disputes;
+pub(super) mod evidence;
 mod head;
+mod sanctions;
 mod tx;
 
 use super::Context;
@@ -17,6 +20,12 @@ pub(super) enum Command {
     Block(block::Args),
     /// A final transaction
     Tx(tx::Args),
+    /// Tasks whose outcomes differed, and what the validators found
+    Disputes,
+    /// Owners that lost a right, for how long, and for what
+    Sanctions,
+    /// What is proven against nodes; with an id, the file that proves it
+    Evidence(evidence::Args),
 }
 
 pub(super) async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
@@ -24,6 +33,9 @@ pub(super) async fn run(command: Command, context: &Context<'_>) -> Result<Exit,
         Command::Head => head::run(context).await,
         Command::Block(args) => block::run(args, context).await,
         Command::Tx(args) => tx::run(args, context).await,
+        Command::Disputes => disputes::run(context).await,
+        Command::Sanctions => sanctions::run(context).await,
+        Command::Evidence(args) => evidence::run(args, context).await,
     }
 }
 
@@ -61,6 +73,27 @@ fn sentence(tx: &Tx) -> String {
             let job = crate::text::short(agreements.order.payload.id());
             let tasks = crate::text::plural(agreements.tasks.len(), "task");
             format!("agree on {tasks} of job {job}")
+        }
+        Tx::Order(order) => {
+            let job = crate::text::short(order.payload.id());
+            format!("order job {job}, to be drawn with the next beacon")
+        }
+        Tx::Dispute(dispute) => {
+            let job = crate::text::short(dispute.payload.order.payload.id());
+            let (by, task) = (dispute.by.short(), dispute.payload.task);
+            format!("…{by}: outcomes of task {task} of job {job} differ")
+        }
+        Tx::Verdict(verdicts) => {
+            let count = crate::text::plural(verdicts.payload.rulings.len(), "disputed task");
+            format!("…{} ran {count} again", verdicts.by.short())
+        }
+        Tx::Accuse(accusation) => {
+            let (by, against) = (accusation.by.short(), accusation.payload.against.short());
+            format!("…{by}: …{against} contradicts itself")
+        }
+        Tx::Audit(audit) => {
+            let (job, task) = (crate::text::short(audit.payload.job), audit.payload.task);
+            format!("…{} audited task {task} of job {job}", audit.by.short())
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::Context;
 use crate::{connect, exit::Exit, failure::Failure, out, text};
-use api::{NodeApi, NodeInfo, Status};
+use api::{LostRight, NodeApi, NodeInfo, Status};
 use std::time::Duration;
 
 /// `polity node describe`
@@ -56,6 +56,16 @@ fn show_status(status: &Status) -> String {
     ])
 }
 
+fn standing(node: &NodeInfo) -> String {
+    let lost =
+        |lost: &LostRight| format!("its owner {} until {}", lost.right, text::moment(lost.until));
+    let mut lines: Vec<_> = node.lost.iter().map(lost).collect();
+    if let (true, Some(until)) = (lines.is_empty(), node.barred_until) {
+        lines.push(format!("its party is not drawn until {}", text::moment(until)));
+    }
+    if lines.is_empty() { "good".into() } else { lines.join("\n") }
+}
+
 fn show_node(node: &NodeInfo) -> String {
     out::fields(&[
         ("node", node.node.to_string()),
@@ -64,6 +74,7 @@ fn show_node(node: &NodeInfo) -> String {
         ("party", node.party.to_string()),
         ("validator", yes(node.validator)),
         ("connected", yes(node.connected)),
+        ("standing", standing(node)),
         ("addresses", node.addresses.join("\n")),
     ])
 }

@@ -2,14 +2,16 @@
 
 use super::super::Context;
 use crate::{connect, exit::Exit, failure::Failure, out, text};
-use api::{NodeApi, NodeInfo};
+use api::{LostRight, NodeApi, NodeInfo};
+use std::collections::BTreeSet;
 
 pub(super) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
     let node = connect::node(&context.data()?)?;
     let nodes = node.nodes().await?;
     context.out.data(&nodes, || {
         let rows: Vec<_> = nodes.iter().map(row).collect();
-        out::table(&["NODE", "OWNER", "PARTY", "VOTES", "CONNECTED", "NAME"], &rows)
+        let head = ["NODE", "OWNER", "PARTY", "VOTES", "CONNECTED", "DRAWN", "NAME"];
+        out::table(&head, &rows) + &standing(&nodes)
     })?;
     Ok(Exit::Success)
 }
@@ -22,6 +24,27 @@ fn row(node: &NodeInfo) -> Vec<String> {
         text::short(node.party),
         yes(node.validator),
         yes(node.connected),
+        yes(node.barred_until.is_none()),
         node.owner_name.clone(),
     ]
+}
+
+/// One line for each owner that lost a right, or counts as one with such an owner.
+fn standing(nodes: &[NodeInfo]) -> String {
+    let mut lines = BTreeSet::new();
+    for node in nodes {
+        let who = format!("{} (…{})", node.owner_name, node.owner.short());
+        for LostRight { right, until } in &node.lost {
+            lines.insert(format!("{who} {right} until {}\n", text::moment(*until)));
+        }
+        if let (true, Some(until)) = (node.lost.is_empty(), node.barred_until) {
+            let party = node.party.short();
+            let until = text::moment(until);
+            lines.insert(format!(
+                "{who} is not drawn until {until}: it counts as one with …{party}\n"
+            ));
+        }
+    }
+    let lines: String = lines.into_iter().collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
 }

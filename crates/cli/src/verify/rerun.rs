@@ -1,0 +1,347 @@
+//! Tasks that are run again on this machine, without trust in anybody.
+
+use super::{Held, Proven, stock::Stock, stock::Wanted};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    launch::{Launch, RerunOrder},
+};
+use identity::{Digest, PublicKey};
+use protocol::{Job, JobId, Outcome, OutcomeDigest, Proof, TaskIndex, TaskSpec, TaskTable};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Names in a list, at most.
+const LISTED: usize = 20;
+
+/// Where content is looked for, and which tasks are run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Materials {
+    pub(crate) program: Option<PathBuf>,
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Tasks by their names; all, if there are none.
+    pub(crate) tasks: Vec<String>,
+}
+
+/// What this machine found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Match {
+    /// What was agreed on, or what the validators found.
+    Same,
+    /// Something else.
+    Other {
+        /// What differs, as far as that can be seen.
+        differs: Vec<&'static str>,
+    },
+    /// What somebody claimed whom the verdict refutes.
+    Claimed(PublicKey),
+    /// It cannot be compared: this machine has another engine, or may have.
+    OtherEngine {
+        /// The fingerprint that the outcome was made with, if that is known.
+        theirs: Option<Digest>,
+        /// This machine's.
+        ours: Digest,
+    },
+}
+
+/// A task that was run again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Again {
+    pub(crate) task: TaskIndex,
+    pub(crate) name: String,
+    /// What it should give.
+    pub(crate) expected: OutcomeDigest,
+    /// What it gave; nothing if it was not run because the engines differ.
+    pub(crate) here: Option<OutcomeDigest>,
+    pub(crate) found: Match,
+    /// Who claimed something else than was expected: their claims are lies if it is the same.
+    pub(crate) others: Vec<PublicKey>,
+}
+
+/// All that was run again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rerun(pub(crate) Vec<Again>);
+
+impl Rerun {
+    /// How the command ends, as far as this matters.
+    pub(crate) fn exit(&self) -> Exit {
+        let any = |is: fn(&Match) -> bool| self.0.iter().any(|again| is(&again.found));
+        if any(|found| matches!(found, Match::Other { .. } | Match::Claimed(_))) {
+            Exit::Unverified
+        } else if any(|found| matches!(found, Match::OtherEngine { .. })) {
+            Exit::NotComparable
+        } else {
+            Exit::Success
+        }
+    }
+
+    /// `names` says who a node is.
+    pub(crate) fn text(&self, names: impl Fn(&PublicKey) -> String) -> String {
+        let mut lines = Vec::new();
+        for again in self.0.iter().filter(|again| again.found != Match::Same).take(LISTED) {
+            lines.extend(again.trouble(&names));
+        }
+        let (all, same) = (self.0.len(), self.0.iter().filter(|a| a.found == Match::Same).count());
+        let word = match self.exit() {
+            Exit::Success => "OK",
+            Exit::NotComparable => "??",
+            _ => "FAIL",
+        };
+        let noun = if all == 1 { "task" } else { "tasks" };
+        lines
+            .push(format!("{word:<10}rerun: {same} of {all} {noun} gave the same on this machine"));
+        let lies = self.0.iter().filter(|again| again.found == Match::Same);
+        let lies = lies.flat_map(|again| again.others.iter().map(move |node| (node, &again.name)));
+        for (node, task) in lies.take(LISTED) {
+            let node = names(node);
+            lines.push(format!("          {task}: this machine found the same as the validators:"));
+            lines.push(format!("          the claim of {node} is a lie"));
+        }
+        lines.join("\n") + "\n"
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let one = |again: &Again| {
+            let mut value = json!({
+                "task": again.task,
+                "name": again.name,
+                "expected": again.expected,
+                "here": again.here,
+                "same": again.found == Match::Same,
+                "lies": if again.found == Match::Same { again.others.as_slice() } else { &[] },
+            });
+            match &again.found {
+                Match::Same => {}
+                Match::Other { differs } => value["differs"] = json!(differs),
+                Match::Claimed(node) => value["claimed_by"] = json!(node),
+                Match::OtherEngine { theirs, ours } => {
+                    value["engine"] = json!({ "theirs": theirs, "ours": ours });
+                }
+            }
+            value
+        };
+        self.0.iter().map(one).collect()
+    }
+}
+
+impl Again {
+    fn trouble(&self, names: &impl Fn(&PublicKey) -> String) -> Vec<String> {
+        let Self { name, expected, .. } = self;
+        let here = self.here.map_or_else(|| "not run".into(), |here| here.to_string());
+        let digests =
+            || [format!("          expected {expected}"), format!("          here     {here}")];
+        match &self.found {
+            Match::Same => Vec::new(),
+            Match::Other { differs } => {
+                let what = if differs.is_empty() { "" } else { ": it differs in " };
+                let line = format!(
+                    "FAIL      {name}: another outcome on this machine{what}{}",
+                    differs.join(", ")
+                );
+                [line].into_iter().chain(digests()).collect()
+            }
+            Match::Claimed(node) => {
+                let node = names(node);
+                let line = format!("FAIL      {name}: this machine found what {node}");
+                let next = "          claimed: the verdict is wrong, or this machine is".into();
+                [line, next].into_iter().chain(digests()).collect()
+            }
+            Match::OtherEngine { theirs: Some(theirs), ours } => vec![
+                format!("??        {name}: not comparable, this machine has another engine"),
+                format!("          the job ran on {theirs}"),
+                format!("          here runs      {ours}"),
+            ],
+            Match::OtherEngine { theirs: None, ours } => {
+                let line =
+                    format!("??        {name}: this machine found what nobody claims, so its");
+                let next = "          engine is another one, and this is not comparable".into();
+                let engine = format!("          engine   {ours}");
+                [line, next].into_iter().chain(digests()).chain([engine]).collect()
+            }
+        }
+    }
+}
+
+/// A job of which tasks are run again.
+struct Bench<'a> {
+    launch: &'a dyn Launch,
+    stock: Stock,
+    job: &'a Job,
+    id: JobId,
+    table: &'a TaskTable,
+}
+
+impl<'a> Bench<'a> {
+    /// Finds everything that the tasks need, or says what is missing.
+    fn set_up(
+        launch: &'a dyn Launch,
+        materials: &Materials,
+        (job, table): (&'a Job, &'a TaskTable),
+        tasks: &[TaskIndex],
+    ) -> Result<Self, Failure> {
+        let stock = Stock::of(materials.program.as_deref(), &materials.inputs)?;
+        let mut wanted: Vec<Wanted> = vec![("the program".into(), job.program)];
+        for spec in tasks.iter().filter_map(|task| table.tasks.get(task.0 as usize)) {
+            wanted.extend(spec.inputs.iter().map(|input| (input.name.clone(), input.cid)));
+            wanted.extend(spec.stdin.map(|cid| (format!("stdin of {}", spec.name), cid)));
+        }
+        let missing = stock.missing(wanted);
+        if missing.is_empty() {
+            return Ok(Self { launch, stock, job, id: job.id(), table });
+        }
+        let mut message = "to run this again these files are needed too:".to_string();
+        for (name, cid) in missing.iter().take(LISTED) {
+            message.push_str(&format!("\n  {name}  {cid}"));
+        }
+        if missing.len() > LISTED {
+            message.push_str(&format!("\n  … and {} more", missing.len() - LISTED));
+        }
+        Err(Failure::usage(message).next(
+            "name them with --program FILE and --inputs PATH…: files or directories, whatever \
+             the files are called now",
+        ))
+    }
+
+    fn spec(&self, task: TaskIndex) -> Result<&'a TaskSpec, Failure> {
+        let spec = self.table.tasks.get(task.0 as usize);
+        spec.ok_or_else(|| Failure::new(Exit::Unverified, format!("the job has no task {task}")))
+    }
+
+    fn run(&self, task: TaskIndex) -> Result<Outcome, Failure> {
+        let spec = self.spec(task)?;
+        let mut inputs = Vec::new();
+        for input in &spec.inputs {
+            inputs.push((input.name.clone(), self.stock.input(&input.cid)?));
+        }
+        let stdin = spec.stdin.map(|cid| self.stock.input(&cid)).transpose()?;
+        let order = RerunOrder {
+            job: self.id,
+            limits: self.job.limits,
+            program: self.stock.program(&self.job.program)?,
+            program_cid: self.job.program,
+            args: self.table.args_of(spec),
+            inputs,
+            stdin,
+            seed: self.job.seed,
+            task,
+        };
+        self.launch.rerun(order).map_err(|error| {
+            Failure::internal(format!("{}: no result on this machine: {error:#}", spec.name))
+        })
+    }
+}
+
+/// Runs tasks of a receipt again.
+pub(crate) fn receipt(
+    held: &Held,
+    materials: &Materials,
+    launch: &dyn Launch,
+) -> Result<Rerun, Failure> {
+    let body = &held.receipt.body;
+    let tasks = named(&body.table, &materials.tasks)?;
+    let settled = |task: &TaskIndex| body.outcomes.iter().find(|outcome| outcome.task == *task);
+    if let Some(name) = materials.tasks.iter().zip(&tasks).find(|(_, task)| settled(task).is_none())
+    {
+        let message = format!("{} was not agreed: there is nothing to compare with", name.0);
+        return Err(Failure::usage(message));
+    }
+    let outcomes: Vec<_> = tasks.iter().filter_map(settled).collect();
+    let tasks: Vec<_> = outcomes.iter().map(|outcome| outcome.task).collect();
+    let job = &body.order.payload;
+    let bench = Bench::set_up(launch, materials, (job, &body.table), &tasks)?;
+    let (mut all, mut ours) = (Vec::new(), None);
+    for outcome in outcomes {
+        let (task, theirs) = (outcome.task, outcome.fingerprint);
+        let others = held.report.refuted.get(&task).into_iter().flatten();
+        let mut again = Again {
+            task,
+            name: bench.spec(task)?.name.clone(),
+            expected: outcome.digest(),
+            here: None,
+            found: Match::Same,
+            others: others.map(|(node, _)| *node).collect(),
+        };
+        // What another engine would give says nothing, so it is not worth the time.
+        if let Some(ours) = ours.filter(|ours| *ours != theirs) {
+            again.found = Match::OtherEngine { theirs: Some(theirs), ours };
+        } else {
+            let here = bench.run(task)?;
+            ours = Some(here.fingerprint);
+            again.here = Some(here.digest());
+            again.found = compare(outcome, &here);
+        }
+        all.push(again);
+    }
+    Ok(Rerun(all))
+}
+
+fn compare(expected: &Outcome, here: &Outcome) -> Match {
+    if expected.fingerprint != here.fingerprint {
+        let (theirs, ours) = (Some(expected.fingerprint), here.fingerprint);
+        return Match::OtherEngine { theirs, ours };
+    }
+    if expected.digest() == here.digest() {
+        return Match::Same;
+    }
+    let parts = [
+        ("its end", expected.end != here.end),
+        ("fuel", expected.fuel != here.fuel),
+        ("its files", expected.outputs != here.outputs),
+        ("stdout", expected.stdout != here.stdout),
+        ("stderr", expected.stderr != here.stderr),
+    ];
+    let differs = parts.into_iter().filter(|(_, differs)| *differs).map(|(part, _)| part);
+    Match::Other { differs: differs.collect() }
+}
+
+/// Runs the disputed task of an evidence file again.
+pub(crate) fn evidence(
+    proven: &Proven,
+    materials: &Materials,
+    launch: &dyn Launch,
+) -> Result<Rerun, Failure> {
+    let (Proof::Verdict(decided), Some((_, task, expected))) =
+        (&proven.evidence.proof, proven.report.verdict)
+    else {
+        return Err(Failure::usage(
+            "there is nothing to run again: the statements contradict each \
+                                   other, whatever the task gives",
+        ));
+    };
+    let dispute = decided.disputes.first();
+    let dispute =
+        dispute.ok_or_else(|| Failure::new(Exit::Unverified, "no dispute in the file"))?;
+    let job = &dispute.payload.order.payload;
+    let named = named(&decided.table, &materials.tasks)?;
+    if !named.contains(&task) {
+        let name = proven.task_name(task);
+        return Err(Failure::usage(format!("the evidence is about the task {name} only")));
+    }
+    let bench = Bench::set_up(launch, materials, (job, &decided.table), &[task])?;
+    let outcome = bench.run(task)?;
+    let here = outcome.digest();
+    let accused = &proven.report.accused;
+    let claimant = accused.iter().find(|accused| accused.claimed == Some(here));
+    let found = match claimant {
+        _ if here == expected => Match::Same,
+        Some(accused) => Match::Claimed(accused.node),
+        // The file holds digests only: which engine the others have cannot be seen.
+        None => Match::OtherEngine { theirs: None, ours: outcome.fingerprint },
+    };
+    let others = accused.iter().map(|accused| accused.node).collect();
+    let name = bench.spec(task)?.name.clone();
+    Ok(Rerun(vec![Again { task, name, expected, here: Some(here), found, others }]))
+}
+
+/// The tasks of these names, in that order; all, if there are none.
+fn named(table: &TaskTable, names: &[String]) -> Result<Vec<TaskIndex>, Failure> {
+    let index = |at: usize| TaskIndex(u32::try_from(at).expect("a table has few enough tasks"));
+    if names.is_empty() {
+        return Ok((0..table.tasks.len()).map(index).collect());
+    }
+    let find = |name: &String| {
+        let found = table.tasks.iter().position(|spec| spec.name == *name);
+        found.map(index).ok_or_else(|| Failure::usage(format!("the job has no task named {name}")))
+    };
+    names.iter().map(find).collect()
+}
