@@ -28,6 +28,7 @@ impl Work {
             turn.event(job, JobEvent::Disputed { task });
         }
         let Some(outcome) = ruled else { return self.dispute(job, task, turn) };
+        let Some(record) = self.jobs.get_mut(&job) else { return };
         let liars = record.liars(task, outcome);
         if first {
             turn.event(job, ruled_event(record, task, outcome, &liars));
@@ -36,6 +37,7 @@ impl Work {
         if !liars.is_empty()
             && let Some(dispute) = record.dispute(task)
         {
+            record.rulings.entry(task).and_modify(|ruling| ruling.late = true);
             turn.effect(Effect::Dispute(Box::new(dispute)));
         }
         self.refute((job, task), &liars, turn);
@@ -136,8 +138,8 @@ fn ruled_event(
 
 impl JobRecord {
     /// What the dispute about a task would say now; nothing if no two claims differ.
-    fn dispute(&self, task: TaskIndex) -> Option<Dispute> {
-        let claims = self.claims(task, &self.places(task));
+    pub(crate) fn dispute(&self, task: TaskIndex) -> Option<Dispute> {
+        let claims = self.claims(task);
         let outcomes: BTreeSet<_> = claims.iter().map(|claim| claim.reveal.leaf.outcome).collect();
         let dispute = Dispute {
             order: self.order.clone(),

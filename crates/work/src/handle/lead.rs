@@ -59,6 +59,10 @@ impl Work {
         for found in &record.contradictions {
             turn.effect(Effect::Accuse(Box::new(found.clone())));
         }
+        let late = record.rulings.iter().filter(|(_, ruling)| ruling.late);
+        for dispute in late.filter_map(|(task, _)| record.dispute(*task)) {
+            turn.effect(Effect::Dispute(Box::new(dispute)));
+        }
         let disputed = record.disputed();
         let sent: Vec<_> = record
             .shipments

@@ -36,7 +36,7 @@ impl Work {
             Some(outcome) => {
                 // Of a dispute that others filed it is remembered as well: replicas may yet reveal
                 // something else.
-                record.rulings.insert(task, Ruling { outcome, claims: Vec::new() });
+                record.rulings.insert(task, Ruling { outcome, claims: Vec::new(), late: false });
                 if self.end_dispute(job, task) {
                     self.decide((job, task), outcome, turn);
                 }

@@ -21,12 +21,14 @@ pub(crate) struct Ruling {
     pub(crate) outcome: OutcomeDigest,
     /// The claims that there were when the task ended.
     pub(crate) claims: Vec<Place>,
+    /// Somebody claimed something else after the verdict: the ledger may not have heard of it.
+    pub(crate) late: bool,
 }
 
 impl JobRecord {
     /// Where the claims of a running task stand: as many as a dispute can hold, and of every
     /// outcome one at least, the latest first.
-    pub(crate) fn places(&self, task: TaskIndex) -> Vec<Place> {
+    fn places(&self, task: TaskIndex) -> Vec<Place> {
         let Some(race) = self.race(task) else { return Vec::new() };
         let mut all: Vec<_> = (0..)
             .map(Attempt)
@@ -44,8 +46,12 @@ impl JobRecord {
         first.into_iter().chain(further).take(most).map(|(_, place)| place).collect()
     }
 
-    /// Quotes claims, sorted by node.
-    pub(crate) fn claims(&self, task: TaskIndex, places: &[Place]) -> Vec<Claim> {
+    /// What is claimed about a task that runs, or has ended with a verdict, sorted by node.
+    pub(crate) fn claims(&self, task: TaskIndex) -> Vec<Claim> {
+        let places = match (self.race(task), self.rulings.get(&task)) {
+            (None, Some(ruling)) => ruling.claims.clone(),
+            _ => self.places(task),
+        };
         let quoted = |place: &Place| {
             let commit = self.commits.get(place.commit).quote(task, place.attempt)?;
             let reveal = self.reveals.get(place.reveal).quote(task, place.attempt)?;
@@ -79,10 +85,7 @@ impl JobRecord {
     pub fn ruled(&self) -> Vec<Ruled> {
         let of_task = |(task, ruling): (&TaskIndex, &Ruling)| {
             let outcome = ruling.outcome;
-            let claims = match self.race(*task) {
-                Some(_) => self.claims(*task, &self.places(*task)),
-                None => self.claims(*task, &ruling.claims),
-            };
+            let claims = self.claims(*task);
             let refuted = claims.iter().any(|claim| claim.reveal.leaf.outcome != outcome);
             refuted.then_some(Ruled { task: *task, outcome, claims })
         };

@@ -1,7 +1,7 @@
 //! The plain life of a job.
 
 use crate::{
-    worker::Manner::{self, Honest, Liar, Unable},
+    worker::Manner::{self, Honest, Unable},
     world::{Letter, World},
 };
 use protocol::{JobEvent, NoResult, TaskIndex, Time, ToWorker, Unsettled, draw::SkipReason};
@@ -40,7 +40,10 @@ fn events_tell_the_story_in_order() {
         .map(|(_, event)| match event {
             JobEvent::Admitted { .. } => "admitted",
             JobEvent::Started { .. } => "started",
+            JobEvent::Drawn { .. } => "drawn",
             JobEvent::Skipped { .. } => "skipped",
+            JobEvent::Disputed { .. } => "disputed",
+            JobEvent::Ruled { .. } => "ruled",
             JobEvent::Outcome { .. } => "outcome",
             JobEvent::Agreed { .. } => "agreed",
             JobEvent::Unsettled { .. } => "unsettled",
@@ -82,35 +85,6 @@ fn machines_of_one_owner_do_not_count_twice() {
     let job = world.submit(1, "3of3");
     world.finish(job);
     assert_eq!(world.why(job, 0), Some(Unsettled::NoCandidates), "two parties are not three");
-}
-
-#[test]
-fn different_outcomes_ask_more_owners_and_are_not_agreed_on() {
-    let mut world = World::new(&[Honest, Honest, Honest, Liar(1), Honest]);
-    world.connect_all();
-    let job = world.submit(40, "2of3");
-    world.finish(job);
-    let liar = world.workers.values().find(|w| w.manner == Liar(1)).unwrap().public();
-    for task in 0..40 {
-        let lied = world.walk(job, task)[..2].contains(&liar);
-        assert_eq!(world.is_final(job, task), !lied, "task {task}");
-        if lied {
-            assert_eq!(world.why(job, task), Some(Unsettled::Dissent));
-            let dissent = world.work.job(&job).unwrap().dissent();
-            let said = dissent.iter().flat_map(|batch| &batch.leaves);
-            assert_eq!(said.filter(|leaf| leaf.task.0 == task).count(), 3, "all three spoke");
-        }
-    }
-}
-
-#[test]
-fn without_further_replicas_dissent_ends_at_once() {
-    let mut world = World::new(&[Honest, Liar(1)]);
-    world.connect_all();
-    let job = world.submit(1, "2of2");
-    world.settle();
-    assert_eq!(world.why(job, 0), Some(Unsettled::Dissent));
-    assert!(world.finished.contains(&job));
 }
 
 #[test]
@@ -233,20 +207,14 @@ fn one_order_is_one_job_and_a_full_house_says_so() {
     let config = Config { jobs: 1, finished_jobs: 1, ..Config::default() };
     let mut world = World::with(&[Honest], &[0], config);
     let order = world.order(1, "single".parse().unwrap());
-    let submit = |world: &World, order: &_| Input::Submit {
-        order: Clone::clone(order),
-        drawn: world.ledger.height,
-        beacon: world.beacon,
-    };
-    world.step(submit(&world, &order));
-    world.step(submit(&world, &order));
-    let job = order.payload.id();
+    world.submit_order(order.clone());
+    let job = world.submit_order(order.clone());
     let other = world.submit(1, "single");
     assert_eq!(world.refused, [other]);
     assert!(world.work.room(1).is_err());
     world.finish(job);
     world.store(job);
-    world.step(submit(&world, &order));
+    world.submit_order(order);
     assert!(world.work.job(&job).is_none(), "it is not run again");
     assert_eq!(world.work.counts().repeated, 2);
 }

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod disputes;
 mod ledger;
 mod life;
 mod loss;
 mod many;
 mod random;
+mod sanctions;
+mod sealed;
 mod strangers;
 mod worker;
 mod world;

@@ -2,6 +2,7 @@
 //! restarts. Whatever happens, every task ends exactly once, and what is agreed on holds.
 
 use crate::{
+    ledger::Validators,
     worker::Manner,
     world::{Letter, World},
 };
@@ -40,13 +41,14 @@ struct Setting {
     k: u16,
     n: u16,
     slots: u32,
+    validators: Validators,
     loss_percent: usize,
 }
 
 fn manner() -> impl Strategy<Value = Manner> {
     prop_oneof![
         6 => Just(Manner::Honest),
-        1 => (1_u8..3).prop_map(Manner::Liar),
+        3 => (1_u8..3).prop_map(Manner::Liar),
         1 => Just(Manner::Mute),
         1 => Just(Manner::Hider),
         1 => Just(Manner::Unable(NoResult::MissingObject)),
@@ -63,9 +65,15 @@ prop_compose! {
         k in 1_u16..4,
         more in 0_u16..3,
         slots in 1_u32..5,
+        validators in prop_oneof![
+            4 => Just(Validators::Prompt),
+            2 => Just(Validators::Slow),
+            1 => Just(Validators::Unable),
+            1 => Just(Validators::Refusing),
+        ],
         loss_percent in 0_usize..30,
     ) -> Setting {
-        Setting { seed, manners, owners, tasks, k, n: k + more, slots, loss_percent }
+        Setting { seed, manners, owners, tasks, k, n: k + more, slots, validators, loss_percent }
     }
 }
 
@@ -97,11 +105,7 @@ fn happen(world: &mut World, random: &mut Random, loss_percent: usize) {
             }
         }
         19 => {
-            world.work = restored(&world.work, random);
-            let me = world.me();
-            world.up.iter_mut().for_each(|(node, up)| *up = *node == me);
-            world.letters.retain(|letter| matches!(letter, Letter::FromLedger(_)));
-            world.step(Input::Lead);
+            world.restart();
         }
         _ if world.letters.is_empty() => {}
         _ => {
@@ -125,14 +129,15 @@ fn run(setting: &Setting) {
     let config =
         Config { node_tasks: setting.slots, open_tasks: 9, batch_tasks: 5, ..Config::default() };
     let mut world = World::with(&setting.manners, &setting.owners, config);
+    world.ledger.validators = setting.validators;
     let verification = protocol::Verification { k: setting.k, n: setting.n };
     let mut jobs = vec![];
     for _ in 0..2 {
         let order = world.order(setting.tasks, verification);
         jobs.push(order.payload.id());
-        let (drawn, beacon) = (world.ledger.height, world.beacon);
-        world.step(Input::Submit { order, drawn, beacon });
+        world.submit_order(order);
     }
+    jobs.push(world.seal(setting.tasks, verification));
     let cancelled = random.chance(10).then(|| random.below(400));
     for round in 0..400 {
         if round % 50 == 7 {
@@ -146,11 +151,25 @@ fn run(setting: &Setting) {
         happen(&mut world, &mut random, setting.loss_percent);
     }
     world.shadow = None;
+    // Who was slow to rule does so in the end.
+    if world.ledger.validators == Validators::Slow {
+        world.ledger.validators = Validators::Prompt;
+    }
     for job in jobs {
         world.finish(job);
+        check_verdicts(&world, job);
         world.store(job);
     }
     assert_eq!(world.work.next_deadline().filter(|_| world.up.values().all(|up| *up)), None);
+}
+
+/// The verdict names only liars.
+fn check_verdicts(world: &World, job: protocol::JobId) {
+    for ((of, task), case) in &world.ledger.cases {
+        let named = world.ledger.refuted(job, task.0);
+        let lied = |node: &PublicKey| matches!(world.workers[node].manner, Manner::Liar(_));
+        assert!(*of != job || named.iter().all(lied), "{case:?}");
+    }
 }
 
 proptest! {

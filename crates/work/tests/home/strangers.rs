@@ -6,10 +6,10 @@ use crate::{
 };
 use identity::Digest;
 use protocol::{
-    Attempt, CommitBatch, Commitment, Height, JobEvent, JobId, NoResult, OutcomeDigest,
-    RevealBatch, TaskIndex, ToHome, Tx, Unsettled, commitment_of,
+    Attempt, Cause, CommitBatch, Commitment, Contradiction, Height, JobEvent, JobId, NoResult,
+    OutcomeDigest, RevealBatch, TaskIndex, ToHome, Tx, Unsettled,
 };
-use work::{Contradiction, Input, TaskStatus};
+use work::{Input, TaskStatus};
 
 fn leaf(task: u32, attempt: u16, byte: u8) -> Commitment {
     Commitment { task: TaskIndex(task), attempt: Attempt(attempt), hidden: Digest([byte; 32]) }
@@ -99,13 +99,17 @@ fn two_commitments_for_one_replica_are_kept_as_a_contradiction() {
         world.step(Input::Committed { node: other, batch });
     }
     let record = world.work.job(&job).unwrap();
-    let [Contradiction::Commits { node, first, second, .. }] = record.contradictions() else {
+    let [found @ Contradiction::Commits { .. }] = record.contradictions() else {
         panic!("{:?}", record.contradictions());
     };
-    assert_eq!(*node, other);
-    assert!(first.check(&job, world.network).is_ok() && second.check(&job, world.network).is_ok());
-    assert_ne!(first.leaves[0].hidden, second.leaves[0].hidden);
+    let (task, attempt) = (TaskIndex(0), said.attempt);
+    let cause = Cause::Commits { job, task, attempt };
+    assert_eq!(found.check(world.network), Ok((other, cause)));
+    assert_eq!(world.accused, [found.clone()], "it is accused once");
     assert_eq!(world.work.counts().contradictory, 4);
+    world.restart();
+    assert_eq!(world.accused.len(), 2, "and again by who leads next");
+    assert_eq!(world.accused[0], world.accused[1]);
 }
 
 #[test]
@@ -129,12 +133,52 @@ fn a_reveal_that_does_not_open_its_commitment_is_kept_and_its_node_replaced() {
     assert!(world.is_final(job, 0));
     assert!(!world.kept[&(job, TaskIndex(0))].contains(&cheat));
     let record = world.work.job(&job).unwrap();
-    let [Contradiction::Opening { node, commit, reveal, .. }] = record.contradictions() else {
+    let [found @ Contradiction::Opening { commit, .. }] = record.contradictions() else {
         panic!("{:?}", record.contradictions());
     };
-    assert_eq!(*node, cheat);
-    let (said, opened) = (commit.leaves[0], reveal.leaves[0]);
-    assert_ne!(commitment_of(&opened.salt, &opened.outcome), said.hidden);
+    let (task, attempt) = (TaskIndex(0), commit.leaf.attempt);
+    let cause = Cause::Opening { job, task, attempt };
+    assert_eq!(found.check(world.network), Ok((cheat, cause)));
+    assert_eq!(world.accused, [found.clone()]);
+    assert_eq!(world.disputes, [], "what opens nothing is no claim");
+}
+
+#[test]
+fn two_reveals_of_one_replica_are_a_contradiction() {
+    let mut world = World::new(&[Honest; 3]);
+    world.connect_all();
+    let job = world.submit(1, "2of2");
+    let twice = world.walk(job, 0)[0];
+    let mut said = None;
+    settle_with(&mut world, |_, letter| match letter {
+        Letter::ToHome(node, ToHome::Revealed { batch, .. }) if node != twice => {
+            said = Some(batch);
+            Letter::FromLedger(Input::Tick)
+        }
+        other => other,
+    });
+    assert!(said.is_some() && matches!(world.status(job, 0), TaskStatus::Running { .. }));
+    let outcome = outcome_of(job, TaskIndex(0), 9);
+    let record = world.work.job(&job).unwrap();
+    let (attempt, _, _) =
+        *record.replicas(TaskIndex(0)).iter().find(|(_, node, _)| *node == twice).unwrap();
+    let salt = world.workers[&twice].salt((job, TaskIndex(0), attempt));
+    let leaf = protocol::Reveal {
+        task: TaskIndex(0),
+        attempt,
+        set: world.workers[&twice].shown[&(job, TaskIndex(0), attempt)],
+        outcome: outcome.digest(),
+        salt,
+    };
+    let key = world.workers[&twice].key.clone();
+    let batch = RevealBatch::sign(job, vec![leaf], world.network, &key);
+    world.step(Input::Revealed { node: twice, batch, outcomes: vec![outcome] });
+    let cause = Cause::Reveals { job, task: TaskIndex(0), attempt };
+    let [found @ Contradiction::Reveals { .. }] = &world.accused[..] else {
+        panic!("{:?}", world.accused);
+    };
+    assert_eq!(found.check(world.network), Ok((twice, cause)));
+    assert_eq!(world.disputes, [], "one key is no dispute");
 }
 
 #[test]

@@ -7,8 +7,9 @@ use crate::{
 use identity::{Digest, NetworkId, PublicKey, SecretKey, Signed};
 use objects::{Cid, Codec};
 use protocol::{
-    Agreements, Height, Job, JobEvent, JobId, Limits, Machine, NodeRecord, OwnerRecord, Placement,
-    Roster, TaskIndex, Time, ToHome, ToWorker, Tx, Unsettled, Verification,
+    Agreements, Contradiction, Dispute, Height, Job, JobEvent, JobId, Limits, Machine, NodeRecord,
+    OutcomeDigest, OwnerRecord, Placement, Roster, TaskIndex, Time, ToHome, ToWorker, Tx,
+    Unsettled, Verification, draw,
 };
 use std::collections::{BTreeMap, VecDeque};
 use work::{Config, Effect, Input, TaskStatus, Work};
@@ -19,12 +20,13 @@ pub(crate) enum Letter {
     ToWorker(PublicKey, ToWorker),
     ToHome(PublicKey, ToHome),
     ToLedger(Box<Agreements>),
+    Order(JobId),
+    Dispute(Box<Dispute>),
     FromLedger(Input),
 }
 
 pub(crate) struct World {
     pub(crate) network: NetworkId,
-    pub(crate) roster: Roster,
     pub(crate) beacon: Digest,
     pub(crate) workers: BTreeMap<PublicKey, Worker>,
     pub(crate) up: BTreeMap<PublicKey, bool>,
@@ -35,6 +37,8 @@ pub(crate) struct World {
     pub(crate) events: Vec<(JobId, JobEvent)>,
     pub(crate) finished: Vec<JobId>,
     pub(crate) refused: Vec<JobId>,
+    pub(crate) disputes: Vec<Dispute>,
+    pub(crate) accused: Vec<Contradiction>,
     pub(crate) kept: BTreeMap<(JobId, TaskIndex), Vec<PublicKey>>,
     pub(crate) steps: usize,
     /// Steps a second copy, restored from a snapshot, beside the home.
@@ -67,8 +71,12 @@ impl World {
         for (n, (manner, owner)) in (0..).zip(manners.iter().zip(owners)) {
             let worker = Worker::new(key(2, n), *manner, network);
             let owner = key(1, *owner).public();
-            let record =
-                OwnerRecord { name: "o".into(), sponsor: None, seconds: Default::default() };
+            let record = OwnerRecord {
+                name: "o".into(),
+                sponsor: None,
+                seconds: Default::default(),
+                barred: None,
+            };
             roster.set_owner(owner, record);
             roster.set_node(worker.public(), NodeRecord { owner, since: Height(0) });
             workers.insert(worker.public(), worker);
@@ -76,17 +84,18 @@ impl World {
         let me = key(2, 0).public();
         let mut world = Self {
             network,
-            roster: roster.clone(),
             beacon: Digest([3; 32]),
             up: workers.keys().map(|node| (*node, *node == me)).collect(),
             workers,
             work: Work::new(config, me, network),
-            ledger: Ledger::new(network),
+            ledger: Ledger::new(network, roster.clone()),
             now: Time(1_000_000),
             letters: VecDeque::new(),
             events: vec![],
             finished: vec![],
             refused: vec![],
+            disputes: vec![],
+            accused: vec![],
             kept: BTreeMap::new(),
             steps: 0,
             shadow: None,
@@ -116,7 +125,9 @@ impl World {
         self.up.insert(node, false);
         self.letters.retain(|letter| match letter {
             Letter::ToWorker(to, _) | Letter::ToHome(to, _) => *to != node,
-            Letter::ToLedger(_) | Letter::FromLedger(_) => true,
+            Letter::ToLedger(_) | Letter::Order(_) | Letter::Dispute(_) | Letter::FromLedger(_) => {
+                true
+            }
         });
         self.step(Input::Disconnected(node));
     }
@@ -143,9 +154,35 @@ impl World {
 
     pub(crate) fn submit(&mut self, tasks: u32, verification: &str) -> JobId {
         let order = self.order(tasks, verification.parse().unwrap());
+        self.submit_order(order)
+    }
+
+    pub(crate) fn submit_order(&mut self, order: Signed<Job>) -> JobId {
         let job = order.payload.id();
-        self.step(Input::Submit { order, drawn: self.ledger.height, beacon: self.beacon });
+        let (drawn, beacon, _) = self.ledger.draw(job, self.beacon);
+        self.step(Input::Submit { order, drawn, beacon });
         job
+    }
+
+    pub(crate) fn seal(&mut self, tasks: u32, verification: Verification) -> JobId {
+        let mut order = self.order(tasks, verification).payload;
+        order.placement = Placement::Sealed;
+        let order = Signed::new(order, self.network, &self.submitter);
+        let job = order.payload.id();
+        self.step(Input::Seal { order });
+        job
+    }
+
+    /// The home is another process from now on, with what the last one wrote down.
+    pub(crate) fn restart(&mut self) {
+        let bytes = identity::canonical::encode(&self.work);
+        self.work = identity::canonical::decode(&bytes, usize::MAX).unwrap();
+        let json = serde_json::to_string(&self.work).unwrap();
+        assert_eq!(self.work, serde_json::from_str(&json).unwrap());
+        let me = self.me();
+        self.up.iter_mut().for_each(|(node, up)| *up = *node == me);
+        self.letters.retain(|letter| matches!(letter, Letter::FromLedger(_)));
+        self.step(Input::Lead);
     }
 
     pub(crate) fn step(&mut self, input: Input) {
@@ -167,6 +204,19 @@ impl World {
                 }
                 Effect::Publish(agreements) => {
                     self.letters.push_back(Letter::ToLedger(agreements));
+                }
+                Effect::Order(order) => {
+                    assert_eq!(order.payload.placement, Placement::Sealed);
+                    self.letters.push_back(Letter::Order(order.payload.id()));
+                }
+                Effect::Dispute(dispute) => {
+                    dispute.check_claims(self.network).expect("a dispute holds");
+                    self.disputes.push((*dispute).clone());
+                    self.letters.push_back(Letter::Dispute(dispute));
+                }
+                Effect::Accuse(contradiction) => {
+                    contradiction.check(self.network).expect("an accusation holds");
+                    self.accused.push(*contradiction);
                 }
                 Effect::Keep { job, outcome, from } => {
                     assert!(!from.is_empty());
@@ -200,11 +250,22 @@ impl World {
             Letter::ToLedger(agreements) => {
                 let job = agreements.order.payload.id();
                 let tasks = agreements.tasks.iter().map(|agreed| agreed.task).collect();
-                self.ledger.order(&agreements, &self.roster, &self.beacon);
+                if !self.ledger.order(&agreements) {
+                    return;
+                }
                 let tx = Tx::Agree(agreements).digest();
                 let height = self.ledger.accepted[&tx];
                 let input = Input::Included { job, tasks, tx, height };
                 self.letters.push_back(Letter::FromLedger(input));
+            }
+            Letter::Order(job) => {
+                let (drawn, beacon, roster) = self.ledger.draw(job, self.beacon);
+                let input = Input::Drawn { job, drawn, beacon, roster };
+                self.letters.push_back(Letter::FromLedger(input));
+            }
+            Letter::Dispute(dispute) => {
+                let said = self.ledger.dispute(&dispute);
+                self.letters.extend(said.into_iter().map(Letter::FromLedger));
             }
             Letter::FromLedger(input) => self.step(input),
         }
@@ -272,7 +333,8 @@ impl World {
         assert_eq!((progress.waiting, progress.running, progress.agreed), (0, 0, 0));
         for outcome in outcomes {
             let said = self.ledger.finals.get(&(job, outcome.task));
-            assert_eq!(said, Some(&outcome.digest()), "final is what the ledger has");
+            let said = said.map(|settled| settled.outcome);
+            assert_eq!(said, Some(outcome.digest()), "final is what the ledger has");
             assert!(self.kept.contains_key(&(job, outcome.task)), "outputs are kept");
         }
         for (task, _) in &unsettled {
@@ -291,8 +353,49 @@ impl World {
             let said = dissent.iter().flat_map(|batch| &batch.leaves);
             let outcomes: std::collections::BTreeSet<_> =
                 said.filter(|leaf| leaf.task == *task).map(|leaf| leaf.outcome.0).collect();
-            assert!(*why != Unsettled::Dissent || outcomes.len() > 1, "dissent shows");
+            assert!(!shows(why) || outcomes.len() > 1, "dissent shows");
         }
+        assert!(dissent.is_empty() || unsettled.iter().any(|(_, why)| shows(why)));
+        assert_eq!(record.disputed(), []);
+        self.check_rulings(job);
+    }
+
+    /// What a receipt says of verdicts follows from what is in it.
+    fn check_rulings(&self, job: JobId) {
+        let record = self.work.job(&job).unwrap();
+        let ruled = record.ruled();
+        assert!(ruled.windows(2).all(|pair| pair[0].task < pair[1].task));
+        for ruling in &ruled {
+            let verdict = self.ledger.cases[&(job, ruling.task)].ruling;
+            assert_eq!(verdict, Some(Some(ruling.outcome)));
+            assert!(ruling.claims.windows(2).all(|pair| pair[0].node() < pair[1].node()));
+            let said = |claim: &protocol::Claim| {
+                claim.check(&job, ruling.task, self.network).expect("a claim holds")
+            };
+            assert!(ruling.claims.iter().any(|claim| said(claim) != ruling.outcome));
+            if let Some(settled) = self.ledger.finals.get(&(job, ruling.task)) {
+                assert_eq!(settled.outcome, ruling.outcome);
+            }
+        }
+        let decided = self.ledger.finals.iter().filter(|(_, settled)| settled.decided);
+        let decided = decided.filter(|((of, _), _)| *of == job).map(|((_, task), _)| *task);
+        let refuted = record.unsettled().into_iter().filter(|(_, why)| *why == Unsettled::Refuted);
+        for task in decided.chain(refuted.map(|(task, _)| task)) {
+            assert!(ruled.iter().any(|ruling| ruling.task == task), "what {task} rests on");
+        }
+    }
+
+    /// The validators have ruled.
+    pub(crate) fn rule(&mut self, job: JobId, task: u32, outcome: Option<OutcomeDigest>) {
+        let task = TaskIndex(task);
+        let case = self.ledger.cases.entry((job, task)).or_default();
+        case.ruling = Some(outcome);
+        self.step(Input::Ruled { job, task, outcome });
+    }
+
+    /// What the ledger has on a task.
+    pub(crate) fn settled(&self, job: JobId, task: u32) -> &protocol::Settled {
+        &self.ledger.finals[&(job, TaskIndex(task))]
     }
 
     pub(crate) fn store(&mut self, job: JobId) {
@@ -316,9 +419,15 @@ impl World {
 
     /// The candidates of a task in their order.
     pub(crate) fn walk(&self, job: JobId, task: u32) -> Vec<PublicKey> {
-        protocol::draw::candidates(&self.beacon, &job, TaskIndex(task), &self.roster)
+        let (_, beacon, roster) = &self.ledger.draws[&job];
+        draw::candidates(beacon, &job, TaskIndex(task), roster)
             .into_iter()
             .map(|candidate| candidate.node)
             .collect()
     }
+}
+
+/// Whether a receipt must hold reveals that disagree.
+fn shows(why: &Unsettled) -> bool {
+    matches!(why, Unsettled::Dissent | Unsettled::Undecided)
 }
