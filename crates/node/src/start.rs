@@ -70,6 +70,11 @@ impl Node {
         let gossip: Arc<dyn Gossip> = Arc::new(network.clone());
         let withheld = Arc::new(Withheld::default());
         let mut roles = JoinSet::new();
+        // Peers write as soon as they see this node, once. What they write waits until worker and
+        // home run, however long the start takes.
+        let (post, letters) = Post::new(streams.clone());
+        let receiving = post.clone();
+        roles.spawn(async move { Ok(receiving.receive().await?) });
         let serving = exchange::serve(
             Arc::new(store.clone()),
             streams.clone(),
@@ -97,9 +102,6 @@ impl Node {
         enter(&basis, &chain, &streams, &submit).await?;
 
         // Work: the home of this owner's jobs, and the worker for everybody's.
-        let (post, letters) = Post::new(streams.clone());
-        let receiving = post.clone();
-        roles.spawn(async move { Ok(receiving.receive().await?) });
         let me = basis.key.public();
         let work = Work::new(basis.config.work.clone(), me, chain.network());
         let (cluster, effects) = cluster::start(
