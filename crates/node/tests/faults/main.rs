@@ -12,3 +12,4 @@ mod partition;
 
 mod random;
 mod record;
+mod start;
