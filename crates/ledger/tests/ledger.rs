@@ -77,6 +77,7 @@ impl Polity {
             verification: Verification { k, n },
             issued: Time(1_000),
             expires: Time(100_000),
+            engine: Digest([3; 32]),
             nonce: Digest([2; 32]),
         };
         Signed::new(job, self.network(), &key(1))
@@ -125,7 +126,8 @@ impl Polity {
                 let leaf = Reveal { task, attempt, set, outcome, salt };
                 reveals.push(RevealBatch::sign(id, vec![leaf], self.network(), &secret));
             }
-            agreed.push(Agreed { task, outcome, sets: vec![attempts], skipped: Vec::new() });
+            let (sets, skipped) = (vec![attempts], Vec::new());
+            agreed.push(Agreed { task, outcome, sets, skipped, decided: false });
         }
         commits.sort_by_key(|batch| batch.statement.payload.root);
         reveals.sort_by_key(|batch| batch.statement.payload.root);

@@ -107,6 +107,7 @@ impl Sample {
             verification: Verification { k: 2, n: 3 },
             issued: Time(2_000),
             expires: Time(900_000),
+            engine: Digest([3; 32]),
             nonce: Digest([2; 32]),
         };
         let id = job.id();
@@ -189,6 +190,7 @@ impl Sample {
             outcome: self.outcome(task).digest(),
             sets: vec![vec![Attempt(0), Attempt(1)]],
             skipped: vec![Skip { node: key(104).public(), reason: SkipReason::Offline }],
+            decided: false,
         };
         Agreements {
             order: self.order.clone(),
@@ -267,6 +269,8 @@ impl Sample {
             parts: vec![part],
             unsettled: vec![(TaskIndex(1), Unsettled::NoCandidates)],
             dissent: Vec::new(),
+            ruled: Vec::new(),
+            verdicts: Vec::new(),
         };
         Receipt::seal(body, self.network, &key(101))
     }
