@@ -113,6 +113,11 @@ impl Args {
         }
     }
 
+    /// Where the program is.
+    pub(super) fn program(&self) -> &Path {
+        &self.program
+    }
+
     fn limits(&self) -> Limits {
         let usual = Limits::default();
         Limits {

@@ -229,3 +229,184 @@ fn reason(reason: SkipReason) -> &'static str {
         SkipReason::Sanctioned => "sanctioned since the draw",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::{AuditCount, JobSummary, ReplicaDetail};
+    use identity::{Digest, NetworkId, SecretKey, Signed};
+    use objects::{Cid, Codec};
+    use protocol::{
+        Attempt, End, Height, Job, JobId, Limits, OutcomeDigest, Placement, TaskIndex, Time,
+        Verification,
+    };
+
+    fn key(n: u8) -> PublicKey {
+        PublicKey([n; 32])
+    }
+
+    /// Nodes 1 to 4 of owners 11 to 14; the last is not connected.
+    fn nodes() -> Vec<NodeInfo> {
+        let node = |n: u8| NodeInfo {
+            node: key(n),
+            owner: key(n + 10),
+            owner_name: format!("owner {n}"),
+            party: key(n + 10),
+            barred_until: None,
+            lost: Vec::new(),
+            validator: true,
+            connected: n < 4,
+            addresses: Vec::new(),
+        };
+        (1..=4).map(node).collect()
+    }
+
+    fn detail(state: TaskState, dispute: Option<DisputeState>) -> JobDetail {
+        let (network, cid) = (NetworkId(Digest([2; 32])), Cid::of(Codec::Raw, b""));
+        let order = Job {
+            network,
+            home: key(1),
+            program: cid,
+            table: cid,
+            tasks: 1,
+            seed: Digest([3; 32]),
+            engine: Digest([5; 32]),
+            limits: Limits::default(),
+            placement: Placement::Fast,
+            verification: Verification { k: 2, n: 3 },
+            issued: Time(1),
+            expires: Time(86_400_000),
+            nonce: Digest([4; 32]),
+        };
+        let task = TaskDetail {
+            task: TaskIndex(0),
+            name: "a.csv".into(),
+            state,
+            replicas: Vec::new(),
+            skipped: Vec::new(),
+            dispute,
+        };
+        JobDetail {
+            summary: JobSummary {
+                job: JobId(cid),
+                submitter: key(11),
+                issued: Time(1),
+                state: JobState::Running,
+                tasks: 1,
+                agreed: 0,
+                settled: 0,
+                unsettled: 0,
+                receipt: None,
+            },
+            order: Signed::new(order, network, &SecretKey::from_seed([1; 32])),
+            ordered: None,
+            drawn: Some(Height(3)),
+            audits: AuditCount::default(),
+            tasks: vec![task],
+        }
+    }
+
+    fn said(detail: &JobDetail, nodes: &[NodeInfo]) -> String {
+        Facts::new(detail, nodes).task(&detail.tasks[0])
+    }
+
+    #[test]
+    fn a_task_without_candidates_says_who_is_there_who_was_skipped_and_who_is_sanctioned() {
+        let mut detail = detail(TaskState::Waiting { why: "too few nodes".into() }, None);
+        let mut nodes = nodes();
+        nodes[1].barred_until = Some(Time(951_782_400_000));
+        detail.tasks[0].skipped = vec![Skip { node: key(4), reason: SkipReason::Offline }];
+        let short = key(4).short();
+        assert_eq!(
+            said(&detail, &nodes),
+            format!(
+                "It waits: too few nodes. 2 different owners must agree; of 4 owners, 2 have a \
+                 node that can be drawn and is connected. owner 2 is not drawn until \
+                 2000-02-29T00:00:00Z. Passed over: …{short} (owner owner 4), not connected."
+            )
+        );
+    }
+
+    #[test]
+    fn a_sealed_order_says_what_it_waits_for() {
+        let mut detail = detail(TaskState::Waiting { why: "not drawn".into() }, None);
+        detail.drawn = None;
+        assert!(said(&detail, &nodes()).contains("waits to be put on the ledger"));
+        detail.ordered = Some(Height(7));
+        let said = said(&detail, &nodes());
+        assert!(said.contains("since height 7: it waits for the beacon of height 8"), "{said}");
+    }
+
+    #[test]
+    fn a_dispute_says_how_far_it_is() {
+        let open = DisputeState::Open {
+            opened: Height(5),
+            deadline: Time(0),
+            rulings: 1,
+            quorum: 3,
+            validators: 4,
+        };
+        assert_eq!(
+            said(&detail(TaskState::Disputed, Some(open)), &nodes()),
+            "Outcomes differ. A dispute is open since height 5: 1 of 4 validators have ruled, 3 \
+             must find the same until 1970-01-01T00:00:00Z (block time)."
+        );
+        let refused = DisputeState::Filed { refused: Some("too many are open".into()) };
+        let said = said(&detail(TaskState::Disputed, Some(refused)), &nodes());
+        assert!(said.ends_with("did not take the dispute the last time: too many are open."));
+    }
+
+    #[test]
+    fn a_task_that_ended_says_what_it_rests_on_or_why_not() {
+        let outcome = OutcomeDigest(Digest([1; 32]));
+        let decided =
+            DisputeState::Decided { outcome, height: Some(Height(8)), refuted: vec![key(2)] };
+        let end = TaskState::Final { end: End::Exit(0), height: Height(9), decided: true };
+        let short = key(2).short();
+        assert_eq!(
+            said(&detail(end, Some(decided)), &nodes()),
+            format!(
+                "Final on a verdict of the validators at height 9 (exit 0). A verdict at height 8 \
+                 refutes …{short} (owner owner 2)."
+            )
+        );
+        let undecided = DisputeState::Undecided { height: None };
+        let ends = [
+            (Unsettled::Undecided, Some(undecided), "could not decide: nobody is sanctioned"),
+            (Unsettled::Expired, None, "It was good until 1970-01-02T00:00:00Z."),
+            (Unsettled::NoCandidates, None, "of 4 owners, 3 have a node"),
+            (Unsettled::Cancelled, None, "Cancelled."),
+        ];
+        for (why, dispute, expected) in ends {
+            let said = said(&detail(TaskState::Unsettled { why }, dispute), &nodes());
+            assert!(said.contains(expected), "{expected} in {said}");
+        }
+    }
+
+    #[test]
+    fn replicas_are_told_apart_by_what_they_said() {
+        let mut detail = detail(TaskState::Running, None);
+        let replica =
+            |attempt, n, state| ReplicaDetail { attempt: Attempt(attempt), node: key(n), state };
+        detail.tasks[0].replicas = vec![
+            replica(0, 1, ReplicaState::Assigned),
+            replica(1, 2, ReplicaState::Committed),
+            replica(2, 3, ReplicaState::Lost),
+        ];
+        let said = said(&detail, &nodes());
+        assert!(said.starts_with("It runs, 2of3: not answered by …"), "{said}");
+        assert!(said.contains("; committed to by …") && !said.contains("owner 3"), "{said}");
+    }
+
+    #[test]
+    fn tasks_of_which_the_same_is_to_be_said_are_said_together() {
+        let mut detail = detail(TaskState::Disputed, None);
+        let mut other = detail.tasks[0].clone();
+        other.state = TaskState::Agreed { end: End::Exit(0) };
+        detail.tasks = vec![detail.tasks[0].clone(), other, detail.tasks[0].clone()];
+        let nodes = nodes();
+        let facts = Facts::new(&detail, &nodes);
+        let sizes: Vec<_> = facts.groups().iter().map(|(tasks, _)| tasks.len()).collect();
+        assert_eq!(sizes, [2, 1]);
+    }
+}

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// The receipt below the output directory.
 pub(crate) const RECEIPT: &str = "receipt.polity";
+/// Evidence of a lie about the job, if a person put some there.
+pub(crate) const EVIDENCE: &str = "evidence.polity";
 /// What is ours below the output directory.
 pub(crate) const OURS: &str = ".polity";
 

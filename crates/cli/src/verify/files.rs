@@ -4,7 +4,7 @@ use crate::{
     failure::Failure,
     job::{
         content::Content,
-        layout::{self, OURS, Placed, RECEIPT},
+        layout::{self, EVIDENCE, OURS, Placed, RECEIPT},
     },
 };
 use protocol::Body;
@@ -101,7 +101,8 @@ fn compare(dir: &Path, file: &Placed) -> Option<Difference> {
 /// Files below `dir` that nothing was signed about, apart from what `run` keeps for itself. What
 /// cannot be listed is left out: this is a hint, and no part of the verdict.
 fn strangers(dir: &Path, receipt: &Path, known: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
-    let ours = [dir.join(RECEIPT), dir.join(OURS).join("job"), receipt.to_path_buf()];
+    let ours =
+        [dir.join(RECEIPT), dir.join(EVIDENCE), dir.join(OURS).join("job"), receipt.to_path_buf()];
     let (mut found, mut seen) = (Vec::new(), 0);
     let mut dirs = vec![dir.to_path_buf()];
     while let Some(at) = dirs.pop() {

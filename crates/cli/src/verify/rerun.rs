@@ -35,10 +35,10 @@ pub(crate) enum Match {
     },
     /// What somebody claimed whom the verdict refutes.
     Claimed(PublicKey),
-    /// It cannot be compared: this machine has another engine, or may have.
+    /// It cannot be compared: the job names another engine than this machine has.
     OtherEngine {
-        /// The fingerprint that the outcome was made with, if that is known.
-        theirs: Option<Digest>,
+        /// The job's.
+        theirs: Digest,
         /// This machine's.
         ours: Digest,
     },
@@ -51,8 +51,8 @@ pub(crate) struct Again {
     pub(crate) name: String,
     /// What it should give.
     pub(crate) expected: OutcomeDigest,
-    /// What it gave; nothing if it was not run because the engines differ.
-    pub(crate) here: Option<OutcomeDigest>,
+    /// What it gave.
+    pub(crate) here: OutcomeDigest,
     pub(crate) found: Match,
     /// Who claimed something else than was expected: their claims are lies if it is the same.
     pub(crate) others: Vec<PublicKey>,
@@ -126,8 +126,7 @@ impl Rerun {
 
 impl Again {
     fn trouble(&self, names: &impl Fn(&PublicKey) -> String) -> Vec<String> {
-        let Self { name, expected, .. } = self;
-        let here = self.here.map_or_else(|| "not run".into(), |here| here.to_string());
+        let Self { name, expected, here, .. } = self;
         let digests =
             || [format!("          expected {expected}"), format!("          here     {here}")];
         match &self.found {
@@ -146,18 +145,11 @@ impl Again {
                 let next = "          claimed: the verdict is wrong, or this machine is".into();
                 [line, next].into_iter().chain(digests()).collect()
             }
-            Match::OtherEngine { theirs: Some(theirs), ours } => vec![
+            Match::OtherEngine { theirs, ours } => vec![
                 format!("??        {name}: not comparable, this machine has another engine"),
-                format!("          the job ran on {theirs}"),
-                format!("          here runs      {ours}"),
+                format!("          the job's {theirs}"),
+                format!("          here      {ours}"),
             ],
-            Match::OtherEngine { theirs: None, ours } => {
-                let line =
-                    format!("??        {name}: this machine found what nobody claims, so its");
-                let next = "          engine is another one, and this is not comparable".into();
-                let engine = format!("          engine   {ours}");
-                [line, next].into_iter().chain(digests()).chain([engine]).collect()
-            }
         }
     }
 }
@@ -207,6 +199,12 @@ impl<'a> Bench<'a> {
         spec.ok_or_else(|| Failure::new(Exit::Unverified, format!("the job has no task {task}")))
     }
 
+    /// Why an outcome cannot be compared with others of the job, if it cannot.
+    fn compare(&self, here: &Outcome) -> Option<Match> {
+        let (theirs, ours) = (self.job.engine, here.fingerprint);
+        (theirs != ours).then_some(Match::OtherEngine { theirs, ours })
+    }
+
     fn run(&self, task: TaskIndex) -> Result<Outcome, Failure> {
         let spec = self.spec(task)?;
         let mut inputs = Vec::new();
@@ -231,7 +229,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Runs tasks of a receipt again.
+/// Runs tasks of a receipt again; the first one only, if this machine has another engine.
 pub(crate) fn receipt(
     held: &Held,
     materials: &Materials,
@@ -249,40 +247,34 @@ pub(crate) fn receipt(
     let tasks: Vec<_> = outcomes.iter().map(|outcome| outcome.task).collect();
     let job = &body.order.payload;
     let bench = Bench::set_up(launch, materials, (job, &body.table), &tasks)?;
-    let (mut all, mut ours) = (Vec::new(), None);
+    let mut all = Vec::new();
     for outcome in outcomes {
-        let (task, theirs) = (outcome.task, outcome.fingerprint);
+        let task = outcome.task;
         let others = held.report.refuted.get(&task).into_iter().flatten();
-        let mut again = Again {
+        let here = bench.run(task)?;
+        let found = bench.compare(&here).unwrap_or_else(|| match differences(outcome, &here) {
+            differs if differs.is_empty() => Match::Same,
+            differs => Match::Other { differs },
+        });
+        // What another engine gives of the other tasks says nothing either.
+        let is_other = matches!(found, Match::OtherEngine { .. });
+        all.push(Again {
             task,
             name: bench.spec(task)?.name.clone(),
             expected: outcome.digest(),
-            here: None,
-            found: Match::Same,
+            here: here.digest(),
+            found,
             others: others.map(|(node, _)| *node).collect(),
-        };
-        // What another engine would give says nothing, so it is not worth the time.
-        if let Some(ours) = ours.filter(|ours| *ours != theirs) {
-            again.found = Match::OtherEngine { theirs: Some(theirs), ours };
-        } else {
-            let here = bench.run(task)?;
-            ours = Some(here.fingerprint);
-            again.here = Some(here.digest());
-            again.found = compare(outcome, &here);
+        });
+        if is_other {
+            break;
         }
-        all.push(again);
     }
     Ok(Rerun(all))
 }
 
-fn compare(expected: &Outcome, here: &Outcome) -> Match {
-    if expected.fingerprint != here.fingerprint {
-        let (theirs, ours) = (Some(expected.fingerprint), here.fingerprint);
-        return Match::OtherEngine { theirs, ours };
-    }
-    if expected.digest() == here.digest() {
-        return Match::Same;
-    }
+/// What differs between two outcomes of one task by one engine.
+fn differences(expected: &Outcome, here: &Outcome) -> Vec<&'static str> {
     let parts = [
         ("its end", expected.end != here.end),
         ("fuel", expected.fuel != here.fuel),
@@ -290,8 +282,7 @@ fn compare(expected: &Outcome, here: &Outcome) -> Match {
         ("stdout", expected.stdout != here.stdout),
         ("stderr", expected.stderr != here.stderr),
     ];
-    let differs = parts.into_iter().filter(|(_, differs)| *differs).map(|(part, _)| part);
-    Match::Other { differs: differs.collect() }
+    parts.into_iter().filter(|(_, differs)| *differs).map(|(part, _)| part).collect()
 }
 
 /// Runs the disputed task of an evidence file again.
@@ -322,15 +313,15 @@ pub(crate) fn evidence(
     let here = outcome.digest();
     let accused = &proven.report.accused;
     let claimant = accused.iter().find(|accused| accused.claimed == Some(here));
-    let found = match claimant {
+    let found = bench.compare(&outcome).unwrap_or_else(|| match claimant {
         _ if here == expected => Match::Same,
         Some(accused) => Match::Claimed(accused.node),
-        // The file holds digests only: which engine the others have cannot be seen.
-        None => Match::OtherEngine { theirs: None, ours: outcome.fingerprint },
-    };
+        // The file holds digests only: what differs cannot be seen.
+        None => Match::Other { differs: Vec::new() },
+    });
     let others = accused.iter().map(|accused| accused.node).collect();
     let name = bench.spec(task)?.name.clone();
-    Ok(Rerun(vec![Again { task, name, expected, here: Some(here), found, others }]))
+    Ok(Rerun(vec![Again { task, name, expected, here, found, others }]))
 }
 
 /// The tasks of these names, in that order; all, if there are none.

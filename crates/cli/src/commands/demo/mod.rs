@@ -1,19 +1,27 @@
-//! `polity demo`: nodes, a job, a receipt, and a forgery found, all on this machine.
+//! `polity demo`: nodes, a job, a liar found, a receipt, and a forgery found, all on this machine.
 
+mod liars;
 mod society;
 mod tamper;
 
-use super::{Context, run as run_command};
+use super::{Context, ledger::evidence, run as run_command};
 use crate::{
+    connect,
     exit::Exit,
     failure::Failure,
-    job::layout::RECEIPT,
+    job::{
+        content::Content,
+        layout::{EVIDENCE, RECEIPT},
+        order::Plan,
+    },
+    launch::Launch,
     out::{Out, Tone},
     text,
-    verify::{self, Pins, Verdict},
+    verify::{self, Checked, Materials, Pins, Verdict},
 };
+use liars::Liar;
 use protocol::Verification;
-use society::Society;
+use society::{Running, Society};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -30,7 +38,8 @@ const AFTER: &str = "\
 
 Examples:
   polity demo --program cycles.wasm --each 'examples/data/*.csv'
-  polity demo --program cycles.wasm --each 'examples/data/*.csv' --nodes 7 --keep";
+  polity demo --program cycles.wasm --each 'examples/data/*.csv' --nodes 7 \
+    --liars 2 --keep";
 
 /// `polity demo`
 #[derive(Debug, clap::Args)]
@@ -39,6 +48,9 @@ pub(super) struct Args {
     /// Nodes, each of its own owner
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(4..=16))]
     nodes: u8,
+    /// How many of them lie about some of their results: at most (nodes - 1) / 3
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    liars: u8,
     /// Keep the directories of the nodes, the results and the receipt
     #[arg(long)]
     keep: bool,
@@ -57,6 +69,7 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
              --each 'data/*.csv'",
         ));
     };
+    check_liars(args.nodes, args.liars)?;
     let dir = tempfile::Builder::new()
         .prefix("polity-demo-")
         .tempdir()
@@ -77,13 +90,27 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
             context.out.say("\nInterrupted; the nodes are stopped.");
             Ok(Exit::Interrupted)
         }
-        shown = show.all(args.nodes, order, context) => shown,
+        shown = show.all((args.nodes, args.liars), order, context) => shown,
     };
     if shown == Ok(Exit::Success) {
-        show.what_next(&dir);
+        show.what_next(&dir, args.liars > 0);
     }
     dir.leave(context.out).await;
     shown
+}
+
+/// More liars than validators tolerate could decide what is true.
+fn check_liars(nodes: u8, liars: u8) -> Result<(), Failure> {
+    let most = (nodes - 1) / 3;
+    if liars <= most {
+        return Ok(());
+    }
+    let needed = u16::from(liars) * 3 + 1;
+    let message = format!(
+        "{nodes} nodes tolerate {} at most: with more, nobody can tell a lie from the truth",
+        text::plural(usize::from(most), "liar")
+    );
+    Err(Failure::usage(message).next(format!("use --liars {most}, or --nodes {needed}")))
 }
 
 /// The directory of the demo; it goes away unless it is to be kept.
@@ -120,46 +147,97 @@ struct Show<'a> {
 impl Show<'_> {
     async fn all(
         &self,
-        nodes: u8,
+        (nodes, liars): (u8, u8),
         order: run_command::Args,
         context: &Context<'_>,
     ) -> Result<Exit, Failure> {
         let plan = run_command::check(&order, context.launch)?;
+        let materials = materials(&plan, &order);
         self.step(&format!("{nodes} owners found a polity; their nodes start"));
-        let society = Society::found(self.dir, nodes)?;
-        let network = society.genesis.network();
+        let society = Society::found(self.dir, nodes, liars)?;
+        let (network, liars) = (society.genesis.network(), society.liars.clone());
         let mut society = society.start()?;
         society.wait().await?;
         self.say(&format!("network {network}"));
         self.say(&format!("{nodes} nodes are connected; {} vote", society.validators()));
+        for Liar { node, name, .. } in &liars {
+            self.say(&format!("{name} tells its node …{} to lie about some results", node.short()));
+        }
 
         self.step("A job: nodes of two different owners must agree on every result");
         let exit = run_command::order(order, plan, society.first(), self.out).await?;
         if exit != Exit::Success {
             return Ok(exit);
         }
+        let evidence = self.name_liars(&society, &liars).await?;
         self.step("Every node stops. The receipt is verified without any of them");
         society.stop().await?;
         let pins = Pins::one(network, "the founding above");
+        let exit = self.forge(&pins)?;
+        if exit == Exit::Success
+            && let Some(evidence) = evidence
+        {
+            return self.rerun(&evidence, &pins, &materials, context.launch);
+        }
+        Ok(exit)
+    }
+
+    /// The ledger must name the liars and nobody else. Keeps the evidence against the first one.
+    async fn name_liars(
+        &self,
+        society: &Running,
+        liars: &[Liar],
+    ) -> Result<Option<PathBuf>, Failure> {
+        let named = liars::named(society.first(), liars).await?;
+        let Some(first) = named.evidence.first() else {
+            self.say("Nobody lied, and nobody is sanctioned.");
+            return Ok(None);
+        };
+        self.step("The ledger names who lied, and its owner is not drawn for a while");
+        self.say(named.table().trim_end());
+        let path = self.dir.join("out").join(EVIDENCE);
+        let node = connect::node(society.first())?;
+        evidence::fetch(&node, society.first(), *first, &path).await?;
+        self.say(&format!("The evidence is in {}", path.display()));
+        Ok(Some(path))
+    }
+
+    /// Verifies the receipt, with every bit right and with one bit wrong.
+    fn forge(&self, pins: &Pins) -> Result<Exit, Failure> {
         let receipt = self.dir.join("out").join(RECEIPT);
-        let verdict = verify::check(&receipt, None, &pins)?;
+        let verdict = verify::check(&receipt, None, pins)?;
         self.say(verdict.text().trim_end());
         if verdict.exit() != Exit::Success {
             return Ok(verdict.exit());
         }
         self.step("One bit of one result changes. The receipt notices");
         let forged = tamper::flip(&verdict, self.dir)?;
-        let again = verify::check(&receipt, None, &pins)?;
+        let again = verify::check(&receipt, None, pins)?;
         forged.restore()?;
         if !names(&again, forged.path()) {
             return Err(Failure::new(Exit::Unverified, "the changed file was not found"));
         }
         self.say(&self.out.paint(Tone::Bad, &format!("FAIL: {}", forged.path().display())));
-        if verify::check(&receipt, None, &pins)?.exit() != Exit::Success {
+        if verify::check(&receipt, None, pins)?.exit() != Exit::Success {
             return Err(Failure::new(Exit::Unverified, "the restored file does not verify"));
         }
         self.say("Changed back, it verifies again.");
         Ok(Exit::Success)
+    }
+
+    /// Runs the task that was lied about again: from the evidence and the inputs, and nothing else.
+    fn rerun(
+        &self,
+        evidence: &Path,
+        pins: &Pins,
+        materials: &Materials,
+        launch: &dyn Launch,
+    ) -> Result<Exit, Failure> {
+        self.step("The lie once more, from the evidence and the inputs alone: the task runs here");
+        let mut checked = verify::check_any(evidence, None, pins)?;
+        rerun_apart(&mut checked, materials, launch)?;
+        self.say(checked.text().trim_end());
+        Ok(checked.exit())
     }
 
     fn step(&self, text: &str) {
@@ -171,10 +249,14 @@ impl Show<'_> {
         self.out.say(text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"));
     }
 
-    fn what_next(&self, place: &Place) {
+    fn what_next(&self, place: &Place, lied: bool) {
         self.step("Done. What to type next");
         let dir = self.dir.display();
         if place.keep {
+            if lied {
+                let file = format!("{dir}/out/{EVIDENCE}");
+                self.say(&format!("polity verify {file} --genesis {dir}/genesis.polity"));
+            }
             self.say(&format!(
                 "polity verify {dir}/out --genesis {dir}/genesis.polity\n\
                  polity up --data {dir}/owner-1      (and owner-2, owner-3, … elsewhere)\n\
@@ -188,6 +270,26 @@ impl Show<'_> {
             );
         }
     }
+}
+
+/// Where the program and the inputs of the demo are.
+fn materials(plan: &Plan, order: &run_command::Args) -> Materials {
+    let files = plan.parcels.iter().filter_map(|parcel| match &parcel.content {
+        Content::File(path) => Some(path.clone()),
+        Content::Bytes(_) => None,
+    });
+    let program = Some(order.program().to_path_buf());
+    Materials { program, inputs: files.collect(), tasks: Vec::new() }
+}
+
+/// The engine may want a runtime of its own, which cannot start on a thread of this one.
+fn rerun_apart(
+    checked: &mut Checked,
+    materials: &Materials,
+    launch: &dyn Launch,
+) -> Result<(), Failure> {
+    let ran = std::thread::scope(|scope| scope.spawn(|| checked.rerun(materials, launch)).join());
+    ran.unwrap_or_else(|_| Err(Failure::internal("the engine panicked")))
 }
 
 /// Whether a verdict fails because of exactly this file.

@@ -1,5 +1,6 @@
 //! Real node processes on loopback, each with its own directory, owner and keys.
 
+use super::liars::Liar;
 use crate::{connect, data::DataDir, exit::Exit, failure::Failure, machine, text};
 use api::{NodeApi, Status};
 use identity::{NetworkId, Signed};
@@ -22,6 +23,8 @@ const NAMES: [&str; 16] = [
     "Alder", "Birch", "Cedar", "Elm", "Fir", "Gorse", "Hazel", "Juniper", "Larch", "Maple", "Oak",
     "Pine", "Rowan", "Sorrel", "Thyme", "Willow",
 ];
+/// What makes a node lie: read by the node, and refused outside of a demonstration.
+const MISBEHAVIOUR: &str = "misbehave = \"wrong-result\"\n";
 const LOOK: Duration = Duration::from_millis(100);
 /// How long nodes may take to find each other, and to stop.
 const START: Duration = Duration::from_secs(40);
@@ -34,11 +37,15 @@ pub(super) struct Society {
     pub(super) genesis: Genesis,
     genesis_path: PathBuf,
     homes: Vec<DataDir>,
+    /// The nodes that are told to lie.
+    pub(super) liars: Vec<Liar>,
 }
 
 impl Society {
-    /// Makes keys and a genesis below `dir`. All nodes vote.
-    pub(super) fn found(dir: &Path, nodes: u8) -> Result<Self, Failure> {
+    /// Makes keys and a genesis below `dir`. All nodes vote; the last `liars` of them are told to
+    /// lie about some results.
+    pub(super) fn found(dir: &Path, nodes: u8, liars: u8) -> Result<Self, Failure> {
+        let (honest, mut told) = (nodes.saturating_sub(liars), Vec::new());
         let mut founders = Vec::new();
         let mut homes = Vec::new();
         for (number, port) in (1..=nodes).zip(free_ports(nodes)?) {
@@ -54,6 +61,10 @@ impl Society {
             settings.name = Some(name.clone());
             settings.listen.clone_from(&addresses);
             data.set_settings(&settings)?;
+            if number > honest {
+                misbehave(&data)?;
+                told.push(Liar { node, owner: owner.public(), name: name.clone() });
+            }
             let founder = Founder { node, name, addresses };
             founders.push(Signed::new(founder, NetworkId::FOUNDING, &owner));
             homes.push(data);
@@ -65,7 +76,7 @@ impl Society {
         let genesis_path = dir.join("genesis.polity");
         fs::write(&genesis_path, genesis.encode())
             .map_err(|error| Failure::file(&genesis_path, &error))?;
-        Ok(Self { genesis, genesis_path, homes })
+        Ok(Self { genesis, genesis_path, homes, liars: told })
     }
 
     /// Starts every node: this program again.
@@ -77,6 +88,11 @@ impl Society {
         }
         Ok(Running { nodes, validators: self.genesis.validators.len() })
     }
+}
+
+fn misbehave(data: &DataDir) -> Result<(), Failure> {
+    let path = data.root().join("config.toml");
+    fs::write(&path, MISBEHAVIOUR).map_err(|error| Failure::file(&path, &error))
 }
 
 /// Ports that are free for UDP and TCP, all different.
@@ -234,12 +250,17 @@ mod tests {
     #[test]
     fn every_owner_has_its_own_keys_and_directory() {
         let dir = tempfile::tempdir().unwrap();
-        let society = Society::found(dir.path(), 5).unwrap();
+        let society = Society::found(dir.path(), 5, 1).unwrap();
         assert_eq!(society.genesis.validators.len(), 5);
         assert_eq!(society.genesis.tolerated_faults(), 1);
         assert!(society.genesis.params.demonstration);
         let owners: BTreeSet<_> =
             society.homes.iter().map(|data| data.owner_key().unwrap().unwrap().public()).collect();
         assert_eq!(owners.len(), 5);
+        let told = |data: &DataDir| data.root().join("config.toml").exists();
+        let told: Vec<_> = society.homes.iter().map(told).collect();
+        assert_eq!(told, [false, false, false, false, true], "the home never lies");
+        let last = society.homes[4].node_key().unwrap().unwrap().public();
+        assert_eq!(society.liars[0].node, last);
     }
 }

@@ -4,7 +4,7 @@ mod block;
 mod disputes;
 pub(super) mod evidence;
 mod head;
-mod sanctions;
+pub(super) mod sanctions;
 mod tx;
 
 use super::Context;

@@ -11,11 +11,14 @@ const NAME: usize = 11;
 pub(super) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
     let node = connect::node(&context.data()?)?;
     let sanctions = node.sanctions().await?;
-    context.out.data(&sanctions, || {
-        let rows: Vec<_> = sanctions.iter().map(row).collect();
-        out::table(&["OWNER", "NAME", "LOST", "TIMES", "UNTIL", "BACK", "EVIDENCE"], &rows)
-    })?;
+    context.out.data(&sanctions, || table(&sanctions))?;
     Ok(Exit::Success)
+}
+
+/// Sanctions, one for each line.
+pub(in crate::commands) fn table(sanctions: &[SanctionInfo]) -> String {
+    let rows: Vec<_> = sanctions.iter().map(row).collect();
+    out::table(&["OWNER", "NAME", "LOST", "TIMES", "UNTIL", "BACK", "EVIDENCE"], &rows)
 }
 
 fn row(info: &SanctionInfo) -> Vec<String> {

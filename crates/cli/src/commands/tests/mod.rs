@@ -2,7 +2,9 @@
 
 mod founding;
 mod jobs;
+mod lies;
 mod parsing;
 mod polity;
 mod receipts;
+mod verdicts;
 mod world;

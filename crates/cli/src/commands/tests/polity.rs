@@ -1,19 +1,21 @@
 //! A polity in memory with real keys: it runs nothing, but what it says is signed, agreed on and
 //! certified, so that its receipts hold.
 
+use super::lies::Lie;
 use api::{
-    ApiError, Code, FinalBlock, JobDetail, JobEvents, JobState, JobSummary, JoinLine, NodeApi,
-    NodeInfo, PlacedTx, Reply, Status, Submission, TaskDetail, TaskState,
+    ApiError, AuditCount, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents,
+    JobState, JobSummary, JoinLine, LostRight, NodeApi, NodeInfo, PlacedTx, Reply, SanctionInfo,
+    Status, Submission, TaskDetail, TaskState,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future, stream};
-use identity::{Digest, NetworkId, SecretKey, Signed};
+use identity::{Digest, NetworkId, PublicKey, SecretKey, Signed};
 use objects::{Cid, file};
 use protocol::{
     Agreed, Agreements, Attempt, Block, Body, Certificate, CommitBatch, Commitment, End, Finality,
     Founder, Genesis, Header, Height, Invitation, InvitationKind, Job, JobEvent, JobId, Member,
-    Outcome, Output, Params, Part, Receipt, Reveal, RevealBatch, Salt, TaskIndex, TaskTable, Time,
-    Trap, Tx, Unsettled, commitment_of, merkle::Inclusion, set_digest,
+    Outcome, Output, Params, Part, Placement, Receipt, Reveal, RevealBatch, Right, Salt, TaskIndex,
+    TaskTable, Time, Trap, Tx, Unsettled, commitment_of, merkle::Inclusion, set_digest,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -46,6 +48,7 @@ struct Kept {
     events: Vec<JobEvent>,
     receipt: Bytes,
     summary: JobSummary,
+    lies: Vec<Lie>,
 }
 
 #[derive(Default)]
@@ -57,7 +60,7 @@ struct State {
 /// Four founders, of which the first one's node is the home of every job.
 pub(crate) struct Polity {
     pub(crate) genesis: Genesis,
-    nodes: Vec<SecretKey>,
+    pub(crate) nodes: Vec<SecretKey>,
     owner: SecretKey,
     fault: Fault,
     broke: AtomicBool,
@@ -67,8 +70,8 @@ pub(crate) struct Polity {
 }
 
 /// What a task does is in its name: `exit3…`, `trap…`, `lost…`, `late…`, `two…`, or nothing
-/// special.
-fn end_of(name: &str) -> Result<End, Unsettled> {
+/// special. About `lie…` and `verdict…` the last node lies; the latter rests on the verdict.
+pub(crate) fn end_of(name: &str) -> Result<End, Unsettled> {
     match name {
         _ if name.starts_with("exit3") => Ok(End::Exit(3)),
         _ if name.starts_with("trap") => Ok(End::Trap(Trap::Unreachable)),
@@ -138,8 +141,17 @@ impl Polity {
                 Err(why) => unsettled.push((task, why)),
             }
         }
-        let parts =
-            if outcomes.is_empty() { Vec::new() } else { vec![self.part(&order, &outcomes)] };
+        let has_lie = |o: &&Outcome| {
+            let name = &table.tasks[o.task.0 as usize].name;
+            name.starts_with("lie") || name.starts_with("verdict")
+        };
+        let tell = |o| Lie::tell(&order, &table, o, self.network(), &self.nodes);
+        let lies: Vec<_> = outcomes.iter().filter(has_lie).map(tell).collect();
+        let parts = if outcomes.is_empty() {
+            Vec::new()
+        } else {
+            vec![self.part(&order, &outcomes, &table)]
+        };
         let body = Body {
             genesis: self.genesis.clone(),
             order: order.clone(),
@@ -149,6 +161,8 @@ impl Polity {
             parts,
             unsettled: unsettled.clone(),
             dissent: Vec::new(),
+            ruled: lies.iter().map(Lie::ruled).collect(),
+            verdicts: lies.iter().flat_map(|lie| lie.verdicts.clone()).collect(),
         };
         let mut receipt = Receipt::seal(body, self.network(), &self.nodes[0]).encode();
         if self.fault == Fault::ForgesReceipt {
@@ -173,14 +187,14 @@ impl Polity {
             unsettled: unsettled.len() as u32,
             receipt: Some(root.cid),
         };
-        let events = self.events_of(&order.payload, &outcomes, &unsettled, root.cid);
-        Kept { order, table, events, receipt, summary }
+        let events = self.events_of(&order.payload, (&outcomes, &lies), &unsettled, root.cid);
+        Kept { order, table, events, receipt, summary, lies }
     }
 
     fn events_of(
         &self,
         job: &Job,
-        outcomes: &[Outcome],
+        (outcomes, lies): (&[Outcome], &[Lie]),
         unsettled: &[(TaskIndex, Unsettled)],
         receipt: Cid,
     ) -> Vec<JobEvent> {
@@ -188,9 +202,12 @@ impl Polity {
         let mut events = vec![JobEvent::Admitted {
             job: job.id(),
             tasks: job.tasks,
-            drawn: Height(1),
+            drawn: (job.placement == Placement::Fast).then_some(Height(1)),
             verification: job.verification,
         }];
+        if job.placement == Placement::Sealed {
+            events.push(JobEvent::Drawn { drawn: Height(1) });
+        }
         for outcome in outcomes {
             let (task, end) = (outcome.task, outcome.end);
             let mut told = outcome.clone();
@@ -199,6 +216,11 @@ impl Polity {
             }
             events.push(JobEvent::Started { task, attempt: Attempt(0), node });
             events.push(JobEvent::Outcome { task, node, end });
+            if let Some(lie) = lies.iter().find(|lie| lie.task == task) {
+                let refuted = vec![self.liar().public()];
+                events.push(JobEvent::Disputed { task });
+                events.push(JobEvent::Ruled { task, outcome: Some(lie.truth), refuted });
+            }
             events.push(JobEvent::Agreed { outcome: told, executors: vec![node] });
         }
         for (task, why) in unsettled {
@@ -215,7 +237,7 @@ impl Polity {
     }
 
     /// The second, the third, … node agree on every outcome, as many as the job asks for.
-    fn part(&self, order: &Signed<Job>, outcomes: &[Outcome]) -> Part {
+    fn part(&self, order: &Signed<Job>, outcomes: &[Outcome], table: &TaskTable) -> Part {
         let (job, network) = (order.payload.id(), self.network());
         let k = usize::from(order.payload.verification.k);
         let salt = Salt([7; 16]);
@@ -248,6 +270,7 @@ impl Polity {
             outcome: outcome.digest(),
             sets: vec![attempts.clone()],
             skipped: Vec::new(),
+            decided: table.tasks[outcome.task.0 as usize].name.starts_with("verdict"),
         });
         let tasks = tasks.collect();
         let agreements =
@@ -280,6 +303,16 @@ impl Polity {
         certificate
     }
 
+    fn liar(&self) -> &SecretKey {
+        &self.nodes[3]
+    }
+
+    /// What there is about every lie, latest first.
+    fn about_lies<T: Send + 'static>(&self, read: impl Fn(&Lie) -> T) -> Reply<'static, Vec<T>> {
+        let state = self.state.lock().unwrap();
+        reply(state.jobs.values().flat_map(|kept| &kept.lies).map(read).collect())
+    }
+
     fn with<T: Send + 'static>(
         &self,
         job: JobId,
@@ -302,7 +335,7 @@ impl Polity {
 }
 
 /// Every task writes a file of its own name; `two…` writes another one.
-fn outcome(
+pub(crate) fn outcome(
     job: JobId,
     task: TaskIndex,
     end: End,
@@ -357,7 +390,9 @@ impl NodeApi for Polity {
         self.with(job, |kept| JobDetail {
             summary: kept.summary.clone(),
             order: kept.order.clone(),
-            drawn: Height(1),
+            ordered: None,
+            drawn: Some(Height(1)),
+            audits: AuditCount { picked: 1, audited: 1 },
             tasks: (0..)
                 .map(TaskIndex)
                 .zip(&kept.table.tasks)
@@ -369,6 +404,8 @@ impl NodeApi for Polity {
                     state: TaskState::Running,
                     replicas: Vec::new(),
                     skipped: Vec::new(),
+                    dispute: (kept.lies.iter().find(|lie| lie.task == task))
+                        .map(|lie| lie.state(self.liar())),
                 })
                 .collect(),
         })
@@ -415,11 +452,17 @@ impl NodeApi for Polity {
     }
 
     fn nodes(&self) -> Reply<'_, Vec<NodeInfo>> {
+        let lied = self.state.lock().unwrap().jobs.values().any(|kept| !kept.lies.is_empty());
+        let barred =
+            |node: PublicKey| (lied && node == self.liar().public()).then_some(Time(3_603_000));
+        let lost = |until| LostRight { right: Right::Execute, until };
         let info = |founder: &Signed<Founder>| NodeInfo {
             node: founder.payload.node,
             owner: founder.by,
             owner_name: founder.payload.name.clone(),
             party: founder.by,
+            barred_until: barred(founder.payload.node),
+            lost: barred(founder.payload.node).map(lost).into_iter().collect(),
             validator: true,
             connected: true,
             addresses: Vec::new(),
@@ -443,6 +486,36 @@ impl NodeApi for Polity {
     fn tx(&self, digest: Digest) -> Reply<'_, PlacedTx> {
         let error = ApiError::new(Code::NotFound, format!("there is no transaction {digest}"));
         future::ready(Err(error)).boxed()
+    }
+
+    fn disputes(&self) -> Reply<'_, Vec<DisputeInfo>> {
+        self.about_lies(|lie| lie.dispute(&self.genesis, self.liar()))
+    }
+
+    fn sanctions(&self) -> Reply<'_, Vec<SanctionInfo>> {
+        self.about_lies(|lie| lie.sanction(&self.genesis, self.liar()))
+    }
+
+    fn evidence(&self) -> Reply<'_, Vec<EvidenceInfo>> {
+        self.about_lies(|lie| lie.info(&self.genesis, self.liar()))
+    }
+
+    fn evidence_file(&self, id: Digest) -> Reply<'_, Bytes> {
+        let state = self.state.lock().unwrap();
+        let lies = state.jobs.values().flat_map(|kept| &kept.lies);
+        let found = lies.filter(|lie| lie.id() == id).map(|lie| lie.evidence(&self.genesis)).next();
+        let bytes = found.map(|evidence| Bytes::from(evidence.encode()));
+        let none = || ApiError::new(Code::NotFound, format!("there is no evidence {id}"));
+        future::ready(bytes.ok_or_else(none)).boxed()
+    }
+
+    fn second(&self, owner: PublicKey) -> Reply<'_, Digest> {
+        let known = self.genesis.founders.iter().any(|founder| founder.by == owner);
+        let answer = match known {
+            true => Err(ApiError::new(Code::Refused, "nobody sponsored this owner")),
+            false => Ok(Digest([9; 32])),
+        };
+        future::ready(answer).boxed()
     }
 
     fn invite(&self, kind: InvitationKind, lifetime_ms: u64) -> Reply<'_, JoinLine> {
