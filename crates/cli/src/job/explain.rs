@@ -155,6 +155,9 @@ impl<'a> Facts<'a> {
             .map(|(nodes, word)| format!("{word} {}", nodes.join(", ")))
             .collect();
         let needed = self.detail.order.payload.verification;
+        if parts.is_empty() {
+            return format!("It runs, {needed}.");
+        }
         format!("It runs, {needed}: {}.", parts.join("; "))
     }
 

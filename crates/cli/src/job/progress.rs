@@ -15,6 +15,9 @@ use std::{collections::BTreeSet, time::Duration};
 /// Lines about single tasks, at most.
 const REMARKS: usize = 20;
 
+/// Lines about disputes, and about verdicts, at most: who lied is told at the end.
+const DISPUTES: usize = 5;
+
 /// Tells about one job.
 pub(crate) struct Progress {
     out: Out,
@@ -60,10 +63,10 @@ impl Progress {
             JobEvent::Drawn { drawn } => {
                 self.remark(format!("sealed: drawn with the beacon of height {drawn}"));
             }
-            JobEvent::Disputed { task } if self.said.insert((*task, false)) => {
+            JobEvent::Disputed { task } if self.is_new((*task, false)) => {
                 self.remark(format!("{}: outcomes differ, the validators run it again", name(task)))
             }
-            JobEvent::Ruled { task, outcome, refuted } if self.said.insert((*task, true)) => {
+            JobEvent::Ruled { task, outcome, refuted } if self.is_new((*task, true)) => {
                 let task = name(task);
                 if outcome.is_none() {
                     self.remark(format!("{task}: the validators could not decide"));
@@ -99,6 +102,13 @@ impl Progress {
                 }
             }
         }
+    }
+
+    /// Whether something about a dispute was not told yet, and is to be told.
+    fn is_new(&mut self, what: (TaskIndex, bool)) -> bool {
+        let kind = what.1;
+        self.said.insert(what)
+            && self.said.iter().filter(|(_, ruled)| *ruled == kind).count() <= DISPUTES
     }
 
     fn remark(&mut self, line: String) {

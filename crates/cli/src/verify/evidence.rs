@@ -105,7 +105,9 @@ impl Proven {
         }
         for accused in &self.report.accused {
             let owner = self.owners().node((&accused.node, &accused.owner));
-            lines.push(format!("PROVEN    {owner}"));
+            // A contradiction is proof by itself; a verdict is worth what the validators are.
+            let word = if accused.claimed.is_some() { "REFUTED" } else { "PROVEN" };
+            lines.push(format!("{word:<10}{owner}"));
             lines.push(format!("          {}", self.deed(accused)));
             if let Some(claimed) = &accused.claimed {
                 lines.push(format!("          claimed {claimed}"));
@@ -113,7 +115,7 @@ impl Proven {
         }
         for (node, owner) in &self.report.confirmed {
             let owner = self.owners().node((node, owner));
-            lines.push(format!("honest    {owner} claimed what was found"));
+            lines.push(format!("confirmed {owner} claimed what was found"));
         }
         let word = if self.pinned_by.is_some() { "OK" } else { "??" };
         lines.push(format!("{word:<10}network {}", self.report.network));
@@ -159,10 +161,10 @@ impl Proven {
         }
         let confirmed = self.rerun.as_ref().is_some_and(|rerun| rerun.exit() == Exit::Success);
         if self.report.verdict.is_some() && !confirmed {
-            lines.push("what the task gives, if a quorum of the validators agreed to lie:".into());
-            lines.push("run it again yourself with --rerun".into());
+            lines
+                .push("that the validators did not agree to lie: run it again with --rerun".into());
         }
-        lines.push("why: a broken machine and a liar look the same".into());
+        lines.push("why: a broken machine, a stolen key and a liar look the same".into());
         lines.push("what the polity did about it; ask a node: polity ledger sanctions".into());
         lines
     }

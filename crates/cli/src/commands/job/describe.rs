@@ -79,16 +79,13 @@ fn row(task: &TaskDetail) -> Vec<String> {
         .filter(|replica| !matches!(replica.state, ReplicaState::Lost | ReplicaState::Refuted))
         .map(|replica| text::short(replica.node))
         .collect();
-    let skipped = match task.skipped.len() {
-        0 => String::new(),
-        count => format!("; {} passed over", text::plural(count, "node")),
-    };
-    let refuted = match &task.dispute {
-        Some(DisputeState::Decided { refuted, .. }) => {
-            let nodes: Vec<_> = refuted.iter().map(text::short).collect();
-            format!("; refuted {}", nodes.join(" "))
-        }
-        _ => String::new(),
-    };
-    vec![task.name.clone(), state.into(), nodes.join(" "), format!("{more}{skipped}{refuted}")]
+    let mut more: Vec<_> = if more.is_empty() { Vec::new() } else { vec![more] };
+    if !task.skipped.is_empty() {
+        more.push(format!("{} passed over", text::plural(task.skipped.len(), "node")));
+    }
+    if let Some(DisputeState::Decided { refuted, .. }) = &task.dispute {
+        let nodes: Vec<_> = refuted.iter().map(text::short).collect();
+        more.push(format!("refuted {}", nodes.join(" ")));
+    }
+    vec![task.name.clone(), state.into(), nodes.join(" "), more.join("; ")]
 }

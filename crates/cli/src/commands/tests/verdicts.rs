@@ -151,14 +151,14 @@ fn evidence_says_who_lied_about_what_and_what_was_found() {
             "task      lie.csv",
             "verdict   ",
             "found by a quorum of 4 validators",
-            "PROVEN    …",
+            "REFUTED   …",
             "of owner 4 (…",
             "claimed a wrong outcome of lie.csv",
-            "honest    …",
+            "confirmed …",
             "of owner 2 (…",
             "pinned by test",
             "not proven:",
-            "if a quorum of the validators agreed to lie",
+            "that the validators did not agree to lie",
         ],
     );
     let json = checked.json();
@@ -239,7 +239,7 @@ fn this_machine_finds_the_lie_again_without_trusting_anybody() {
             "is a lie",
         ],
     );
-    assert!(!checked.text().contains("agreed to lie"), "that is not a question any more");
+    assert!(!checked.text().contains("agree to lie"), "that is not a question any more");
     assert_eq!(checked.json()["rerun"][0]["same"], true);
 }
 
