@@ -93,6 +93,8 @@ pub struct Final {
 /// A validator's ledger; it outlives restarts of consensus, as a ledger on disk would.
 pub struct Chain {
     me: PublicKey,
+    /// The header that block 1 follows.
+    genesis: Header,
     state: Mutex<State>,
     height: watch::Sender<u64>,
 }
@@ -114,7 +116,12 @@ struct State {
 
 impl Chain {
     pub fn new(me: PublicKey) -> Arc<Self> {
-        Arc::new(Self { me, state: Mutex::default(), height: watch::Sender::new(0) })
+        Self::after(me, genesis_block().header)
+    }
+
+    /// A chain of another genesis.
+    pub fn after(me: PublicKey, genesis: Header) -> Arc<Self> {
+        Arc::new(Self { me, genesis, state: Mutex::default(), height: watch::Sender::new(0) })
     }
 
     /// The final blocks, from height 1 on.
@@ -214,7 +221,8 @@ impl Chain {
         Verdict::Valid
     }
 
-    fn take(&self, block: Arc<Block>, certificate: Option<Certificate>) -> Result<(), String> {
+    /// Keeps a final block, which must follow the last one or be known.
+    pub fn take(&self, block: Arc<Block>, certificate: Option<Certificate>) -> Result<(), String> {
         let mut state = self.state.lock().unwrap();
         let height = block.header.height.0;
         if state.fails_at == Some(height) {
@@ -224,7 +232,7 @@ impl Chain {
             let same = known.block.header == block.header;
             return if same { Ok(()) } else { Err(format!("two blocks of height {height}")) };
         }
-        let parent = state.blocks.last().map_or(genesis_block().header, |f| f.block.header.clone());
+        let parent = state.blocks.last().map_or(&self.genesis, |f| &f.block.header);
         if parent.digest() != block.header.parent || parent.height.next() != block.header.height {
             return Err(format!("block {height} does not follow"));
         }

@@ -1,6 +1,9 @@
 //! Blocks that the ledger wants although no transaction waits.
 
-use super::world::{World, simulate};
+use super::{
+    society::{Society, others, work},
+    world::{World, play, simulate},
+};
 use crate::tests::{settings, tx};
 use std::time::Duration;
 
@@ -98,4 +101,27 @@ fn a_ledger_that_waits_for_a_block_when_it_is_started_gets_it() {
         assert!(world.heights().iter().all(|height| *height < before + 60));
         world
     });
+}
+
+#[test]
+fn a_sealed_order_gets_the_beacon_it_is_drawn_with_and_then_the_chain_rests() {
+    for seed in 0..4 {
+        let society = Society::found(4);
+        play(seed, society.honest(), |world| async move {
+            work(&world, &society, &others(&[]), 0..1).await;
+            world.rest(Duration::from_secs(60)).await;
+            let order = world.seats[seed as usize].submit_tx(society.sealed_order(1));
+            let height = world.seats[0].chain.has(order).await;
+            let took = world.time(async {
+                for seat in &world.seats {
+                    seat.chain.reaches(height + 1).await;
+                }
+            });
+            let took = took.await;
+            assert!(took < leader_timeout(), "seed {seed}: {took:?}");
+            world.rest(Duration::from_secs(40)).await;
+            assert_eq!(world.heights(), [height + 1; 4], "seed {seed}");
+            world
+        });
+    }
 }

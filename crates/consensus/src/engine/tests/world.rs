@@ -15,13 +15,23 @@ use commonware_runtime::{
     deterministic::Context as Sim,
 };
 use commonware_utils::{NZU32, NZUsize, probability};
+use futures::FutureExt;
 use identity::{Digest, SecretKey};
-use protocol::{Height, Tx};
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use protocol::{Header, Height, Tx};
+use std::{collections::BTreeSet, num::NonZeroUsize, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 
 /// Time that a run may take, so that one that hangs ends.
-const LONG: Duration = Duration::from_secs(24 * 3_600);
+const LONG: Duration = Duration::from_secs(2 * 3_600);
+
+/// Two validators of one key.
+#[derive(Clone)]
+pub(super) struct Halves {
+    /// What each says.
+    pub(super) tongues: [Tongue; 2],
+    /// Which of them hears what somebody says.
+    pub(super) hears: Arc<dyn Fn(&Key) -> SplitTarget + Send + Sync>,
+}
 
 /// Who plays, and which part.
 pub(super) struct Cast {
@@ -34,8 +44,8 @@ pub(super) struct Cast {
     pub(super) app: Box<dyn Fn(usize, Arc<Chain>) -> Arc<dyn Application>>,
     /// Who does not say what its engine says.
     pub(super) tongues: Vec<(usize, Tongue)>,
-    /// Who runs twice under one key; each half says what its tongue lets through.
-    pub(super) twins: Vec<(usize, [Tongue; 2])>,
+    /// Who runs twice under one key.
+    pub(super) twins: Vec<(usize, Halves)>,
 }
 
 impl Cast {
@@ -61,8 +71,10 @@ pub(super) struct Seat {
     pub(super) floors: mpsc::Sender<(Height, Finalized)>,
     pub(super) arrivals: watch::Sender<u64>,
     events: mpsc::Receiver<Event>,
+    noticed: Vec<Event>,
     heard: Heard,
     task: Handle<String>,
+    killed: bool,
     /// The other half of twins.
     twin: Option<Box<Seat>>,
 }
@@ -83,9 +95,10 @@ impl Seat {
         digest
     }
 
-    /// What was noticed here since this was asked last.
-    pub(super) fn events(&mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.events.try_recv().ok()).collect()
+    /// What was noticed here, in order.
+    pub(super) fn events(&mut self) -> &[Event] {
+        self.noticed.extend(std::iter::from_fn(|| self.events.try_recv().ok()));
+        &self.noticed
     }
 
     /// The votes that arrived here, in order.
@@ -99,6 +112,8 @@ impl Seat {
 pub(super) struct World {
     pub(super) context: Sim,
     oracle: Oracle<Key, Sim>,
+    /// Whether the run is meant to end with more than one chain.
+    forked: bool,
     pub(super) cast: Cast,
     pub(super) seats: Vec<Seat>,
 }
@@ -117,7 +132,7 @@ impl World {
             simulated::Network::new_with_peers(context.child("network"), config, keys.clone())
                 .await;
         network.start();
-        let mut world = Self { context, oracle, cast, seats: Vec::new() };
+        let mut world = Self { context, oracle, forked: false, cast, seats: Vec::new() };
         for place in 0..keys.len() {
             let chain = (world.cast.chain)(&world.cast.keys[place]);
             let seat = world.seat(place, chain).await;
@@ -134,8 +149,7 @@ impl World {
         let tongue = |tongues: &[(usize, Tongue)]| {
             tongues.iter().find(|(liar, _)| *liar == place).map(|(_, tongue)| tongue.clone())
         };
-        let Some((_, [left, right])) = self.cast.twins.iter().find(|(twin, _)| *twin == place)
-        else {
+        let Some((_, halves)) = self.cast.twins.iter().find(|(twin, _)| *twin == place) else {
             let tongue = tongue(&self.cast.tongues);
             let channels = lines.into_iter().map(|(line, sender, receiver)| {
                 channel(line, sender, receiver, tongue.clone(), &heard)
@@ -145,7 +159,8 @@ impl World {
         let (mut one, mut other) = (Vec::new(), Vec::new());
         for (line, sender, receiver) in lines {
             let split = self.context.child("split");
-            let (first, second) = receiver.split_with(split, |_: &_| SplitTarget::Both);
+            let (hears, [left, right]) = (halves.hears.clone(), &halves.tongues);
+            let (first, second) = receiver.split_with(split, move |said: &(Key, _)| hears(&said.0));
             one.push(channel(line, sender.clone(), first, Some(left.clone()), &heard));
             other.push(channel(line, sender, second, Some(right.clone()), &heard));
         }
@@ -219,7 +234,20 @@ impl World {
         };
         let context = self.context.child("seat").with_attribute("place", format!("{half}{place}"));
         let task = context.spawn(move |context| run::<_, Simulated>(context, setup, channels));
-        Seat { key, chain, pool, fresh, floors, arrivals, events, heard, task, twin: None }
+        Seat {
+            noticed: Vec::new(),
+            key,
+            chain,
+            pool,
+            fresh,
+            floors,
+            arrivals,
+            events,
+            heard,
+            task,
+            killed: false,
+            twin: None,
+        }
     }
 
     /// Links exactly the pairs that are wanted.
@@ -249,6 +277,7 @@ impl World {
     /// Kills a validator between two steps of its tasks, without any goodbye.
     pub(super) async fn kill(&mut self, place: usize) {
         let seat = &mut self.seats[place];
+        seat.killed = true;
         seat.task.abort();
         assert!((&mut seat.task).await.is_err(), "it ran until now");
     }
@@ -267,6 +296,25 @@ impl World {
         }
     }
 
+    /// Waits until these have a transaction.
+    pub(super) async fn have(&self, places: &[usize], digest: Digest) {
+        for place in places {
+            self.seats[*place].chain.has(digest).await;
+        }
+    }
+
+    /// Whose block it is.
+    pub(super) fn place_of(&self, header: &Header) -> Option<usize> {
+        let proposer = header.proposer?;
+        self.cast.settings.validators.iter().position(|validator| *validator == proposer)
+    }
+
+    /// Who proposed the blocks of one validator's chain.
+    pub(super) fn proposers(&self, place: usize) -> BTreeSet<usize> {
+        let blocks = self.seats[place].chain.blocks();
+        blocks.iter().filter_map(|entry| self.place_of(&entry.block.header)).collect()
+    }
+
     pub(super) async fn rest(&self, span: Duration) {
         self.context.sleep(span).await;
     }
@@ -280,6 +328,19 @@ impl World {
 
     pub(super) fn heights(&self) -> Vec<u64> {
         self.seats.iter().map(|seat| seat.chain.height()).collect()
+    }
+
+    /// This world's chain is forked, as it was meant to be.
+    pub(super) fn forked(mut self) -> Self {
+        self.forked = true;
+        self
+    }
+
+    /// Nobody's engine stopped by itself.
+    fn assert_all_run(&mut self) {
+        for (place, seat) in self.seats.iter_mut().enumerate().filter(|(_, seat)| !seat.killed) {
+            assert!((&mut seat.task).now_or_never().is_none(), "validator {place} stopped");
+        }
     }
 
     /// No two validators differ at any height, and every certificate convinces a stranger.
@@ -308,6 +369,17 @@ fn channel(
     (Mouth { line, network: sender, tongue }, Ear { network: receiver, heard })
 }
 
+/// Tells the seed of a run that fails.
+struct Seed(u64);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the seed is {}", self.0);
+        }
+    }
+}
+
 /// Runs a test in a world of four validators; gives the state of the runtime's auditor.
 pub(super) fn simulate<F: Future<Output = World>>(
     seed: u64,
@@ -322,11 +394,15 @@ pub(super) fn play<F: Future<Output = World>>(
     cast: Cast,
     test: impl FnOnce(World) -> F,
 ) -> String {
+    let _told = Seed(seed);
     let config = deterministic::Config::new().with_seed(seed).with_timeout(Some(LONG));
     deterministic::Runner::new(config).start(|context| async move {
         let auditor = context.auditor();
-        let world = test(World::new(context, cast).await).await;
-        world.assert_one_chain();
+        let mut world = test(World::new(context, cast).await).await;
+        world.assert_all_run();
+        if !world.forked {
+            world.assert_one_chain();
+        }
         auditor.state()
     })
 }
