@@ -6,14 +6,18 @@
 mod fixture;
 
 use data_encoding::HEXLOWER;
+use fixture::disputed::{
+    TASK, accusation, audit, contradictions, decided, dispute, evidence, evidence_of_verdict,
+    finding, replica, sanction, verdict,
+};
 use fixture::{
     admission, agreements, body, certificate, genesis, header, key, network, order, outcome, part,
     receipt, say, table,
 };
 use identity::{Digest, Signed, canonical};
 use protocol::{
-    Attempt, Block, ChainReply, ChainRequest, Height, JobEvent, Member, NoResult, Seconding,
-    TaskIndex, ToHome, ToWorker, Tx,
+    Attempt, Block, ChainReply, ChainRequest, Contradiction, Height, JobEvent, Member, NoResult,
+    Proof, Ruled, Seconding, TaskIndex, ToHome, ToWorker, Tx, Unsettled,
 };
 use serde::Serialize;
 use std::fmt::Write;
@@ -97,7 +101,54 @@ fn nouns() -> String {
     line(t, "taken", &ChainReply::Taken);
     line(t, "refused", &ChainReply::Refused("no".into()));
     line(t, "event", &JobEvent::Final { tasks: vec![TaskIndex(1)], height: Height(4) });
+    disputed(t);
     text
+}
+
+/// What is said when outcomes differ.
+fn disputed(t: &mut String) {
+    let (job, found) = (order().payload.id(), outcome(2));
+    let one = replica(104, &found);
+    line(t, "commit quote", &one.commit());
+    line(t, "reveal quote", &one.reveal());
+    line(t, "claim", &one.claim());
+    line(t, "audit", &audit(102, &found));
+    line(t, "dispute", &dispute());
+    line(t, "verdicts", &verdict(101, Some(&found)));
+    line(t, "decided", &decided());
+    for (name, contradiction, cause) in contradictions(104) {
+        if let Contradiction::Votes(pair) = &contradiction {
+            line(t, "vote", &pair.first);
+            line(t, "vote pair", pair);
+        }
+        line(t, &format!("contradiction {name}"), &contradiction);
+        line(t, &format!("cause {name}"), &cause);
+    }
+    let (_, contradiction, _) = contradictions(104).remove(0);
+    let accusation = accusation(102, 104, contradiction.clone());
+    line(t, "accusation", &accusation);
+    line(t, "evidence contradiction", &evidence(Proof::Contradiction(Box::new(contradiction))));
+    line(t, "evidence verdict", &evidence_of_verdict());
+    line(t, "ruled", &Ruled { task: TASK, outcome: found.digest(), claims: vec![one.claim()] });
+    line(t, "finding", &finding());
+    line(t, "sanction", &sanction());
+    line(t, "tx order", &Tx::Order(Box::new(order())));
+    line(t, "tx dispute", &Tx::Dispute(Box::new(dispute())));
+    line(t, "tx verdict", &Tx::Verdict(Box::new(verdict(101, Some(&found)))));
+    line(t, "tx accuse", &Tx::Accuse(Box::new(accusation)));
+    line(t, "tx audit", &Tx::Audit(audit(102, &found)));
+    for why in [Unsettled::Dissent, Unsettled::Undecided, Unsettled::Refuted] {
+        line(t, "unsettled", &why);
+    }
+    line(t, "event drawn", &JobEvent::Drawn { drawn: Height(5) });
+    line(t, "event disputed", &JobEvent::Disputed { task: TASK });
+    let refuted = vec![key(104).public()];
+    let outcome = Some(found.digest());
+    line(t, "event ruled", &JobEvent::Ruled { task: TASK, outcome, refuted });
+    let verification = order().payload.verification;
+    let admitted = |drawn| JobEvent::Admitted { job, tasks: 3, drawn, verification };
+    line(t, "event admitted", &admitted(Some(Height(3))));
+    line(t, "event sealed", &admitted(None));
 }
 
 #[test]

@@ -8,9 +8,10 @@ use bytes::Bytes;
 use identity::{Digest, NetworkId, PublicKey, Signed, canonical};
 use objects::{Cid, Codec, FileWalker, Node, car};
 use protocol::{
-    Admission, Agreements, Block, Certificate, ChainReply, ChainRequest, CommitBatch, Finality,
-    Genesis, Job, JobEvent, Outcome, Receipt, RevealBatch, TaskTable, ToHome, ToWorker, Tx,
-    Verification, limits, merkle::Inclusion, port::read_frame,
+    Accusation, Admission, Agreements, Audit, Batched, Block, Certificate, ChainReply,
+    ChainRequest, CommitBatch, Commitment, Commits, Dispute, Evidence, Finality, Genesis, Job,
+    JobEvent, Outcome, Quote, Receipt, Reveal, RevealBatch, Reveals, TaskTable, ToHome, ToWorker,
+    Tx, Verdicts, Verification, VotePair, limits, merkle::Inclusion, port::read_frame,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -19,8 +20,10 @@ pub(crate) type Decoder = fn(&[u8]) -> bool;
 
 /// All of them.
 pub(crate) const DECODERS: &[(&str, Decoder)] = &[
+    ("accusation", accusation),
     ("admission", admission),
     ("agreements", agreements),
+    ("audit", audit),
     ("block", block),
     ("car", car_stream),
     ("certificate", certificate),
@@ -28,7 +31,11 @@ pub(crate) const DECODERS: &[(&str, Decoder)] = &[
     ("chain_request", noun::<ChainRequest>),
     ("cid", cid),
     ("commit_batch", noun::<CommitBatch>),
+    ("commit_quote", quote::<Commits, Commitment>),
     ("directory", unixfs),
+    ("dispute", dispute),
+    ("evidence", evidence),
+    ("evidence_content", evidence_content),
     ("file", unixfs),
     ("finality", noun::<Finality>),
     ("frame", frame),
@@ -40,11 +47,14 @@ pub(crate) const DECODERS: &[(&str, Decoder)] = &[
     ("receipt", receipt),
     ("receipt_content", receipt_content),
     ("reveal_batch", noun::<RevealBatch>),
+    ("reveal_quote", quote::<Reveals, Reveal>),
     ("table", table),
     ("text", text),
     ("to_home", noun::<ToHome>),
     ("to_worker", noun::<ToWorker>),
     ("tx", tx),
+    ("verdicts", verdicts),
+    ("vote_pair", vote_pair),
 ];
 
 /// The network that statements are checked for: none that exists, so that no check can pass.
@@ -65,6 +75,13 @@ fn noun<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool {
     read::<T>(bytes).is_some()
 }
 
+fn accusation(bytes: &[u8]) -> bool {
+    let Some(accusation) = read::<Signed<Accusation>>(bytes) else { return false };
+    assert!(accusation.check(NETWORK).is_err(), "signed for another network");
+    assert!(accusation.payload.check(NETWORK).is_err(), "its proof is of another network");
+    true
+}
+
 fn admission(bytes: &[u8]) -> bool {
     let Some(admission) = read::<Signed<Admission>>(bytes) else { return false };
     assert!(Admission::check(&admission, NETWORK).is_err(), "signed for another network");
@@ -76,6 +93,12 @@ fn agreements(bytes: &[u8]) -> bool {
     // Its own network, so that the check goes on to what is inside.
     let settled = agreements.check(agreements.order.payload.network);
     assert!(settled.is_err() || settled.is_ok_and(|tasks| tasks.len() == agreements.tasks.len()));
+    true
+}
+
+fn audit(bytes: &[u8]) -> bool {
+    let Some(audit) = read::<Signed<Audit>>(bytes) else { return false };
+    assert!(audit.check(NETWORK).is_err(), "signed for another network");
     true
 }
 
@@ -115,6 +138,27 @@ fn cid(bytes: &[u8]) -> bool {
     assert_eq!(cid.to_bytes(), bytes);
     assert_eq!(cid.to_string().parse(), Ok(cid));
     true
+}
+
+fn dispute(bytes: &[u8]) -> bool {
+    let Some(dispute) = read::<Signed<Dispute>>(bytes) else { return false };
+    // Its own network, so that the check goes on to what is inside.
+    let claimed = Dispute::check(&dispute, dispute.payload.order.payload.network);
+    assert!(claimed.is_err() || claimed.is_ok_and(|claimed| claimed.all().count() > 1));
+    true
+}
+
+fn evidence(bytes: &[u8]) -> bool {
+    let Ok(evidence) = Evidence::decode(bytes) else { return false };
+    assert_eq!(evidence.encode(), bytes);
+    assert!(Evidence::begins(bytes));
+    assert!(evidence.verify(Some(NETWORK)).is_err(), "not of the pinned network");
+    evidence.verify(None).is_ok_and(|report| !report.accused.is_empty())
+}
+
+/// What is inside the file's checksum, which would refuse most damage.
+fn evidence_content(bytes: &[u8]) -> bool {
+    read::<Evidence>(bytes).is_some_and(|content| evidence(&content.encode()))
 }
 
 fn frame(bytes: &[u8]) -> bool {
@@ -158,6 +202,16 @@ fn outcome(bytes: &[u8]) -> bool {
     let Some(outcome) = read::<Outcome>(bytes) else { return false };
     assert_eq!(outcome.objects().count(), outcome.outputs.len() + 2);
     outcome.check().is_ok()
+}
+
+fn quote<S, L>(bytes: &[u8]) -> bool
+where
+    S: Batched + DeserializeOwned,
+    L: Serialize + DeserializeOwned,
+{
+    let Some(quote) = read::<Quote<S, L>>(bytes) else { return false };
+    assert!(quote.check(NETWORK).is_err(), "signed for another network");
+    true
 }
 
 fn receipt(bytes: &[u8]) -> bool {
@@ -204,6 +258,21 @@ fn text(bytes: &[u8]) -> bool {
 fn tx(bytes: &[u8]) -> bool {
     let Ok(tx) = Tx::decode(bytes) else { return false };
     assert_eq!(tx.encode(), bytes);
+    true
+}
+
+fn verdicts(bytes: &[u8]) -> bool {
+    let Some(verdicts) = read::<Signed<Verdicts>>(bytes) else { return false };
+    assert!(Verdicts::check(&verdicts, NETWORK).is_err(), "signed for another network");
+    for ruling in &verdicts.payload.rulings {
+        verdicts.payload.on(&ruling.job, ruling.task);
+    }
+    true
+}
+
+fn vote_pair(bytes: &[u8]) -> bool {
+    let Some(pair) = read::<VotePair>(bytes) else { return false };
+    assert!(pair.check(NETWORK).is_err(), "signed for another network");
     true
 }
 

@@ -1,5 +1,8 @@
 //! One good input for each decoder: a small polity, a job of two tasks, its receipt.
 
+#[path = "disputed.rs"]
+mod disputed;
+
 use identity::{Digest, NetworkId, SecretKey, Signed, canonical};
 use objects::{Block as Content, Cid, Codec, Entry, FileBuilder, car, directory};
 use protocol::{
@@ -25,8 +28,10 @@ fn key(n: u8) -> SecretKey {
 pub(crate) fn specimen(decoder: &str) -> Vec<u8> {
     let sample = Sample::new();
     match decoder {
+        "accusation" => canonical::encode(&sample.accusation()),
         "admission" => canonical::encode(&sample.admission()),
         "agreements" => canonical::encode(&sample.agreements()),
+        "audit" => canonical::encode(&sample.audit()),
         "block" => sample.block().encode(),
         "car" => sample.car(),
         "certificate" => canonical::encode(&sample.certificate(&sample.block().header)),
@@ -34,7 +39,11 @@ pub(crate) fn specimen(decoder: &str) -> Vec<u8> {
         "chain_request" => canonical::encode(&ChainRequest::Blocks { from: Height(300) }),
         "cid" => sample.order.payload.table.to_bytes(),
         "commit_batch" => canonical::encode(&sample.batches(TaskIndex(0), 0).0),
+        "commit_quote" => canonical::encode(&sample.claim(1).commit),
         "directory" => small_directory(),
+        "dispute" => canonical::encode(&sample.dispute()),
+        "evidence" => sample.evidence().encode(),
+        "evidence_content" => canonical::encode(&sample.evidence()),
         "file" => large_file(),
         "finality" => canonical::encode(&sample.finality()),
         "frame" => b"\x00\x00\x00\x03abc\x00\x00\x00\x00\x00\x00\x00\x01d".to_vec(),
@@ -48,11 +57,14 @@ pub(crate) fn specimen(decoder: &str) -> Vec<u8> {
         "receipt" => sample.receipt().encode(),
         "receipt_content" => canonical::encode(&sample.receipt()),
         "reveal_batch" => canonical::encode(&sample.batches(TaskIndex(0), 0).1),
+        "reveal_quote" => canonical::encode(&sample.claim(1).reveal),
         "table" => canonical::encode(&table()),
         "text" => key(1).public().to_string().into_bytes(),
         "to_home" => canonical::encode(&sample.to_home()),
         "to_worker" => canonical::encode(&sample.to_worker()),
         "tx" => Tx::Admit(Box::new(sample.admission())).encode(),
+        "verdicts" => canonical::encode(&sample.verdicts(1)),
+        "vote_pair" => canonical::encode(&sample.vote_pair()),
         other => panic!("decoder {other} has no specimen: write one"),
     }
 }
@@ -202,8 +214,9 @@ impl Sample {
     }
 
     fn block(&self) -> Block {
-        let txs =
+        let mut txs =
             vec![Tx::Admit(Box::new(self.admission())), Tx::Agree(Box::new(self.agreements()))];
+        txs.extend(self.disputed_txs());
         let parent = Header::of_genesis(&self.genesis, Digest([5; 32]));
         let header = Header {
             height: Height(1),
