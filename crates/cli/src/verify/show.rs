@@ -1,7 +1,7 @@
 //! A receipt that holds, for people and for programs: three things apart, then what is not proven.
 
 use super::{Files, Held, Rerun, owners::Owners};
-use crate::text;
+use crate::{exit::Exit, text};
 use identity::PublicKey;
 use protocol::{Placement, Report, TaskIndex, Warning};
 use serde_json::{Value, json};
@@ -140,6 +140,10 @@ impl Held {
             lines.push("that the owners who agree did not agree to lie".into());
         }
         lines.push("that owners with different keys are different people".into());
+        let confirmed = self.rerun.as_ref().is_some_and(|rerun| rerun.exit() == Exit::Success);
+        if !self.report.refuted.is_empty() && !confirmed {
+            lines.push("who lied, if the validators agreed to lie: --rerun shows it".into());
+        }
         if self.report.placement == Placement::Fast {
             let line = "the order of the draw: placement was fast, its nonce the submitter's";
             lines.push(line.into());

@@ -7,6 +7,7 @@ mod tamper;
 use super::{Context, ledger::evidence, run as run_command};
 use crate::{
     connect,
+    data::DataDir,
     exit::Exit,
     failure::Failure,
     job::{
@@ -21,7 +22,7 @@ use crate::{
 };
 use liars::Liar;
 use protocol::Verification;
-use society::{Running, Society};
+use society::Society;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -105,12 +106,15 @@ fn check_liars(nodes: u8, liars: u8) -> Result<(), Failure> {
     if liars <= most {
         return Ok(());
     }
-    let needed = u16::from(liars) * 3 + 1;
     let message = format!(
         "{nodes} nodes tolerate {} at most: with more, nobody can tell a lie from the truth",
         text::plural(usize::from(most), "liar")
     );
-    Err(Failure::usage(message).next(format!("use --liars {most}, or --nodes {needed}")))
+    let next = match u16::from(liars) * 3 + 1 {
+        needed if needed <= 16 => format!("use --liars {most}, or --nodes {needed}"),
+        _ => format!("use --liars {most}"),
+    };
+    Err(Failure::usage(message).next(next))
 }
 
 /// The directory of the demo; it goes away unless it is to be kept.
@@ -169,7 +173,7 @@ impl Show<'_> {
         if exit != Exit::Success {
             return Ok(exit);
         }
-        let evidence = self.name_liars(&society, &liars).await?;
+        let evidence = self.name_liars(society.first(), &liars).await?;
         self.step("Every node stops. The receipt is verified without any of them");
         society.stop().await?;
         let pins = Pins::one(network, "the founding above");
@@ -183,12 +187,8 @@ impl Show<'_> {
     }
 
     /// The ledger must name the liars and nobody else. Keeps the evidence against the first one.
-    async fn name_liars(
-        &self,
-        society: &Running,
-        liars: &[Liar],
-    ) -> Result<Option<PathBuf>, Failure> {
-        let named = liars::named(society.first(), liars).await?;
+    async fn name_liars(&self, data: &DataDir, liars: &[Liar]) -> Result<Option<PathBuf>, Failure> {
+        let named = liars::named(data, liars).await?;
         let Some(first) = named.evidence.first() else {
             self.say("Nobody lied, and nobody is sanctioned.");
             return Ok(None);
@@ -196,8 +196,8 @@ impl Show<'_> {
         self.step("The ledger names who lied, and its owner is not drawn for a while");
         self.say(named.table().trim_end());
         let path = self.dir.join("out").join(EVIDENCE);
-        let node = connect::node(society.first())?;
-        evidence::fetch(&node, society.first(), *first, &path).await?;
+        let node = connect::node(data)?;
+        evidence::fetch(&node, data, *first, &path).await?;
         self.say(&format!("The evidence is in {}", path.display()));
         Ok(Some(path))
     }
@@ -298,4 +298,58 @@ fn names(verdict: &Verdict, path: &Path) -> bool {
     files.is_some_and(|files| {
         matches!(files.wrong.as_slice(), [(wrong, verify::Difference::Changed)] if wrong == path)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::tests::world::{Engine, House, World},
+        *,
+    };
+
+    fn liar(world: &World, n: usize) -> Liar {
+        let node = world.polity.nodes[n].public();
+        let founders = &world.polity.genesis.founders;
+        let founder = founders.iter().find(|founder| founder.payload.node == node).unwrap();
+        Liar { node, owner: founder.by, name: founder.payload.name.clone() }
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn after_the_job_the_liar_is_named_the_receipt_holds_and_the_lie_is_found_again() {
+        let world = World::new();
+        assert_eq!(world.sweep(&["a.csv", "lie.csv"]), Exit::Success);
+        let show = Show { out: Out::new(false), dir: &world.path(""), started: Instant::now() };
+        let pins = Pins::one(world.polity.genesis.network(), "test");
+        let named = block_on(show.name_liars(&world.data, &[liar(&world, 3)]));
+        let evidence = named.unwrap().unwrap();
+        assert_eq!(show.forge(&pins), Ok(Exit::Success));
+        let materials = Materials {
+            program: Some(world.path("program.wasm")),
+            inputs: vec![world.path("in")],
+            tasks: Vec::new(),
+        };
+        for (engine, exit) in [(Engine::Right, Exit::Success), (Engine::Wrong, Exit::Unverified)] {
+            let house = House { engine, ..House::default() };
+            assert_eq!(show.rerun(&evidence, &pins, &materials, &house), Ok(exit));
+        }
+        for liars in [&[liar(&world, 2)][..], &[]] {
+            let failure = block_on(show.name_liars(&world.data, liars)).unwrap_err();
+            assert_eq!(failure.exit, Exit::Unverified, "somebody else is named");
+        }
+    }
+
+    #[test]
+    fn more_liars_than_the_validators_tolerate_are_refused_with_the_way_out() {
+        for (nodes, liars) in [(4, 1), (5, 0), (5, 1), (7, 2), (16, 5)] {
+            assert_eq!(check_liars(nodes, liars), Ok(()), "{liars} of {nodes}");
+        }
+        let failure = check_liars(5, 2).unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert_eq!(failure.next.unwrap(), "use --liars 1, or --nodes 7");
+        assert_eq!(check_liars(16, 200).unwrap_err().exit, Exit::Usage);
+    }
 }

@@ -75,6 +75,7 @@ fn a_receipt_names_who_was_refuted_and_what_rests_on_a_verdict() {
             "of owner 4 (…",
             "wrong in 2 tasks by verdict of the validators: lie.csv verdict.csv",
             "VERDICT   1 task rests on a verdict, not on enough replicas: verdict.csv",
+            "who lied, if the validators agreed to lie",
             "the order of the draw: placement was fast",
         ],
     );
