@@ -219,7 +219,7 @@ mod tests {
         let bytes: Vec<u8> = frames().iter().flat_map(Frame::encode).collect();
         assert_eq!(
             Digest::plain(&bytes).to_string(),
-            "5wyelcv4pm47fjtggfyr7ijs5fbllzqrf6rpy2lua3gvoyytkivq"
+            "fdopa7py5h675smoiywz3kfesk3xejie42butevl7nnzsax3ixdq"
         );
         assert_eq!(Frame::End.encode()[..], [0, 0, 0, 1, 3]);
     }
