@@ -361,10 +361,12 @@ fn the_first_ruling_counts() {
     world.ledger.validators = Validators::Slow;
     let held = settle_but(&mut world, &walk[2..3]);
     world.rule(job, 0, Some(truth(job)));
-    for outcome in [Some(outcome_of(job, TASK, 1).digest()), Some(truth(job)), None] {
+    let before = world.work.job(&job).cloned();
+    for outcome in [Some(truth(job)), None, Some(outcome_of(job, TASK, 1).digest())] {
         world.step(Input::Ruled { job, task: TASK, outcome });
     }
     world.step(Input::DisputeRefused { job, task: TASK, reason: "nothing new".into() });
+    assert_eq!(world.work.job(&job).cloned(), before);
     world.letters.extend(held);
     world.finish(job);
     assert_eq!(executors(&world, job), set(&[walk[0], walk[2]]));
@@ -408,8 +410,9 @@ fn a_disputed_task_that_ends_before_the_ruling_shows_the_dissent() {
         assert_eq!(world.why(job, 0), Some(Unsettled::Dissent));
         let dissent = world.work.job(&job).unwrap().dissent();
         assert_eq!(dissent.len(), walk[..3].len());
+        let before = world.work.job(&job).cloned();
         world.step(Input::Ruled { job, task: TASK, outcome: Some(truth(job)) });
-        world.check_end(job);
+        assert_eq!(world.work.job(&job).cloned(), before, "it comes too late");
         world.store(job);
         assert_eq!(world.work.next_deadline(), None);
     }

@@ -145,6 +145,15 @@ fn a_sealed_order_can_be_cancelled_before_its_draw() {
 }
 
 #[test]
+fn nothing_is_left_of_a_sealed_order_that_was_cancelled() {
+    let (mut world, job) = begin(5);
+    world.step(Input::Cancel { job });
+    world.store(job);
+    assert!(world.work.job(&job).is_none());
+    assert_eq!(world.work.next_deadline(), None);
+}
+
+#[test]
 fn a_sealed_order_expires_when_the_ledger_does_not_answer() {
     let (mut world, job) = begin(5);
     let until = world.now.after_ms(LIFETIME_MS);
