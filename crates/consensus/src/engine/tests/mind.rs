@@ -130,10 +130,11 @@ impl Mind {
         }
     }
 
+    /// What is final applies, or the run has failed.
     fn take(&self, block: Arc<Block>, certificate: Option<Certificate>) -> Result<(), String> {
         let ledger = self.ledger();
         if block.header.height > ledger.tip().height {
-            let after = self.after(&ledger, &block)?;
+            let after = self.after(&ledger, &block).expect("a final block applies");
             let mut state = self.state.lock().unwrap();
             state.after.retain(|_, known| known.tip().height > block.header.height);
             state.ledger = after;

@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Ways to spoil a block.
-const WAYS: u64 = 9;
+const WAYS: u64 = 10;
 
 /// An honest block with one thing wrong.
 fn spoil(mind: &Mind, call: &Call, way: u64) -> Option<Draft> {
@@ -32,8 +32,13 @@ fn spoil(mind: &Mind, call: &Call, way: u64) -> Option<Draft> {
         4 => header.time = call.parent.header.time,
         5 => header.network = NetworkId(Digest([1; 32])),
         6 => header.validators.0[0] ^= 1,
-        // Somebody vouches who is nobody.
+        // In another one's name.
         7 => {
+            let validators = mind.ledger().validators().to_vec();
+            header.proposer = validators.into_iter().find(|key| *key != mind.key.public());
+        }
+        // Somebody vouches who is nobody.
+        8 => {
             let stranger = SecretKey::from_seed([77; 32]);
             let seconding = Seconding { owner: stranger.public() };
             txs.push(Tx::Second(Signed::new(seconding, mind.ledger().network(), &stranger)));
