@@ -14,7 +14,11 @@ use libp2p::{
     ping,
     swarm::NetworkBehaviour,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
 
 /// The parts, in the order in which they are asked about a connection: whoever may refuse it
 /// comes first, and `streams`, which keeps state for it, last.
@@ -41,7 +45,7 @@ impl Behaviour {
             .with_max_pending_incoming(Some(config.max_pending_connections))
             .with_max_pending_outgoing(Some(config.max_pending_connections));
         let identify = identify::Config::new(names.version(), key.public())
-            .with_agent_version(concat!("polity/", env!("CARGO_PKG_VERSION")).into())
+            .with_agent_version(agent())
             .with_push_listen_addr_updates(true)
             .with_cache_size(0);
         let ping = ping::Config::new()
@@ -58,4 +62,12 @@ impl Behaviour {
             streams: streams::Behaviour::new(acceptors, config.max_streams_per_peer, timeout),
         })
     }
+}
+
+/// What this node says of its program: the version, and a number that is another one after every
+/// start.
+fn agent() -> String {
+    // Keyed by the system's randomness; nothing secret depends on it.
+    let process = RandomState::new().hash_one(std::process::id());
+    format!("polity/{} {process:016x}", env!("CARGO_PKG_VERSION"))
 }

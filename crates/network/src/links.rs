@@ -3,7 +3,8 @@
 //! Two nodes that dial each other at once have twin connections. Both keep the one that the lower
 //! peer id dialled; the other takes no new streams and is closed when its last stream ends. Any
 //! other second connection means that the peer lost the first one, or was started again: the
-//! older one is dead.
+//! older one is dead. A peer says which process it is, so that one that was started again at once
+//! is not taken for its own twin.
 
 use crate::address::is_loopback;
 use libp2p::{PeerId, core::ConnectedPoint, swarm::ConnectionId};
@@ -19,6 +20,8 @@ pub(crate) struct Link {
     pub(crate) endpoint: ConnectedPoint,
     since: Instant,
     admitted: bool,
+    /// Which process of the peer is at the other end, in its own words.
+    process: String,
     /// When the peer said that it belongs to another network.
     pub(crate) foreign: Option<Instant>,
     /// Whether the peer was told which network this node belongs to.
@@ -27,7 +30,8 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn new(id: ConnectionId, endpoint: ConnectedPoint, since: Instant) -> Self {
-        Self { id, endpoint, since, admitted: false, foreign: None, told: false }
+        let process = String::new();
+        Self { id, endpoint, since, admitted: false, process, foreign: None, told: false }
     }
 
     /// Whether the other end is on this machine.
@@ -79,12 +83,13 @@ impl Links {
         self.peers.entry(peer).or_default().push(link);
     }
 
-    /// Marks a connection as one of this network.
-    pub(crate) fn admit(&mut self, peer: PeerId, id: ConnectionId) -> Admitted {
+    /// Marks a connection as one of this network, to a process of the peer.
+    pub(crate) fn admit(&mut self, peer: PeerId, id: ConnectionId, process: &str) -> Admitted {
         let Some(link) = self.get(&peer, id) else { return Admitted::Again };
         if std::mem::replace(&mut link.admitted, true) {
             return Admitted::Again;
         }
+        link.process = process.into();
         let link = link.clone();
         let links = self.peers.get(&peer).into_iter().flatten();
         let others: Vec<_> = links.filter(|other| other.admitted && other.id != id).collect();
@@ -182,7 +187,8 @@ impl Links {
     }
 
     fn are_twins(&self, old: &Link, new: &Link) -> bool {
-        old.endpoint.is_dialer() != new.endpoint.is_dialer()
+        old.process == new.process
+            && old.endpoint.is_dialer() != new.endpoint.is_dialer()
             && new.since.saturating_duration_since(old.since) <= self.together
     }
 }
@@ -218,7 +224,7 @@ mod tests {
         for link in all {
             let id = link.id;
             links.add(peer, link);
-            admitted.push(links.admit(peer, id));
+            admitted.push(links.admit(peer, id, "process"));
         }
         let kept = links.preferred(&peer).expect("there are two").id;
         let settled = Duration::from_secs(1);
@@ -254,6 +260,21 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_was_started_again_at_once_is_not_its_own_twin() {
+        let (low, high) = pair();
+        let (t, later) = (Instant::now(), Instant::now() + Duration::from_millis(50));
+        let [one, two] = [1, 2].map(ConnectionId::new_unchecked);
+        for (me, peer) in [(low, high), (high, low)] {
+            let mut links = Links::new(me, Duration::from_secs(2));
+            links.add(peer, link(1, true, t));
+            assert_eq!(links.admit(peer, one, "before"), Admitted::First);
+            links.add(peer, link(2, false, later));
+            assert_eq!(links.admit(peer, two, "after"), Admitted::Replaces(vec![one]));
+            assert_eq!(links.preferred(&peer).expect("there are two").id, two);
+        }
+    }
+
+    #[test]
     fn a_peer_is_up_with_its_first_admitted_connection_and_down_with_its_last() {
         let (me, peer) = pair();
         let mut links = Links::new(me, Duration::from_secs(2));
@@ -262,9 +283,9 @@ mod tests {
             links.add(peer, link(n, n == 1, Instant::now()));
         }
         assert!(links.preferred(&peer).is_none() && links.any(&peer));
-        assert_eq!(links.admit(peer, one), Admitted::First);
-        assert_eq!(links.admit(peer, two), Admitted::Twin);
-        assert_eq!(links.admit(peer, two), Admitted::Again);
+        assert_eq!(links.admit(peer, one, "process"), Admitted::First);
+        assert_eq!(links.admit(peer, two, "process"), Admitted::Twin);
+        assert_eq!(links.admit(peer, two, "process"), Admitted::Again);
         assert_eq!(links.remove(peer, one), Closed::Spare);
         assert_eq!(links.remove(peer, one), Closed::Spare, "closed already");
         assert_eq!(links.remove(peer, two), Closed::Down);
@@ -280,7 +301,7 @@ mod tests {
         for n in 1..=3 {
             links.add(peer, link(n, true, start));
         }
-        links.admit(peer, one);
+        links.admit(peer, one, "process");
         links.get(&peer, two).expect("it is there").foreign = Some(start);
         let unwelcome = |links: &Links, ms| {
             let now = start + Duration::from_millis(ms);

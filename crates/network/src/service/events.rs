@@ -122,7 +122,8 @@ impl Driver {
             book.version()
         };
         self.ends.version.send_if_modified(|told| std::mem::replace(told, version) != version);
-        let admitted = self.links.admit(id, connection);
+        let agent = printable(&info.agent_version);
+        let admitted = self.links.admit(id, connection, &agent);
         if admitted != Admitted::Again {
             self.repeat_topics(&id);
         }
@@ -138,7 +139,7 @@ impl Driver {
         }
         self.session += 1;
         let session = Session { number: self.session, loopback };
-        tracing::info!(%peer, agent = printable(&info.agent_version), "a peer is here");
+        tracing::info!(%peer, agent, "a peer is here");
         self.ends.sessions.send_modify(|sessions| {
             sessions.insert(peer, session);
         });
