@@ -11,6 +11,8 @@
 //! - A set may be shown again; the answer is the same reveal. A replica is never shown two sets.
 //! - Statements are repeated in the batches in which they were first made, of at most 64 leaves.
 //!   A leaf that moves between batches is accepted, but costs room in transactions.
+//! - Whatever is revealed while a task runs is a claim, also of a replica that was passed over. The
+//!   first two claims that differ are disputed at once; a verdict refutes, a majority does not.
 //!
 //! What is held in memory is bounded by [`Config`]: live jobs, their tasks, the bytes of their
 //! outcomes, and [`WASTE_BYTES`] of useless leaves for each node of a job.

@@ -34,7 +34,8 @@ fn a_sealed_order_is_drawn_by_the_beacon_after_it() {
     let (mut world, job) = begin(5);
     let record = world.work.job(&job).unwrap();
     assert_eq!((record.drawn(), record.beacon()), (None, None));
-    assert_eq!(world.work.status_of(job), [true; 3], "nobody is asked");
+    let waits = |task| matches!(world.status(job, task), TaskStatus::Waiting);
+    assert!((0..3).all(waits), "nobody is asked");
     assert_eq!(world.work.sealed(), [job]);
     assert!(matches!(world.events[0].1, JobEvent::Admitted { drawn: None, .. }));
     world.beacon = Digest([8; 32]);
@@ -51,20 +52,6 @@ fn a_sealed_order_is_drawn_by_the_beacon_after_it() {
     }
     world.store(job);
     assert_eq!(world.work.next_deadline(), None);
-}
-
-trait Waiting {
-    fn status_of(&self, job: JobId) -> Vec<bool>;
-}
-
-impl Waiting for work::Work {
-    /// Whether each task of a job waits.
-    fn status_of(&self, job: JobId) -> Vec<bool> {
-        let record = self.job(&job).unwrap();
-        (0..3)
-            .map(|task| record.status(protocol::TaskIndex(task)) == Some(TaskStatus::Waiting))
-            .collect()
-    }
 }
 
 #[test]
