@@ -97,7 +97,8 @@ impl Node {
         let (served, answered) = (chain.clone(), submit.clone());
         let asked = streams.clone();
         roles.spawn(async move { Ok(chain::serve(served, asked, answered).await?) });
-        let consensus = order(&basis, &chain, &streams, &gossip, (&way, &mut roles)).await?;
+        let consensus =
+            order(&basis, &chain, &streams, &gossip, (&submit, &way, &mut roles)).await?;
         roles.spawn(announce(chain.clone(), gossip, basis.clock.clone()));
         enter(&basis, &chain, &streams, &submit).await?;
 
@@ -299,7 +300,7 @@ async fn order(
     chain: &Chain,
     streams: &Arc<dyn Streams>,
     gossip: &Arc<dyn Gossip>,
-    (way, roles): (&Way, &mut JoinSet<anyhow::Result<()>>),
+    (submit, way, roles): (&Submit, &Way, &mut JoinSet<anyhow::Result<()>>),
 ) -> anyhow::Result<Option<Arc<consensus::Handle>>> {
     let me = basis.key.public();
     if !basis.genesis.validators.contains(&me) {
@@ -312,7 +313,7 @@ async fn order(
     let dir = root.join("consensus");
     vote::may_vote(chain, streams, me, root, &dir).await?;
     let app = Proposer::new(chain.clone(), basis.key.clone());
-    let (handle, mut events) = consensus::start(
+    let (handle, events) = consensus::start(
         basis.config.consensus.clone(),
         &basis.key,
         consensus::Settings::of(&basis.genesis),
@@ -320,12 +321,11 @@ async fn order(
         streams.clone(),
         Arc::new(app),
     )?;
+    let (key, clock) = (basis.key.clone(), basis.clock.clone());
+    let accusing = chain::accuse_contradicting(chain.clone(), key, clock, submit.clone(), events);
     roles.spawn(async move {
-        while let Some(event) = events.recv().await {
-            tracing::warn!(?event, "a validator misbehaves");
-        }
-        // The engine is gone, and will say why: `Node::run` waits for that.
-        std::future::pending().await
+        accusing.await;
+        Ok(())
     });
     let handle = Arc::new(handle);
     let pool = handle.clone();

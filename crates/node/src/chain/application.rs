@@ -103,6 +103,10 @@ impl Application for Proposer {
         }
     }
 
+    fn wants_block(&self) -> bool {
+        self.chain.ledger().owes_block()
+    }
+
     fn propose(&self, call: Call) -> Answer<'static, Draft> {
         let (chain, key) = (self.chain.clone(), self.key.clone());
         Box::pin(async move { chain.draft(&key, &call) })

@@ -2,10 +2,13 @@
 
 mod application;
 mod checked;
+mod contradicting;
 mod follow;
+mod rulings;
 mod serve;
 
 pub(crate) use application::Proposer;
+pub(crate) use contradicting::accuse_contradicting;
 pub(crate) use follow::{announce, catch_up, follow};
 pub(crate) use serve::{Submit, ask, serve, submit_to_validators};
 

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use identity::{PublicKey, Signed};
 use objects::{Cid, FileWalker};
 use protocol::{
-    Job, JobId, TaskTable, Time,
+    Job, JobId, Placement, TaskTable, Time,
     port::{BlobError, Blobs, Clock},
 };
 use std::collections::BTreeSet;
@@ -191,6 +191,10 @@ impl Home {
             roster: ledger.roster().as_ref().clone(),
         };
         self.tell(roster).await.map_err(unavailable)?;
+        if admitted.order.payload.placement == Placement::Sealed {
+            let order = admitted.order;
+            return self.tell(work::Input::Seal { order }).await.map_err(unavailable);
+        }
         let drawn = ledger.tip().height;
         let beacon = ledger.tip().beacon;
         let order = admitted.order;
@@ -268,6 +272,7 @@ mod tests {
             verification: Verification { k: 2, n: 2 },
             issued: Time(2_000),
             expires: Time(60_000),
+            engine: Digest([3; 32]),
             nonce: Digest([2; 32]),
         }
     }

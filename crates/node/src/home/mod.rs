@@ -1,6 +1,7 @@
 //! The home of jobs: carries out what `work` decides, and tells it what happened.
 
 mod gate;
+mod justice;
 mod keep;
 mod receipt;
 mod watch;
@@ -111,6 +112,15 @@ impl Home {
             }
             Effect::Keep { outcome, from, .. } => {
                 jobs.spawn(self.clone().keep(outcome, from));
+            }
+            Effect::Order(order) => {
+                jobs.spawn(self.clone().place(order));
+            }
+            Effect::Dispute(dispute) => {
+                jobs.spawn(self.clone().dispute(dispute));
+            }
+            Effect::Accuse(contradiction) => {
+                jobs.spawn(self.clone().accuse(contradiction));
             }
             Effect::Finished { job } => {
                 jobs.spawn(self.clone().write_receipt(job));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use identity::{PublicKey, Signed};
 use objects::Cid;
 use protocol::{
-    Admission, Body, Height, JobId, Outcome, Part, Receipt, TaskIndex, TaskTable, Tx,
+    Body, Claim, JobId, Outcome, Part, Receipt, Ruled, TaskIndex, TaskTable, Verdicts,
     port::{BlobError, Blobs},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,7 +91,10 @@ impl Home {
             .flat_map(|part| &part.agreements.reveals)
             .map(|batch| batch.statement.by)
             .collect();
-        let vouchers = self.vouchers(record.order().by, &executors).await?;
+        let (ruled, verdicts) = self.ruled_of(record).await?;
+        let claimants = ruled.iter().flat_map(|ruled| ruled.claims.iter().map(Claim::node));
+        let nodes = executors.into_iter().chain(claimants).collect();
+        let vouchers = self.chain.vouchers(&nodes, &[record.order().by]).await?;
         Ok(Body {
             genesis: self.chain.genesis().clone(),
             order: record.order().clone(),
@@ -101,34 +104,24 @@ impl Home {
             parts,
             unsettled: record.unsettled(),
             dissent: record.dissent(),
+            ruled,
+            verdicts,
         })
     }
 
-    /// Admissions of executors and submitter that the genesis does not name, sorted by key.
-    async fn vouchers(
+    /// Tasks with a verdict, and the verdicts as they were signed.
+    async fn ruled_of(
         &self,
-        submitter: PublicKey,
-        executors: &BTreeSet<PublicKey>,
-    ) -> Result<Vec<Signed<Admission>>, ChainError> {
+        record: &JobRecord,
+    ) -> Result<(Vec<Ruled>, Vec<Signed<Verdicts>>), ChainError> {
+        let job = record.order().payload.id();
         let ledger = self.chain.ledger();
-        let mut nodes = executors.clone();
-        // Any node of the submitter's says that it is an owner; its first one is as good as others.
-        let of_submitter = ledger.roster().nodes().filter(|(_, r)| r.owner == submitter);
-        nodes.extend(of_submitter.min_by_key(|(node, r)| (r.since, **node)).map(|(node, _)| *node));
-        let mut found = BTreeMap::new();
-        for node in nodes {
-            let since = ledger.roster().node(&node).map_or(Height(0), |record| record.since);
-            let Some((block, _)) = self.chain.block(since).await? else { continue };
-            for tx in block.txs {
-                match tx {
-                    Tx::Admit(admission) if admission.payload.voucher.payload.node == node => {
-                        found.insert(admission.by, *admission);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Ok(found.into_values().collect())
+        let mut ruled = record.ruled();
+        // A record is there until the job expires; after that nothing can be proven any more.
+        ruled.retain(|ruled| ledger.dispute(&job, ruled.task).is_some());
+        let records: Vec<_> =
+            ruled.iter().filter_map(|ruled| ledger.dispute(&job, ruled.task)).cloned().collect();
+        Ok((ruled, self.chain.verdicts_on(&records).await?))
     }
 
     async fn keep_file(&self, bytes: Bytes) -> Result<Cid, BlobError> {

@@ -2,6 +2,7 @@
 
 use super::{Home, HomeError};
 use crate::chain::settled_in;
+use ledger::DisputeStatus;
 use protocol::{Block, Height, JobEvent, JobId, TaskIndex, Tx};
 use std::collections::BTreeMap;
 use work::{Input, JobRecord, TaskStatus, Work};
@@ -21,7 +22,7 @@ impl Home {
         let mut head = self.chain.head();
         let first_live = self.cluster.read(first_live).await?;
         let mut next = first_live.unwrap_or(*head.borrow()).next();
-        self.tell_roster().await?;
+        let mut roster = self.tell_roster().await?;
         loop {
             let last = *head.borrow_and_update();
             while next <= last {
@@ -29,6 +30,12 @@ impl Home {
                 self.read_block(&block).await?;
                 next = next.next();
             }
+            // Whoever is sanctioned or released is so by the passing of blocks.
+            if self.chain.ledger().roster_since() != roster {
+                roster = self.tell_roster().await?;
+            }
+            self.tell_rulings().await?;
+            self.tell_draws().await?;
             if head.changed().await.is_err() {
                 return Ok(());
             }
@@ -45,24 +52,51 @@ impl Home {
                 self.tell(Input::Included { job, tasks, tx: digest, height }).await?;
             }
         }
-        let changes = |tx: &Tx| matches!(tx, Tx::Admit(_) | Tx::Second(_));
-        if block.txs.iter().any(changes) {
-            self.tell_roster().await?;
+        Ok(())
+    }
+
+    /// Tells how disputes ended that `work` waits for.
+    async fn tell_rulings(&self) -> Result<(), HomeError> {
+        let disputed = self.cluster.read(Work::disputed).await?;
+        let ledger = self.chain.ledger();
+        for (job, task) in disputed {
+            let outcome = match ledger.dispute(&job, task).map(|record| record.status) {
+                Some(DisputeStatus::Decided { outcome, .. }) => Some(outcome),
+                Some(DisputeStatus::Undecided { .. }) => None,
+                Some(DisputeStatus::Open) | None => continue,
+            };
+            self.tell(Input::Ruled { job, task, outcome }).await?;
         }
         Ok(())
     }
 
-    async fn tell_roster(&self) -> Result<(), HomeError> {
+    /// Draws sealed orders once the block after theirs is final.
+    async fn tell_draws(&self) -> Result<(), HomeError> {
+        let sealed = self.cluster.read(Work::sealed).await?;
+        let ledger = self.chain.ledger();
+        for job in sealed {
+            let Some(drawn) = ledger.order_height(&job).map(Height::next) else { continue };
+            let (Some(beacon), Some(roster)) = (ledger.beacon_at(drawn), ledger.roster_at(drawn))
+            else {
+                continue;
+            };
+            let (beacon, roster) = (*beacon, roster.as_ref().clone());
+            self.tell(Input::Drawn { job, drawn, beacon, roster }).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell_roster(&self) -> Result<Height, HomeError> {
         let ledger = self.chain.ledger();
         let height = ledger.roster_since();
         let roster = ledger.roster().as_ref().clone();
         self.tell(Input::Roster { height, roster }).await?;
-        Ok(())
+        Ok(height)
     }
 }
 
 fn first_live(work: &Work) -> Option<Height> {
-    work.jobs().map(|(_, record)| record.drawn()).min()
+    work.jobs().filter_map(|(_, record)| record.drawn()).min()
 }
 
 fn events_of_all(work: &Work) -> Vec<(JobId, Vec<JobEvent>)> {

@@ -165,7 +165,11 @@ fn worth(record: &JobRecord, job: JobId, leaf: &Reveal, outcome: &Outcome, room:
     if digest != leaf.outcome {
         return Worth::Malformed;
     }
-    let ours = outcome.job == job && outcome.task == leaf.task && outcome.check().is_ok();
+    // What another engine gave is compared with nothing.
+    let ours = outcome.job == job
+        && outcome.task == leaf.task
+        && outcome.fingerprint == record.order.payload.engine
+        && outcome.check().is_ok();
     let size_bytes = if race.outcomes.contains_key(&digest) { 0 } else { bytes.len() as u64 };
     if ours && size_bytes <= room { Worth::Fresh(size_bytes) } else { Worth::Useless }
 }

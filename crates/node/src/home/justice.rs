@@ -1,0 +1,66 @@
+//! What the home puts before the validators beside agreements: sealed orders, disputes, accusations.
+
+use super::{Home, HomeError};
+use identity::Signed;
+use ledger::Refusal;
+use protocol::{Accusation, Contradiction, Dispute, Job, Tx};
+use work::Input;
+
+impl Home {
+    /// Has a sealed order ordered. If nobody takes it now, `work` says it again.
+    pub(super) async fn place(self, order: Box<Signed<Job>>) -> Result<(), HomeError> {
+        let job = order.payload.id();
+        if self.chain.ledger().order_height(&job).is_none() {
+            self.offer(Tx::Order(order)).await;
+        }
+        Ok(())
+    }
+
+    /// Files a dispute, or tells `work` that there can be none.
+    pub(super) async fn dispute(self, dispute: Box<Dispute>) -> Result<(), HomeError> {
+        let (job, task) = (dispute.order.payload.id(), dispute.task);
+        let signed = Signed::new(*dispute, self.chain.network(), &self.key);
+        match self.offer(Tx::Dispute(Box::new(signed))).await {
+            Some(Refusal::NothingNew | Refusal::Undecided { .. }) | None => {}
+            Some(refusal) if refusal.is_passing() => {}
+            Some(refusal) => {
+                let reason = refusal.to_string();
+                tracing::warn!(%job, %task, reason, "the ledger takes no dispute about this task");
+                self.tell(Input::DisputeRefused { job, task, reason }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Accuses a node of contradicting itself.
+    pub(super) async fn accuse(self, contradiction: Box<Contradiction>) -> Result<(), HomeError> {
+        let network = self.chain.network();
+        let against = match contradiction.check(network) {
+            Ok((against, _)) => against,
+            Err(error) => {
+                tracing::error!(%error, "a contradiction proves nothing; it is kept back");
+                return Ok(());
+            }
+        };
+        let issued = self.clock.now();
+        let accusation = Accusation { against, contradiction: *contradiction, issued };
+        self.offer(Tx::Accuse(Box::new(Signed::new(accusation, network, &self.key)))).await;
+        Ok(())
+    }
+
+    /// Offers a transaction to the validators unless the ledger would refuse it. Gives the refusal.
+    async fn offer(&self, tx: Tx) -> Option<Refusal> {
+        let refusal = match self.chain.check(&tx) {
+            Ok(checked) => self.chain.ledger().check_tx(&checked).err(),
+            Err(error) => Some(error.into()),
+        };
+        if refusal.as_ref().is_some_and(|refusal| !refusal.is_passing()) {
+            return refusal;
+        }
+        let digest = tx.digest();
+        if let Err(reason) = (self.submit)(tx).await {
+            tracing::info!(%digest, reason, "no validator took the transaction; trying again");
+        }
+        refusal
+    }
+}
