@@ -10,7 +10,7 @@ use crate::{
     turn::Turn,
 };
 use identity::canonical;
-use protocol::{Agreed, Attempt, JobEvent, JobId, TaskIndex, Tx, Unsettled};
+use protocol::{Attempt, JobEvent, JobId, TaskIndex, Tx, Unsettled};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a transaction beside order, batches and tasks, at most.
@@ -32,7 +32,7 @@ struct Packing<'a> {
     record: &'a JobRecord,
     commits: BTreeSet<u32>,
     reveals: BTreeSet<u32>,
-    tasks: Vec<Agreed>,
+    tasks: Vec<Settlement>,
     committed: BTreeSet<Place>,
     revealed: BTreeSet<Place>,
     may_speak: BTreeMap<TaskIndex, &'a BTreeSet<Attempt>>,
@@ -64,8 +64,8 @@ impl Work {
         let again = turn.now.after_ms(self.config.republish_ms);
         shipment.state = ShipmentState::Sent(again);
         let Some(record) = self.jobs.get_mut(&job) else { return };
-        for agreed in &shipment.tasks {
-            record.agreed.remove(&agreed.task);
+        for task in shipment.named() {
+            record.agreed.remove(&task);
         }
         let agreements = Box::new(shipment.agreements(record));
         let tx = Tx::Agree(agreements.clone()).digest();
@@ -86,6 +86,35 @@ impl Work {
         self.timers.set(again, Timer::Publish(job, tx));
         let Some(shipment) = record.shipments.get(&tx) else { return };
         turn.effect(Effect::Publish(Box::new(shipment.agreements(record))));
+    }
+
+    /// The ledger refused a transaction of several tasks: each is offered again by itself.
+    pub(crate) fn part(&mut self, job: JobId, tasks: Vec<Settlement>, turn: &mut Turn<'_>) {
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        for settlement in tasks {
+            let task = settlement.agreed.task;
+            record.agreed.insert(task, Settlement { alone: true, ..settlement });
+        }
+        turn.touched.insert(job);
+    }
+
+    /// Nobody waits any more for transactions of which every task is final by another one.
+    pub(crate) fn drop_superseded(&mut self, job: JobId, turn: &mut Turn<'_>) {
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        let is_final = |task: &TaskIndex| {
+            let state = record.tasks.get(task.0 as usize).map(|entry| &entry.state);
+            matches!(state, Some(TaskState::Final { .. }))
+        };
+        record.agreed.retain(|task, _| !is_final(task));
+        for (tx, shipment) in &mut record.shipments {
+            let ShipmentState::Sent(again) = shipment.state else { continue };
+            if shipment.named().iter().all(is_final) {
+                self.timers.remove(again, Timer::Publish(job, *tx));
+                shipment.state = ShipmentState::Refused("its tasks are final already".into());
+                record.in_flight -= 1;
+                turn.touched.insert(job);
+            }
+        }
     }
 
     /// The ledger does not take these agreed tasks.
@@ -141,13 +170,17 @@ fn pack(
     let mut too_large = Vec::new();
     // Conflicts are rare; this bounds what a node that provokes them can cost.
     for settlement in record.agreed.values().take(most_tasks.saturating_mul(4)) {
+        if settlement.alone && !packing.tasks.is_empty() {
+            continue;
+        }
         match packing.fit(settlement, most_bytes) {
             Fit::Yes => {}
             Fit::Conflict => continue,
             Fit::TooLarge if packing.tasks.is_empty() => too_large.push(settlement.agreed.task),
             Fit::TooLarge => break,
         }
-        if packing.tasks.len() >= most_tasks {
+        let alone = packing.tasks.first().is_some_and(|first| first.alone);
+        if alone || packing.tasks.len() >= most_tasks {
             break;
         }
     }
@@ -212,7 +245,7 @@ impl<'a> Packing<'a> {
         self.revealed.append(&mut revealed);
         self.commits.extend(&settlement.commits);
         self.reveals.extend(&settlement.reveals);
-        self.tasks.push(settlement.agreed.clone());
+        self.tasks.push(settlement.clone());
         self.may_speak.insert(task, &settlement.may_speak);
         self.size_bytes = size_bytes;
         Fit::Yes

@@ -163,7 +163,7 @@ fn settlement_of(record: &JobRecord, task: TaskIndex) -> Option<Settlement> {
     let decided = record.verdict(task, race).is_some()
         && !(enough && is_next(record, &race.walk[..=end], &race.skips, &seats));
     let agreed = Agreed { task, outcome: outcome?, sets, skipped, decided };
-    Some(Settlement { agreed, commits, reveals, may_speak })
+    Some(Settlement { agreed, commits, reveals, may_speak, alone: false })
 }
 
 /// Whether these seats are what the walk gives: nobody between them was passed over in silence.

@@ -38,7 +38,7 @@ impl Work {
             }
         }
         shipment.state = ShipmentState::Included(height);
-        let tasks: Vec<_> = shipment.tasks.iter().map(|agreed| agreed.task).collect();
+        let tasks = shipment.named();
         for task in &tasks {
             let Some(entry) = record.tasks.get_mut(task.0 as usize) else { continue };
             match std::mem::replace(&mut entry.state, TaskState::Waiting) {
@@ -57,5 +57,6 @@ impl Work {
         }
         turn.event(job, JobEvent::Final { tasks, height });
         turn.touched.insert(job);
+        self.drop_superseded(job, turn);
     }
 }

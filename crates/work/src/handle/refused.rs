@@ -31,7 +31,10 @@ impl Work {
         self.timers.remove(again, Timer::Publish(job, tx));
         record.in_flight -= 1;
         shipment.state = ShipmentState::Refused(reason);
-        let tasks: Vec<_> = shipment.tasks.iter().map(|agreed| agreed.task).collect();
-        self.disown(job, &tasks, turn);
+        let tasks = shipment.tasks.clone();
+        match &tasks[..] {
+            [single] => self.disown(job, &[single.agreed.task], turn),
+            _ => self.part(job, tasks, turn),
+        }
     }
 }

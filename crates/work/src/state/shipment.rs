@@ -1,7 +1,7 @@
 //! Agreed tasks on their way to the ledger.
 
 use super::JobRecord;
-use protocol::{Agreed, Agreements, Attempt, Height, Time};
+use protocol::{Agreed, Agreements, Attempt, Height, TaskIndex, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -17,6 +17,9 @@ pub(crate) struct Settlement {
     /// Whose reveals of this task may be in the transaction: executors, and those who are listed
     /// as skipped.
     pub(crate) may_speak: BTreeSet<Attempt>,
+    /// The ledger refused it together with others: it is offered alone, so that one task spoils no
+    /// other.
+    pub(crate) alone: bool,
 }
 
 /// What became of a transaction.
@@ -35,11 +38,16 @@ pub(crate) enum ShipmentState {
 pub(crate) struct Shipment {
     pub(crate) commits: BTreeSet<u32>,
     pub(crate) reveals: BTreeSet<u32>,
-    pub(crate) tasks: Vec<Agreed>,
+    pub(crate) tasks: Vec<Settlement>,
     pub(crate) state: ShipmentState,
 }
 
 impl Shipment {
+    /// The tasks that it settles.
+    pub(crate) fn named(&self) -> Vec<TaskIndex> {
+        self.tasks.iter().map(|settlement| settlement.agreed.task).collect()
+    }
+
     /// The content of the transaction; always the same.
     pub(crate) fn agreements(&self, record: &JobRecord) -> Agreements {
         let commits = self.commits.iter().map(|number| record.commits.get(*number).clone());
@@ -53,7 +61,7 @@ impl Shipment {
             drawn: record.draw.as_ref().expect("who agrees was drawn").height,
             commits,
             reveals,
-            tasks: self.tasks.clone(),
+            tasks: self.tasks.iter().map(|settlement| settlement.agreed.clone()).collect(),
         }
     }
 }
