@@ -2,6 +2,7 @@
 
 pub mod blobs;
 pub mod contract;
+pub mod liars;
 pub mod log;
 pub mod streams;
 pub mod world;

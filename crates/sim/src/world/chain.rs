@@ -1,31 +1,44 @@
 //! The chain: the real ledger, with an engine that always agrees once enough validators are there.
 
 use super::Polity;
-use identity::{Digest, NetworkId, PublicKey};
-use ledger::{CheckedTx, Ledger, Refusal};
+use identity::{Digest, NetworkId, PublicKey, SecretKey};
+use ledger::{CheckedTx, Effect, Ledger, Refusal};
 use protocol::{
-    Agreements, Block, Certificate, Finality, Height, JobId, Part, TaskIndex, Time, Tx,
-    merkle::Inclusion,
+    Agreements, Block, Certificate, Finality, Height, Part, Time, Tx, merkle::Inclusion,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A transaction that waits, and the validators that have it.
+struct Waiting {
+    checked: CheckedTx,
+    held_by: BTreeSet<PublicKey>,
+}
 
 /// All final blocks, and the transactions that wait.
 pub(super) struct Chain {
     tip: Ledger,
     blocks: Vec<Made>,
-    pool: BTreeMap<Digest, CheckedTx>,
+    /// Where each transaction is: the place of its block, and its place there.
+    index: BTreeMap<Digest, (usize, usize)>,
+    pool: BTreeMap<Digest, Waiting>,
+    /// The engine's view.
+    view: u64,
 }
 
-/// A block, why it is final, and its transactions, which were checked once for everybody.
+/// A block, who certified it, its transactions, which were checked once for everybody, and what it
+/// did to the ledger.
 pub(super) struct Made {
     pub(super) block: Block,
     pub(super) checked: Vec<CheckedTx>,
-    certificate: Certificate,
+    pub(super) after: Ledger,
+    pub(super) effects: Vec<Effect>,
+    view: u64,
+    signers: Vec<PublicKey>,
 }
 
 /// What became of an attempt to make a block.
 pub(super) struct Attempted {
-    /// The new block, if there was a quorum and something to say.
+    /// The new block, if there was something to say.
     pub(super) height: Option<Height>,
     /// Transactions that will never apply.
     pub(super) refused: Vec<(Tx, Refusal)>,
@@ -33,8 +46,17 @@ pub(super) struct Attempted {
 
 impl Chain {
     pub(super) fn new(polity: &Polity) -> Self {
-        let tip = Ledger::genesis(&polity.genesis);
-        Self { tip, blocks: Vec::new(), pool: BTreeMap::new() }
+        Self {
+            tip: Ledger::genesis(&polity.genesis),
+            blocks: Vec::new(),
+            index: BTreeMap::new(),
+            pool: BTreeMap::new(),
+            view: 1,
+        }
+    }
+
+    pub(super) fn tip(&self) -> &Ledger {
+        &self.tip
     }
 
     pub(super) fn height(&self) -> Height {
@@ -47,69 +69,127 @@ impl Chain {
         self.blocks.get(place)
     }
 
-    pub(super) fn is_final(&self, job: &JobId, task: TaskIndex) -> bool {
-        self.tip.is_final(job, task)
+    pub(super) fn blocks(&self) -> &[Made] {
+        &self.blocks
     }
 
     pub(super) fn is_idle(&self) -> bool {
         self.pool.is_empty()
     }
 
-    /// Takes a transaction.
-    ///
-    /// # Panics
-    /// If it does not hold by itself: nobody here says such a thing.
-    pub(super) fn submit(&mut self, tx: Tx, network: NetworkId) {
+    /// Whose turn it is.
+    pub(super) fn leader(&self) -> PublicKey {
+        let validators = self.tip.validators();
+        validators[self.view as usize % validators.len()]
+    }
+
+    /// The leader's turn is over.
+    pub(super) fn skip_view(&mut self) {
+        self.view += 1;
+    }
+
+    /// These validators take a transaction. False if nobody ever will, because it does not hold by
+    /// itself.
+    pub(super) fn submit(
+        &mut self,
+        tx: Tx,
+        network: NetworkId,
+        held_by: impl IntoIterator<Item = PublicKey>,
+    ) -> bool {
         let digest = tx.digest();
-        let known = self.pool.contains_key(&digest) || self.find(&digest).is_some();
-        if !known {
-            let checked = CheckedTx::new(tx, network).expect("a home publishes what holds");
-            self.pool.insert(digest, checked);
+        if self.index.contains_key(&digest) {
+            return true;
+        }
+        if let Some(waiting) = self.pool.get_mut(&digest) {
+            waiting.held_by.extend(held_by);
+            return true;
+        }
+        let held_by: BTreeSet<_> = held_by.into_iter().collect();
+        match CheckedTx::new(tx, network) {
+            Ok(checked) if !held_by.is_empty() => {
+                self.pool.insert(digest, Waiting { checked, held_by });
+                true
+            }
+            Ok(_) => true,
+            Err(_) => false,
         }
     }
 
-    /// The next block, proposed in turn and certified by those validators that are there.
+    /// What a validator had in memory is gone.
+    pub(super) fn forget(&mut self, validator: &PublicKey) {
+        self.pool.retain(|_, waiting| {
+            waiting.held_by.remove(validator);
+            !waiting.held_by.is_empty()
+        });
+    }
+
+    /// Validators that reach each other tell each other what waits.
+    pub(super) fn gossip(&mut self, group: &BTreeSet<PublicKey>) {
+        for waiting in self.pool.values_mut() {
+            if !waiting.held_by.is_disjoint(group) {
+                waiting.held_by.extend(group);
+            }
+        }
+    }
+
+    /// The beacon that would follow if this validator proposed the next block.
+    pub(super) fn beacon_by(&self, key: &SecretKey) -> Digest {
+        let tip = self.tip.tip();
+        let height = tip.height.next();
+        protocol::beacon::contribute(key, self.tip.network(), &tip.beacon, height).1
+    }
+
+    /// A block that does not apply, made by a validator that may propose: a transaction of an
+    /// earlier block once more, or a state that does not follow. Nobody takes it.
+    ///
+    /// # Panics
+    /// If it applies.
+    pub(super) fn spoil(&self, key: &SecretKey, now: Time) {
+        let (mut block, _) = self.tip.propose(key, now, []);
+        let mut checked = Vec::new();
+        if let Some(again) = self.blocks.iter().rev().find_map(|made| made.checked.first()) {
+            block.txs.push(again.tx().clone());
+            block.header.tx_root = Block::tx_root(&block.txs);
+            checked.push(again.clone());
+        } else {
+            block.header.state_root = Digest::default();
+        }
+        assert!(self.tip.apply(&block, &checked).is_err(), "a spoiled block applies");
+    }
+
+    /// The next block, proposed by the leader and certified by `voters`. The leader leaves out what
+    /// it does not `want`.
     pub(super) fn make_block(
         &mut self,
-        polity: &Polity,
+        key: &SecretKey,
         now: Time,
-        is_up: impl Fn(&PublicKey) -> bool,
+        (voters, empty): (&BTreeSet<PublicKey>, bool),
+        want: impl Fn(&Tx) -> bool,
     ) -> Attempted {
-        let validators = &polity.genesis.validators;
-        let up: Vec<_> = (0_u32..).zip(validators).filter(|(_, key)| is_up(key)).collect();
-        if up.len() < Certificate::quorum(validators.len()) {
-            return Attempted { height: None, refused: Vec::new() };
-        }
-        let height = self.height().next();
-        let (_, proposer) = up[height.0 as usize % up.len()];
-        let key = polity.validator(proposer).expect("validators are nodes of the polity");
-        let (block, refused) = self.tip.propose(key, now, self.pool.values());
+        let me = key.public();
+        let seen = |waiting: &&Waiting| waiting.held_by.contains(&me) && want(waiting.checked.tx());
+        let candidates = self.pool.values().filter(seen).map(|waiting| &waiting.checked);
+        let (block, refused) = self.tip.propose(key, now, candidates);
         let refused: Vec<_> = refused
             .into_iter()
             .filter_map(|(digest, refusal)| {
-                Some((self.pool.remove(&digest)?.tx().clone(), refusal))
+                Some((self.pool.remove(&digest)?.checked.tx().clone(), refusal))
             })
             .collect();
-        if block.txs.is_empty() {
+        if block.txs.is_empty() && !empty && !self.tip.owes_block() {
             return Attempted { height: None, refused };
         }
-        let taken = |tx: &Tx| self.pool.remove(&tx.digest());
+        let taken = |tx: &Tx| self.pool.remove(&tx.digest()).map(|waiting| waiting.checked);
         let checked: Vec<_> = block.txs.iter().filter_map(taken).collect();
-        let mut certificate = Certificate {
-            epoch: 0,
-            view: height.0,
-            parent_view: height.0 - 1,
-            payload: block.header.digest(),
-            signatures: Vec::new(),
-        };
-        let message = certificate.signing_bytes(polity.network());
-        for (place, key) in up {
-            let secret = polity.validator(key).expect("validators are nodes of the polity");
-            certificate.signatures.push((place, secret.sign(&message)));
+        let (after, effects) = self.tip.apply(&block, &checked).expect("what was proposed applies");
+        for (place, checked) in checked.iter().enumerate() {
+            self.index.insert(checked.digest(), (self.blocks.len(), place));
         }
-        let (next, _) = self.tip.apply(&block, &checked).expect("what was proposed applies");
-        self.tip = next;
-        self.blocks.push(Made { block, checked, certificate });
+        self.tip = after.clone();
+        let (height, view) = (block.header.height, self.view);
+        let signers = voters.iter().copied().collect();
+        self.blocks.push(Made { block, checked, after, effects, view, signers });
+        self.view += 1;
         Attempted { height: Some(height), refused }
     }
 
@@ -117,20 +197,40 @@ impl Chain {
     ///
     /// # Panics
     /// If they are not.
-    pub(super) fn prove(&self, agreements: Agreements, tx: &Digest) -> Part {
-        let (at, index) = self.find(tx).expect("what is included is in a block");
-        let Made { block, certificate, .. } = &self.blocks[at];
+    pub(super) fn prove(&self, polity: &Polity, agreements: Agreements, tx: &Digest) -> Part {
+        let (at, index) = *self.index.get(tx).expect("what is included is in a block");
+        let Made { block, .. } = &self.blocks[at];
         let leaves: Vec<_> = block.txs.iter().map(Tx::encode).collect();
         let inclusion = Inclusion::of(&leaves, index).expect("the index is in the block");
-        let finality = Finality { above: Vec::new(), certificate: certificate.clone() };
+        let certificate = self.blocks[at].certify(polity);
+        let finality = Finality { above: Vec::new(), certificate };
         Part { agreements, header: block.header.clone(), inclusion, finality }
     }
 
-    fn find(&self, tx: &Digest) -> Option<(usize, usize)> {
-        let place = |block: &Block| block.txs.iter().position(|other| other.digest() == *tx);
-        self.blocks
-            .iter()
-            .enumerate()
-            .find_map(|(at, made)| place(&made.block).map(|index| (at, index)))
+    /// A transaction of a block.
+    pub(super) fn find(&self, tx: &Digest) -> Option<&Tx> {
+        let (at, index) = self.index.get(tx)?;
+        self.blocks.get(*at)?.block.txs.get(*index)
+    }
+}
+
+impl Made {
+    /// The signatures of those who voted for the block.
+    fn certify(&self, polity: &Polity) -> Certificate {
+        let mut certificate = Certificate {
+            epoch: 0,
+            view: self.view,
+            parent_view: self.view - 1,
+            payload: self.block.header.digest(),
+            signatures: Vec::new(),
+        };
+        let message = certificate.signing_bytes(polity.network());
+        for (place, key) in (0_u32..).zip(&polity.genesis.validators) {
+            if self.signers.contains(key) {
+                let secret = polity.secret(key).expect("validators are nodes of the polity");
+                certificate.signatures.push((place, secret.sign(&message)));
+            }
+        }
+        certificate
     }
 }

@@ -56,8 +56,17 @@ pub(super) fn agreements(agreements: &Agreements) -> String {
 /// `name` gives the short name of a node.
 pub(super) fn event(event: &JobEvent, name: impl Fn(&identity::PublicKey) -> String) -> String {
     match event {
-        JobEvent::Admitted { tasks, drawn, verification, .. } => {
+        JobEvent::Admitted { tasks, drawn: Some(drawn), verification, .. } => {
             format!("admitted {tasks} tasks, {verification}, drawn at {drawn}")
+        }
+        JobEvent::Admitted { tasks, drawn: None, verification, .. } => {
+            format!("admitted {tasks} tasks, {verification}, to be ordered first")
+        }
+        JobEvent::Drawn { drawn } => format!("drawn at {drawn}"),
+        JobEvent::Disputed { task } => format!("{task} is disputed"),
+        JobEvent::Ruled { task, outcome, refuted } => {
+            let how = if outcome.is_some() { "decided" } else { "not decided" };
+            format!("{task} is {how}, refuted: {}", list(refuted, name))
         }
         JobEvent::Started { task, attempt, node } => {
             format!("started {} on {}", replica(*task, *attempt), name(node))

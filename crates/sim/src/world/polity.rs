@@ -1,13 +1,14 @@
 //! The owners, nodes and genesis of a simulated polity.
 
+use super::{Plan, truth};
 use identity::{Digest, NetworkId, PublicKey, SecretKey, Signed};
 use objects::{Cid, Codec};
 use protocol::{
-    Founder, Genesis, Job, Limits, Params, Placement, TaskSpec, TaskTable, Time, Verification,
+    Founder, Genesis, Job, Limits, Params, Placement, TaskSpec, TaskTable, Time,
 };
 
-/// Validators of a simulated polity.
-const VALIDATORS: usize = 4;
+/// How long the results of a job count.
+pub(super) const LIFETIME_MS: u64 = 600_000;
 
 /// Keys and genesis. Node `i` belongs to owner `i`.
 #[derive(Debug)]
@@ -21,11 +22,11 @@ pub struct Polity {
 }
 
 impl Polity {
-    /// Founds a polity of so many owners with one node each, four of which validate.
+    /// Founds a polity of so many owners with one node each, the first of which validate.
     ///
     /// # Panics
-    /// With fewer than four owners.
-    pub fn found(owners: usize, founded: Time) -> Self {
+    /// If that is no genesis: more validators than owners, or parameters that make no sense.
+    pub fn found(owners: usize, validators: usize, params: Params, founded: Time) -> Self {
         let key = |kind: &str, n: usize| {
             let seed = Digest::of("polity sim key", &[kind.as_bytes(), &(n as u64).to_be_bytes()]);
             SecretKey::from_seed(seed.0)
@@ -38,9 +39,8 @@ impl Polity {
             Signed::new(founder, NetworkId::FOUNDING, owner)
         };
         let founders = owners.iter().zip(&nodes).enumerate().map(found).collect();
-        let genesis =
-            Genesis::found("sim".into(), founded, founders, VALIDATORS, Params::default())
-                .expect("four founders make a genesis");
+        let genesis = Genesis::found("sim".into(), founded, founders, validators, params)
+            .expect("the founders make a genesis");
         Self { genesis, owners, nodes }
     }
 
@@ -54,34 +54,32 @@ impl Polity {
         self.nodes.iter().position(|key| key.public() == *node)
     }
 
-    /// The secret key of a validator.
-    pub(super) fn validator(&self, key: &PublicKey) -> Option<&SecretKey> {
+    /// The secret key of a node.
+    pub(super) fn secret(&self, key: &PublicKey) -> Option<&SecretKey> {
         self.nodes.iter().find(|secret| secret.public() == *key)
     }
 
-    /// An order of the first owner to its node, and its table.
-    pub(super) fn order(
-        &self,
-        tasks: u32,
-        verification: Verification,
-        issued: Time,
-    ) -> (Signed<Job>, TaskTable) {
+    /// The order of a plan, by the owner of its home, and its table.
+    pub(super) fn order(&self, number: usize, plan: &Plan, issued: Time) -> (Signed<Job>, TaskTable) {
         let spec = |n: u32| TaskSpec { name: format!("{n}.csv"), inputs: Vec::new(), stdin: None };
-        let table = TaskTable { args: vec!["{}".into()], tasks: (0..tasks).map(spec).collect() };
+        let tasks = (0..plan.tasks).map(spec).collect();
+        let table = TaskTable { args: vec!["{}".into()], tasks };
+        let nonce: &[&[u8]] = if number == 0 { &[] } else { &[&(number as u64).to_be_bytes()] };
         let job = Job {
             network: self.network(),
-            home: self.nodes[0].public(),
+            home: self.nodes[plan.home].public(),
             program: Cid::of(Codec::Raw, b"a program"),
             table: table.cid(),
-            tasks,
+            tasks: plan.tasks,
             seed: Digest::of("polity sim seed", &[]),
             limits: Limits { wall_ms: 5_000, ..Limits::default() },
-            placement: Placement::Fast,
-            verification,
+            placement: if plan.sealed { Placement::Sealed } else { Placement::Fast },
+            verification: plan.verification,
             issued,
-            expires: issued.after_ms(600_000),
-            nonce: Digest::of("polity sim nonce", &[]),
+            expires: issued.after_ms(LIFETIME_MS),
+            engine: truth::engine(),
+            nonce: Digest::of("polity sim nonce", nonce),
         };
-        (Signed::new(job, self.network(), &self.owners[0]), table)
+        (Signed::new(job, self.network(), &self.owners[plan.home]), table)
     }
 }

@@ -1,12 +1,11 @@
 //! A worker's hands, faked: real keys and signatures, made-up outcomes.
 
-use super::{Nature, Random};
-use identity::{Digest, NetworkId, SecretKey};
-use ledger::Ledger;
-use objects::{Cid, Codec};
+use super::{Random, claims_in, truth};
+use crate::liars::{Answer, Given, Hand, Liar};
+use identity::{Digest, Signed};
 use protocol::{
-    Attempt, CommitBatch, Commitment, End, Job, JobId, Member, NoResult, Outcome, Output, Reveal,
-    RevealBatch, Salt, TaskIndex, Time, ToHome, ToWorker, commitment_of, set_digest,
+    Agreements, Attempt, Claim, CommitBatch, Commitment, Height, Job, JobId, Member, NoResult,
+    Outcome, Reveal, RevealBatch, Salt, TaskIndex, ToHome, ToWorker, commitment_of, set_digest,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,46 +29,46 @@ enum Slot {
     Revealed(CommitBatch, RevealBatch),
 }
 
-/// One worker. All that it knows is lost in a crash, except for its key and its ledger.
+/// What one worker has in memory. All of it is lost in a crash.
+#[derive(Default)]
 pub(super) struct Worker {
-    pub(super) key: SecretKey,
-    pub(super) ledger: Ledger,
-    pub(super) nature: Nature,
-    pub(super) up: bool,
-    /// How often it crashed: what was begun before does not come to an end.
-    pub(super) life: u32,
-    network: NetworkId,
+    orders: BTreeMap<JobId, (Signed<Job>, Height)>,
     slots: BTreeMap<Place, Slot>,
+    /// What it committed to for tasks that are closed: the record may say something else.
+    closed: BTreeMap<(JobId, TaskIndex), (Attempt, CommitBatch)>,
 }
 
-impl Worker {
-    pub(super) fn new(key: SecretKey, ledger: Ledger, nature: Nature) -> Self {
-        let network = ledger.network();
-        Self { key, ledger, nature, up: true, life: 0, network, slots: BTreeMap::new() }
-    }
+/// A worker that does something, with all that it needs for it.
+pub(super) struct Acting<'a> {
+    pub(super) worker: &'a mut Worker,
+    pub(super) hand: Hand<'a>,
+    pub(super) liar: Option<&'static dyn Liar>,
+    pub(super) slowness: u64,
+}
 
-    pub(super) fn crash(&mut self) {
-        self.up = false;
-        self.life += 1;
-        self.slots.clear();
-    }
-
-    pub(super) fn hear(&mut self, message: &ToWorker, now: Time, random: &mut Random) -> Vec<Deed> {
+impl Acting<'_> {
+    pub(super) fn hear(
+        &mut self,
+        message: &ToWorker,
+        now: protocol::Time,
+        random: &mut Random,
+    ) -> Vec<Deed> {
         match message {
-            ToWorker::Assign { order, replicas, .. } => {
+            ToWorker::Assign { order, drawn, replicas } => {
                 let job = order.payload.id();
-                let known = self.ledger.roster().owner(&order.by).is_some();
-                let holds = Job::check(order, self.network).is_ok();
+                let known = self.hand.ledger.roster().owner(&order.by).is_some();
+                let holds = Job::check(order, self.hand.network).is_ok();
                 if !known || !holds || order.payload.expires < now {
                     let refuse = |(t, a): &(_, _)| (*t, *a, NoResult::Refused);
                     let replicas = replicas.iter().map(refuse).collect();
                     return vec![Deed::Say(ToHome::NoResult { job, replicas })];
                 }
+                self.worker.orders.insert(job, (order.clone(), *drawn));
                 self.take(job, replicas, random)
             }
             ToWorker::Sets { job, sets, commits } => self.reveal(*job, sets, commits),
             ToWorker::Close { job, tasks } => {
-                self.slots.retain(|(of, task, _), _| of != job || !tasks.contains(task));
+                self.worker.close(job, tasks);
                 Vec::new()
             }
         }
@@ -83,12 +82,13 @@ impl Worker {
     ) -> Vec<Deed> {
         let mut deeds = Vec::new();
         let mut again: Vec<CommitBatch> = Vec::new();
+        let slowness = self.slowness * self.liar.map_or(1, Liar::slowness);
         for (task, attempt) in replicas {
             let place = (job, *task, *attempt);
-            match self.slots.get(&place) {
+            match self.worker.slots.get(&place) {
                 None => {
-                    self.slots.insert(place, Slot::Running);
-                    let run_ms = random.between(20, 60) * self.nature.slowness;
+                    self.worker.slots.insert(place, Slot::Running);
+                    let run_ms = random.between(20, 60) * slowness;
                     deeds.push(Deed::Run(place, run_ms));
                 }
                 Some(Slot::Running | Slot::Ready) => {}
@@ -99,36 +99,31 @@ impl Worker {
                 }
             }
         }
+        if self.liar.is_some_and(|liar| !liar.answers()) {
+            return Vec::new();
+        }
         deeds.extend(again.into_iter().map(|batch| Deed::Say(ToHome::Committed(batch))));
         deeds
     }
 
-    /// A program ended. True if it is the first that waits to be committed to.
-    pub(super) fn ran(&mut self, place: Place) -> bool {
-        let waiting = self.slots.values().any(|slot| matches!(slot, Slot::Ready));
-        match self.slots.get_mut(&place) {
-            Some(slot @ Slot::Running) => {
-                *slot = Slot::Ready;
-                !waiting
-            }
-            _ => false,
-        }
-    }
-
     /// Commits to everything that is ready.
     pub(super) fn commit(&mut self) -> Vec<ToHome> {
-        let ready = self.slots.iter().filter(|(_, slot)| matches!(slot, Slot::Ready));
+        let ready = self.worker.slots.iter().filter(|(_, slot)| matches!(slot, Slot::Ready));
         let mut by_job: BTreeMap<JobId, Vec<Place>> = BTreeMap::new();
         ready.for_each(|(place, _)| by_job.entry(place.0).or_default().push(*place));
         let mut said = Vec::new();
         for (job, places) in by_job {
             for places in places.chunks(LEAVES) {
                 let leaves = places.iter().map(|place| self.commitment(place)).collect();
-                let batch = CommitBatch::sign(job, leaves, self.network, &self.key);
+                let batch = CommitBatch::sign(job, leaves, self.hand.network, self.hand.key);
                 for place in places {
-                    self.slots.insert(*place, Slot::Committed(batch.clone()));
+                    self.worker.slots.insert(*place, Slot::Committed(batch.clone()));
                 }
-                said.push(ToHome::Committed(batch));
+                let batches = match self.liar {
+                    Some(liar) => liar.commits(&self.hand, batch),
+                    None => vec![batch],
+                };
+                said.extend(batches.into_iter().map(ToHome::Committed));
             }
         }
         said
@@ -141,7 +136,8 @@ impl Worker {
 
     fn salt(&self, (job, task, attempt): &Place) -> Salt {
         let place = [&task.0.to_be_bytes()[..], &attempt.0.to_be_bytes()[..]].concat();
-        let digest = Digest::of("polity sim salt", &[self.key.seed(), &job.0.to_bytes(), &place]);
+        let seed = self.hand.key.seed();
+        let digest = Digest::of("polity sim salt", &[seed, &job.0.to_bytes(), &place]);
         let mut salt = [0; 16];
         salt.copy_from_slice(&digest.as_bytes()[..16]);
         Salt(salt)
@@ -149,20 +145,33 @@ impl Worker {
 
     /// The same on every node that does not lie.
     fn outcome(&self, (job, task, _): &Place) -> Outcome {
-        let lie = if self.nature.lies { self.key.public().short() } else { String::new() };
-        let file = |name: &str| format!("{name} of task {task}{lie}").into_bytes();
-        let cid = |name: &str| Cid::of(Codec::Raw, &file(name));
-        let size_bytes = file("mean.csv").len() as u64;
-        Outcome {
-            job: *job,
-            task: *task,
-            end: End::Exit(0),
-            fuel: 1_000 + u64::from(task.0),
-            fingerprint: Digest::of("polity sim engine", &[]),
-            outputs: vec![Output { path: "mean.csv".into(), cid: cid("mean.csv"), size_bytes }],
-            stdout: cid("stdout"),
-            stderr: cid("stderr"),
+        let right = || truth::outcome(*job, *task, "");
+        let (Some(liar), Some((order, drawn))) = (self.liar, self.worker.orders.get(job)) else {
+            return right();
+        };
+        let given = Given { job: &order.payload, drawn: *drawn, task: *task };
+        match liar.answer(&self.hand, &given) {
+            Answer::Truth => right(),
+            Answer::Marked(mark) => truth::outcome(*job, *task, &mark),
+            Answer::Copied(outcome) => *outcome,
         }
+    }
+
+    /// Whether every member of a set is a commitment that was shown, each once, in order, and all
+    /// are of different parties.
+    fn holds(
+        &self,
+        task: TaskIndex,
+        members: &[Member],
+        shown: &BTreeSet<(identity::PublicKey, TaskIndex, Attempt, Digest)>,
+    ) -> bool {
+        let roster = self.hand.ledger.roster();
+        let parties: BTreeSet<_> =
+            members.iter().map(|m| roster.party_of_node(&m.node).unwrap_or(m.node)).collect();
+        let is_shown = |m: &Member| shown.contains(&(m.node, task, m.attempt, m.hidden));
+        parties.len() == members.len()
+            && members.windows(2).all(|pair| pair[0].attempt < pair[1].attempt)
+            && members.iter().all(is_shown)
     }
 
     /// Reveals what stands in complete sets, each once; says the same again if asked again.
@@ -172,24 +181,24 @@ impl Worker {
         sets: &[(TaskIndex, Vec<Member>)],
         commits: &[CommitBatch],
     ) -> Vec<Deed> {
-        let hold = commits.iter().all(|batch| batch.check(&job, self.network).is_ok());
-        assert!(hold, "a home shows batches that hold");
+        if !commits.iter().all(|batch| batch.check(&job, self.hand.network).is_ok()) {
+            return Vec::new();
+        }
         let leaves = |batch: &CommitBatch| {
             let by = batch.statement.by;
             let named = |leaf: &Commitment| (by, leaf.task, leaf.attempt, leaf.hidden);
             batch.leaves.iter().map(named).collect::<Vec<_>>()
         };
         let shown: BTreeSet<_> = commits.iter().flat_map(leaves).collect();
-        let me = self.key.public();
+        let me = self.hand.key.public();
         let (mut again, mut fresh): (Vec<RevealBatch>, Vec<Reveal>) = Default::default();
         for (task, members) in sets {
-            let complete = members
-                .iter()
-                .all(|member| shown.contains(&(member.node, *task, member.attempt, member.hidden)));
-            assert!(complete, "a set consists of commitments that are shown");
+            if !self.holds(*task, members, &shown) {
+                continue;
+            }
             let Some(mine) = members.iter().find(|member| member.node == me) else { continue };
             let place = (job, *task, mine.attempt);
-            match self.slots.get(&place) {
+            match self.worker.slots.get(&place) {
                 Some(Slot::Revealed(_, batch)) if !again.contains(batch) => {
                     again.push(batch.clone());
                 }
@@ -204,21 +213,98 @@ impl Worker {
             }
         }
         for leaves in fresh.chunks(LEAVES) {
-            let batch = RevealBatch::sign(job, leaves.to_vec(), self.network, &self.key);
+            let batch = RevealBatch::sign(job, leaves.to_vec(), self.hand.network, self.hand.key);
             for leaf in &batch.leaves {
                 let place = (job, leaf.task, leaf.attempt);
-                if let Some(Slot::Committed(commit)) = self.slots.get(&place) {
+                if let Some(Slot::Committed(commit)) = self.worker.slots.get(&place) {
                     let slot = Slot::Revealed(commit.clone(), batch.clone());
-                    self.slots.insert(place, slot);
+                    self.worker.slots.insert(place, slot);
                 }
             }
             again.push(batch);
         }
-        let say = |batch: RevealBatch| {
-            let outcome = |leaf: &Reveal| self.outcome(&(job, leaf.task, leaf.attempt));
-            let outcomes = batch.leaves.iter().map(outcome).collect();
-            Deed::Say(ToHome::Revealed { batch, outcomes })
+        again.into_iter().map(|batch| self.say(batch)).collect()
+    }
+
+    fn say(&self, batch: RevealBatch) -> Deed {
+        let job = batch.statement.payload.job;
+        let outcome = |leaf: &Reveal| self.outcome(&(job, leaf.task, leaf.attempt));
+        let outcomes = batch.leaves.iter().map(outcome).collect();
+        let (batch, outcomes) = match self.liar {
+            Some(liar) => liar.reveals(&self.hand, batch, outcomes),
+            None => (batch, outcomes),
         };
-        again.into_iter().map(say).collect()
+        Deed::Say(ToHome::Revealed { batch, outcomes })
+    }
+
+    /// What this worker holds against agreements that are final: for each task of which it has
+    /// another outcome, all claims.
+    pub(super) fn objections(&self, agreements: &Agreements) -> Vec<(TaskIndex, Vec<Claim>)> {
+        let job = agreements.order.payload.id();
+        let mut found = Vec::new();
+        for agreed in &agreements.tasks {
+            let Some((attempt, commits)) = self.worker.committed(job, agreed.task) else {
+                continue;
+            };
+            let place = (job, agreed.task, attempt);
+            let outcome = self.outcome(&place).digest();
+            let Some(commit) = commits.quote(agreed.task, attempt) else { continue };
+            if outcome == agreed.outcome {
+                continue;
+            }
+            let reveal = Reveal {
+                task: agreed.task,
+                attempt,
+                set: Digest::default(),
+                outcome,
+                salt: self.salt(&place),
+            };
+            let batch = RevealBatch::sign(job, vec![reveal], self.hand.network, self.hand.key);
+            let Some(reveal) = batch.quote(agreed.task, attempt) else { continue };
+            let mut claims = claims_in(agreements, agreed.task);
+            claims.retain(|claim| claim.node() != self.hand.key.public());
+            claims.push(Claim { commit, reveal });
+            claims.sort_by_key(Claim::node);
+            found.push((agreed.task, claims));
+        }
+        found
+    }
+}
+
+impl Worker {
+    /// A program ended. True if it is the first that waits to be committed to.
+    pub(super) fn ran(&mut self, place: Place) -> bool {
+        let waiting = self.slots.values().any(|slot| matches!(slot, Slot::Ready));
+        match self.slots.get_mut(&place) {
+            Some(slot @ Slot::Running) => {
+                *slot = Slot::Ready;
+                !waiting
+            }
+            _ => false,
+        }
+    }
+
+    fn close(&mut self, job: &JobId, tasks: &[TaskIndex]) {
+        let closes = |place: &Place| place.0 == *job && tasks.contains(&place.1);
+        let ended: Vec<_> = self.slots.keys().filter(|place| closes(place)).copied().collect();
+        for place in ended {
+            match self.slots.remove(&place) {
+                Some(Slot::Committed(batch) | Slot::Revealed(batch, _)) => {
+                    self.closed.insert((place.0, place.1), (place.2, batch));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What it committed to for a task, whether that is closed or not.
+    fn committed(&self, job: JobId, task: TaskIndex) -> Option<(Attempt, CommitBatch)> {
+        let open = self.slots.iter().find_map(|((of, at, attempt), slot)| match slot {
+            Slot::Committed(batch) | Slot::Revealed(batch, _) if (*of, *at) == (job, task) => {
+                Some((*attempt, batch.clone()))
+            }
+            _ => None,
+        });
+        open.or_else(|| self.closed.get(&(job, task)).cloned())
     }
 }

@@ -1,0 +1,297 @@
+//! What a node does about the ledger's open ends: a validator rules on disputes, an auditor runs
+//! final tasks again, an executor objects to what it knows to be wrong, everybody accuses.
+//!
+//! All of it follows from the ledger's state, so that it survives a crash, and is said again until
+//! the ledger has it.
+
+use super::{Event, World, claims_in, truth};
+use identity::{PublicKey, Signed};
+use ledger::{DisputeRecord, Duty};
+use protocol::{
+    Accusation, Agreements, Audit, Cause, Contradiction, Dispute, JobId, OutcomeDigest, Ruling, TaskIndex,
+    Time, Tx, Verdicts,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How long a node waits before it says something again.
+const AGAIN_MS: u64 = 2_000;
+
+/// A task.
+pub(super) type At = (JobId, TaskIndex);
+
+/// What a node has in memory about the ledger's open ends.
+#[derive(Default)]
+pub(super) struct Desk {
+    /// What it found by running tasks again; nothing if it could not.
+    pub(super) found: BTreeMap<At, Option<OutcomeDigest>>,
+    running: BTreeSet<At>,
+    /// When it last spoke about a task.
+    spoke: BTreeMap<At, Time>,
+    /// Its own disputes that the ledger does not have yet.
+    objections: BTreeMap<At, Dispute>,
+    /// What it saw validators rule first.
+    rulings: BTreeMap<(PublicKey, At), Signed<Verdicts>>,
+    /// Contradictions of rulings that it saw, and when it spoke about them.
+    accused: BTreeMap<(PublicKey, Cause), (Accusation, Time)>,
+    /// Whether it looks again by itself.
+    pub(super) reviewing: bool,
+}
+
+impl Desk {
+    pub(super) fn is_clear(&self) -> bool {
+        self.objections.is_empty() && self.running.is_empty() && self.accused.is_empty()
+    }
+}
+
+impl World {
+    /// A node looks at what is open, and does its part.
+    pub(super) fn review(&mut self, node: usize) {
+        if !self.nodes[node].up {
+            return;
+        }
+        let mut open = self.review_disputes(node);
+        open |= self.review_duties(node);
+        open |= self.review_objections(node);
+        open |= self.review_accusations(node);
+        if open && !self.nodes[node].desk.reviewing {
+            self.nodes[node].desk.reviewing = true;
+            let life = self.nodes[node].life;
+            self.after(AGAIN_MS, Event::Review { node, life });
+        }
+    }
+
+    /// Rules on open disputes, several under one signature.
+    fn review_disputes(&mut self, node: usize) -> bool {
+        let me = self.nodes[node].public();
+        let ledger = &self.nodes[node].ledger;
+        if ledger.validators().binary_search(&me).is_err() {
+            return false;
+        }
+        let said = |record: &DisputeRecord| record.rulings.iter().any(|(by, _)| *by == me);
+        let open: Vec<At> = ledger
+            .disputes()
+            .filter(|record| record.is_open() && !said(record))
+            .map(|record| (record.job, record.task))
+            .collect();
+        let mut due = Vec::new();
+        for at in &open {
+            match self.nodes[node].desk.found.get(at).copied() {
+                Some(found) if self.may_speak(node, *at) => due.push((*at, found)),
+                Some(_) => {}
+                None => self.rerun(node, *at),
+            }
+        }
+        if !due.is_empty() {
+            self.rule(node, &due);
+        }
+        !open.is_empty()
+    }
+
+    fn rule(&mut self, node: usize, due: &[(At, Option<OutcomeDigest>)]) {
+        let network = self.polity.network();
+        let owner = &self.nodes[node];
+        let mut batches: Vec<Vec<Ruling>> = Vec::new();
+        for ((job, task), found) in due {
+            let outcomes = match owner.liar() {
+                Some(liar) => liar.rulings(&owner.hand(), (*job, *task), *found),
+                None => vec![*found],
+            };
+            for (nth, outcome) in outcomes.into_iter().enumerate() {
+                if batches.len() <= nth {
+                    batches.push(Vec::new());
+                }
+                batches[nth].push(Ruling { job: *job, task: *task, outcome });
+            }
+        }
+        for rulings in batches {
+            let tasks: Vec<_> = rulings.iter().map(|ruling| ruling.task.to_string()).collect();
+            self.note(format_args!("n{node} rules on {}", tasks.join(" ")));
+            let verdicts = Verdicts::sign(rulings, network, &self.nodes[node].key);
+            self.submit(node, Tx::Verdict(Box::new(verdicts)));
+        }
+    }
+
+    /// Runs again what the beacon picked it for.
+    fn review_duties(&mut self, node: usize) -> bool {
+        let me = self.nodes[node].public();
+        let mine = |duty: &&Duty| duty.auditors.contains(&me) && !duty.answered.contains(&me);
+        let ledger = &self.nodes[node].ledger;
+        let duties: Vec<Duty> = ledger.duties().filter(mine).cloned().collect();
+        let mut open = false;
+        for duty in duties {
+            let at = (duty.job, duty.task);
+            let record = self.nodes[node].ledger.dispute(&duty.job, duty.task);
+            let claimed = record.is_some_and(|record| {
+                !record.is_open() || record.claims.iter().any(|(by, _)| *by == me)
+            });
+            let Some(found) = self.nodes[node].desk.found.get(&at).copied() else {
+                open = true;
+                self.rerun(node, at);
+                continue;
+            };
+            let Some(truth) = found else { continue };
+            let owner = &self.nodes[node];
+            let outcome = match owner.liar() {
+                Some(liar) => liar.audits(&owner.hand(), &duty, truth),
+                None => truth,
+            };
+            let differs = outcome != duty.outcome;
+            if (differs && claimed) || !self.may_speak(node, at) {
+                open |= !(differs && claimed);
+                continue;
+            }
+            open = true;
+            self.answer_duty(node, &duty, outcome);
+        }
+        open
+    }
+
+    fn answer_duty(&mut self, node: usize, duty: &Duty, outcome: OutcomeDigest) {
+        let (network, key) = (self.polity.network(), self.nodes[node].key.clone());
+        let Duty { job, task, .. } = *duty;
+        let audit = Signed::new(Audit { job, task, outcome }, network, &key);
+        if outcome == duty.outcome {
+            self.note(format_args!("n{node} audits {task}: the same"));
+            return self.submit(node, Tx::Audit(audit));
+        }
+        let Some(Tx::Agree(agreements)) = self.chain.find(&duty.tx) else { return };
+        let dispute = Dispute {
+            order: agreements.order.clone(),
+            drawn: agreements.drawn,
+            task,
+            claims: claims_in(agreements, task),
+            audits: vec![audit],
+        };
+        self.note(format_args!("n{node} audits {task}, and disputes it"));
+        self.submit(node, Tx::Dispute(Box::new(Signed::new(dispute, network, &key))));
+    }
+
+    /// Sees a final block: what does it know better?
+    pub(super) fn object(&mut self, node: usize, agreements: &Agreements) {
+        if !self.nodes[node].is_honest() {
+            return;
+        }
+        let objections = self.nodes[node].acting().objections(agreements);
+        let job = agreements.order.payload.id();
+        for (task, claims) in objections {
+            let (order, drawn) = (agreements.order.clone(), agreements.drawn);
+            let dispute = Dispute { order, drawn, task, claims, audits: Vec::new() };
+            self.nodes[node].desk.objections.insert((job, task), dispute);
+        }
+    }
+
+    fn review_objections(&mut self, node: usize) -> bool {
+        let me = self.nodes[node].public();
+        let objections: Vec<_> = self.nodes[node]
+            .desk
+            .objections
+            .iter()
+            .map(|(at, dispute)| (*at, dispute.clone()))
+            .collect();
+        for (at, dispute) in objections {
+            let record = self.nodes[node].ledger.dispute(&at.0, at.1);
+            let heard = record.is_some_and(|record| {
+                !record.is_open() || record.claims.iter().any(|(by, _)| *by == me)
+            });
+            if heard {
+                self.nodes[node].desk.objections.remove(&at);
+            } else if self.may_speak(node, at) {
+                self.note(format_args!("n{node} disputes what is final: {}", at.1));
+                let signed = Signed::new(dispute, self.polity.network(), &self.nodes[node].key);
+                self.submit(node, Tx::Dispute(Box::new(signed)));
+            }
+        }
+        !self.nodes[node].desk.objections.is_empty()
+    }
+
+    /// A node sees rulings, and what the same validator said before.
+    pub(super) fn see_rulings(&mut self, node: usize, verdicts: &Signed<Verdicts>) {
+        let by = verdicts.by;
+        if !self.nodes[node].is_honest() || !self.polity.genesis.validators.contains(&by) {
+            return;
+        }
+        let issued = self.nodes[node].ledger.tip().time;
+        for ruling in &verdicts.payload.rulings {
+            let place = (by, (ruling.job, ruling.task));
+            let desk = &mut self.nodes[node].desk;
+            let first = desk.rulings.entry(place).or_insert_with(|| verdicts.clone());
+            let before = first.payload.on(&ruling.job, ruling.task).map(|r| r.outcome);
+            if before == Some(ruling.outcome) {
+                continue;
+            }
+            let (first, second) = (first.clone(), verdicts.clone());
+            let contradiction = Contradiction::Verdicts { first, second };
+            let cause = Cause::Verdicts { job: ruling.job, task: ruling.task };
+            let accusation = Accusation { against: by, contradiction, issued };
+            desk.accused.entry((by, cause)).or_insert((accusation, Time(0)));
+            self.book.contradicted(place);
+        }
+    }
+
+    /// Accuses a node, and again until the ledger has it.
+    pub(super) fn accuse(&mut self, node: usize, contradiction: Contradiction) {
+        let network = self.polity.network();
+        let (against, cause) = contradiction.check(network).expect("an honest accusation holds");
+        let issued = self.nodes[node].ledger.tip().time;
+        let accusation = Accusation { against, contradiction, issued };
+        let accused = &mut self.nodes[node].desk.accused;
+        accused.entry((against, cause)).or_insert((accusation, Time(0)));
+        self.review(node);
+    }
+
+    fn review_accusations(&mut self, node: usize) -> bool {
+        let now = self.now;
+        let findings = self.nodes[node].ledger.findings();
+        let known = |by: &PublicKey, cause: &Cause| {
+            findings.iter().any(|finding| finding.node == *by && finding.cause == *cause)
+        };
+        let accused = &self.nodes[node].desk.accused;
+        let open: Vec<_> = accused
+            .iter()
+            .filter(|((by, cause), _)| !known(by, cause))
+            .map(|(place, (accusation, said))| (place.clone(), accusation.clone(), *said))
+            .collect();
+        self.nodes[node].desk.accused.retain(|place, _| open.iter().any(|(p, ..)| p == place));
+        for (place, accusation, said) in &open {
+            if now.since_ms(*said) < AGAIN_MS {
+                continue;
+            }
+            if let Some((_, said)) = self.nodes[node].desk.accused.get_mut(place) {
+                *said = now;
+            }
+            self.note(format_args!("n{node} accuses {}", self.name(&place.0)));
+            let (network, key) = (self.polity.network(), &self.nodes[node].key);
+            let signed = Signed::new(accusation.clone(), network, key);
+            self.submit(node, Tx::Accuse(Box::new(signed)));
+        }
+        !open.is_empty()
+    }
+
+    /// Begins to run a task again, unless it does already.
+    fn rerun(&mut self, node: usize, at: At) {
+        if self.nodes[node].desk.running.insert(at) {
+            let run_ms = self.random.between(20, 60) * self.nodes[node].nature.slowness;
+            let life = self.nodes[node].life;
+            self.after(run_ms, Event::Reran { node, life, at });
+        }
+    }
+
+    /// A task was run again. Without inputs there is nothing to find: those of a job that was
+    /// really ordered can be had.
+    pub(super) fn reran(&mut self, node: usize, at: At) {
+        let found = self.jobs.contains_key(&at.0).then(|| truth::right(at.0, at.1));
+        let desk = &mut self.nodes[node].desk;
+        desk.running.remove(&at);
+        desk.found.insert(at, found);
+        self.review(node);
+    }
+
+    fn may_speak(&mut self, node: usize, at: At) -> bool {
+        let (now, spoke) = (self.now, &mut self.nodes[node].desk.spoke);
+        let may = spoke.get(&at).is_none_or(|before| now.since_ms(*before) >= AGAIN_MS);
+        if may {
+            spoke.insert(at, now);
+        }
+        may
+    }
+}
