@@ -1,6 +1,7 @@
 //! Many minds on one seeded thread, every hand faked.
 
 pub mod blobs;
+pub mod bound;
 pub mod contract;
 pub mod liars;
 pub mod log;

@@ -9,7 +9,7 @@
 use sim::world::{Ending, Setting, Tally, World};
 
 /// What must have gone wrong somewhere, and what must have come of it.
-const MUST_HAPPEN: [&str; 24] = [
+const MUST_HAPPEN: [&str; 23] = [
     "lost messages",
     "lost transactions",
     "messages cut off",
@@ -24,7 +24,6 @@ const MUST_HAPPEN: [&str; 24] = [
     "refused transactions",
     "withheld by its home",
     "lies: named",
-    "lies: told when the task had ended",
     "findings: refuted by a verdict",
     "findings: two commitments",
     "findings: a reveal that does not open",

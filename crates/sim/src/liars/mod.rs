@@ -94,9 +94,28 @@ impl Kind {
         Self::Censor,
     ];
 
+    /// Those that only a validator can be, or that are worse if it is one.
+    pub const VALIDATING: [Self; 7] = [
+        Self::WrongResult,
+        Self::Silent,
+        Self::Colluders,
+        Self::DoubleVoter,
+        Self::BeaconWithholder,
+        Self::Spoiler,
+        Self::Censor,
+    ];
+
     /// The kind that a drawn number stands for.
     pub fn of(number: u64) -> Self {
         Self::ALL[(number % Self::ALL.len() as u64) as usize]
+    }
+
+    /// The kind of a validator that a drawn number stands for: half of them lie about votes.
+    pub fn of_validator(number: u64) -> Self {
+        match number % 2 {
+            0 => Self::of(number / 2),
+            _ => Self::VALIDATING[(number / 2 % Self::VALIDATING.len() as u64) as usize],
+        }
     }
 
     /// How this kind behaves.

@@ -215,16 +215,20 @@ impl World {
             let place = (by, (ruling.job, ruling.task));
             let desk = &mut self.nodes[node].desk;
             let first = desk.rulings.entry(place).or_insert_with(|| verdicts.clone());
-            let before = first.payload.on(&ruling.job, ruling.task).map(|r| r.outcome);
-            if before == Some(ruling.outcome) {
-                continue;
+            let before = first.payload.on(&ruling.job, ruling.task).and_then(|r| r.outcome);
+            if before.is_none() {
+                *first = verdicts.clone();
             }
             let (first, second) = (first.clone(), verdicts.clone());
             let contradiction = Contradiction::Verdicts { first, second };
-            let cause = Cause::Verdicts { job: ruling.job, task: ruling.task };
-            let accusation = Accusation { against: by, contradiction, issued };
-            desk.accused.entry((by, cause)).or_insert((accusation, Time(0)));
-            self.book.contradicted(place);
+            // Not to have been able to run a task before is none.
+            if let Ok((_, cause)) = contradiction.check(self.polity.network()) {
+                let accusation = Accusation { against: by, contradiction, issued };
+                if let Cause::Verdicts { job, task } = cause {
+                    self.book.contradicted((by, (job, task)));
+                }
+                desk.accused.entry((by, cause)).or_insert((accusation, Time(0)));
+            }
         }
     }
 

@@ -122,7 +122,7 @@ impl Setting {
         let tolerated = (validators - 1) / 3;
         for _ in 0..random.between(0, tolerated) {
             let node = random.between(1, validators - 1) as usize;
-            natures[node].liar = Some(Kind::of(random.draw()));
+            natures[node].liar = Some(Kind::of_validator(random.draw()));
         }
         // So many honest parties remain that every job has candidates.
         let most = nodes - validators;
@@ -179,11 +179,11 @@ fn nature(random: &mut Random, node: u64) -> Nature {
     Nature { slowness, late_ms, liar: None, crash }
 }
 
-/// One job of an honest home, and up to two more of any.
+/// One job of an honest home, one of a home that lies, and up to two more of any.
 fn plans(random: &mut Random, natures: &[Nature]) -> Vec<Plan> {
     let mut plans = Vec::new();
     let lying: Vec<_> = (0..natures.len()).filter(|node| natures[*node].liar.is_some()).collect();
-    for number in 0..random.between(1, 3) {
+    for number in 0..random.between(2, 4) {
         let any = random.between(0, natures.len() as u64 - 1) as usize;
         let home = match number {
             0 => 0,
@@ -194,7 +194,7 @@ fn plans(random: &mut Random, natures: &[Nature]) -> Vec<Plan> {
         plans.push(Plan {
             home,
             at_ms: random.between(0, 6_000) * number,
-            tasks: random.between(1, 6) as u32,
+            tasks: random.between(1, 10) as u32,
             verification: Verification { k, n: k + random.between(0, 2) as u16 },
             sealed: random.chance(30),
             cancel_ms: random.chance(5).then(|| random.between(1, 2_000)),
