@@ -30,8 +30,10 @@ const STREAMS: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Pause before a message is sent again.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Times a message is sent to a peer that is connected and does not acknowledge it.
+/// Times a message is sent to a peer that is connected and does not take it.
 const TRIES: usize = 10;
+/// Peers that do not listen and of which nobody was told yet.
+const LOST: usize = 256;
 
 /// A message of either kind.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,6 +58,7 @@ struct Inner {
     streams: Arc<dyn Streams>,
     inboxes: Inboxes,
     queues: Mutex<HashMap<PublicKey, mpsc::Sender<Queued>>>,
+    lost: mpsc::Sender<PublicKey>,
     writers: Mutex<JoinSet<()>>,
 }
 
@@ -71,6 +74,8 @@ struct Inboxes {
 pub(crate) struct Letters {
     pub(crate) for_worker: mpsc::Receiver<Letter<ToWorker>>,
     pub(crate) for_home: mpsc::Receiver<Letter<ToHome>>,
+    /// Peers that are connected and did not take a message: what they were told is lost.
+    pub(crate) lost: mpsc::Receiver<PublicKey>,
 }
 
 /// A message that waits, and who wants to know that it arrived.
@@ -84,32 +89,34 @@ impl Post {
     pub(crate) fn new(streams: Arc<dyn Streams>) -> (Self, Letters) {
         let (worker, for_worker) = mpsc::channel(INBOX);
         let (home, for_home) = mpsc::channel(INBOX);
+        let (lost_of, lost) = mpsc::channel(LOST);
         let inboxes = Inboxes { worker, home };
         let queues = Mutex::new(HashMap::new());
         let writers = Mutex::new(JoinSet::new());
-        let inner = Inner { streams, inboxes, queues, writers };
-        (Self(Arc::new(inner)), Letters { for_worker, for_home })
+        let inner = Inner { streams, inboxes, queues, lost: lost_of, writers };
+        (Self(Arc::new(inner)), Letters { for_worker, for_home, lost })
     }
 
     /// Sends a message and tells whether it was acknowledged. It is dropped if the peer goes away
     /// first: whoever waits for an answer learns of that from the network.
     pub(crate) async fn deliver(&self, to: PublicKey, mail: Mail) -> bool {
-        match self.queue_up(to, mail).await {
-            Some(delivered) => delivered.await.unwrap_or(false),
-            None => false,
-        }
-    }
-
-    /// Queues a message without waiting for its delivery.
-    pub(crate) async fn send(&self, to: PublicKey, mail: Mail) {
-        // Whether it arrives is seen from the answer, or from the peer going away.
-        drop(self.queue_up(to, mail).await);
-    }
-
-    async fn queue_up(&self, to: PublicKey, mail: Mail) -> Option<oneshot::Receiver<bool>> {
         let (delivered, told) = oneshot::channel();
         let queue = self.queue(to);
-        queue.send(Queued { mail, delivered }).await.ok().map(|()| told)
+        queue.send(Queued { mail, delivered }).await.is_ok() && told.await.unwrap_or(false)
+    }
+
+    /// Queues a message without waiting for its delivery, nor for room: no peer keeps others
+    /// waiting by not listening. A message to itself waits for room.
+    pub(crate) async fn send(&self, to: PublicKey, mail: Mail) {
+        // Whether it arrives is seen from the answer, or from the peer going away.
+        let (delivered, _) = oneshot::channel();
+        let (queue, queued) = (self.queue(to), Queued { mail, delivered });
+        if to == self.0.streams.me() {
+            // A queue ends with the node.
+            let _ended = queue.send(queued).await;
+        } else if queue.try_send(queued).is_err() {
+            tell_lost(&self.0.lost, to);
+        }
     }
 
     fn queue(&self, to: PublicKey) -> mpsc::Sender<Queued> {
@@ -120,7 +127,8 @@ impl Post {
             if to == self.0.streams.me() {
                 writers.spawn(write_to_self(to, self.0.inboxes.clone(), receiver));
             } else {
-                writers.spawn(write_to(to, self.0.streams.clone(), receiver));
+                let (streams, lost) = (self.0.streams.clone(), self.0.lost.clone());
+                writers.spawn(write_to(to, streams, lost, receiver));
             }
             sender
         });
@@ -197,7 +205,19 @@ async fn write_to_self(me: PublicKey, inboxes: Inboxes, mut queue: mpsc::Receive
     }
 }
 
-async fn write_to(to: PublicKey, streams: Arc<dyn Streams>, mut queue: mpsc::Receiver<Queued>) {
+fn tell_lost(lost: &mpsc::Sender<PublicKey>, peer: PublicKey) {
+    // Where so many wait to be told of, this one will be met again.
+    if lost.try_send(peer).is_err() {
+        tracing::debug!(peer = %peer.short(), "too many peers do not listen");
+    }
+}
+
+async fn write_to(
+    to: PublicKey,
+    streams: Arc<dyn Streams>,
+    lost: mpsc::Sender<PublicKey>,
+    mut queue: mpsc::Receiver<Queued>,
+) {
     let mut open: Option<Stream> = None;
     while let Some(Queued { mail, delivered: tell }) = queue.recv().await {
         let bytes = canonical::encode(&mail);
@@ -209,7 +229,11 @@ async fn write_to(to: PublicKey, streams: Arc<dyn Streams>, mut queue: mpsc::Rec
                     break;
                 }
                 Ok(Err(error)) => tracing::debug!(peer = %to.short(), %error, "not delivered"),
-                Err(_) => tracing::debug!(peer = %to.short(), "not acknowledged in time"),
+                Err(_) => {
+                    tracing::debug!(peer = %to.short(), "not acknowledged in time");
+                    open = None;
+                    break;
+                }
             }
             open = None;
             if !streams.peers().contains(&to) {
@@ -219,6 +243,9 @@ async fn write_to(to: PublicKey, streams: Arc<dyn Streams>, mut queue: mpsc::Rec
         }
         if !delivered {
             tracing::warn!(peer = %to.short(), "a message could not be delivered");
+            if streams.peers().contains(&to) {
+                tell_lost(&lost, to);
+            }
         }
         // Nobody waits for most messages.
         let _unheard = tell.send(delivered);

@@ -142,7 +142,9 @@ impl Node {
             keeping: Arc::new(Semaphore::new(home::KEEPING)),
         };
         let running = home.clone();
-        roles.spawn(async move { Ok(home::run(running, effects, letters.for_home).await?) });
+        roles.spawn(async move {
+            Ok(home::run(running, effects, letters.for_home, letters.lost).await?)
+        });
 
         // The front door, last: who can knock finds everything in place.
         let door = Door { home, network, owner: basis.owner.clone(), fingerprint };

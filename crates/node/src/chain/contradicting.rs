@@ -30,7 +30,7 @@ pub(crate) async fn accuse_contradicting(
         let (epoch, view) = (pair.first.epoch, pair.first.view);
         tracing::warn!(%against, view, "a validator votes twice");
         if accused.len() >= REMEMBERED {
-            accused.clear();
+            accused.pop_first();
         }
         if accused.insert((against, epoch, view)) {
             let tx = accusation(&chain, &key, clock.as_ref(), pair);

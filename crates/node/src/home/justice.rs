@@ -21,7 +21,11 @@ impl Home {
         let (job, task) = (dispute.order.payload.id(), dispute.task);
         let signed = Signed::new(*dispute, self.chain.network(), &self.key);
         match self.offer(Tx::Dispute(Box::new(signed))).await {
-            Some(Refusal::NothingNew | Refusal::Undecided { .. }) | None => {}
+            None => {}
+            // Others filed it before, and it may have ended: no further block would tell.
+            Some(Refusal::NothingNew | Refusal::Undecided { .. }) => {
+                self.tell_ruling(job, task).await?;
+            }
             Some(refusal) if refusal.is_passing() => {}
             Some(refusal) => {
                 let reason = refusal.to_string();

@@ -21,7 +21,7 @@ use protocol::{
     Agreements, ToHome, Tx,
     port::{Clock, Offence, PeerEvent, Streams},
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use storage::Store;
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -49,6 +49,9 @@ pub(crate) struct Home {
 /// How many tasks' outputs are fetched at once.
 pub(crate) const KEEPING: usize = 16;
 
+/// How long a peer that does not listen counts as away: longer than it is waited for.
+const LOST_MS: u64 = 10_000;
+
 /// Why the home cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HomeError {
@@ -68,11 +71,13 @@ pub(crate) async fn run(
     home: Home,
     mut effects: mpsc::Receiver<Vec<Effect>>,
     letters: mpsc::Receiver<Letter<ToHome>>,
+    lost: mpsc::Receiver<PublicKey>,
 ) -> Result<(), HomeError> {
     home.restore().await?;
     let mut roles: JoinSet<Result<(), HomeError>> = JoinSet::new();
     roles.spawn(home.clone().read_letters(letters));
     roles.spawn(home.clone().watch_peers());
+    roles.spawn(home.clone().watch_lost(lost));
     roles.spawn(home.clone().watch_chain());
     let mut jobs = JoinSet::new();
     loop {
@@ -207,6 +212,36 @@ impl Home {
             self.tell(input).await?;
         }
         Ok(())
+    }
+
+    /// A peer that does not listen counts as away for a while, and is told everything again then.
+    async fn watch_lost(self, mut lost: mpsc::Receiver<PublicKey>) -> Result<(), HomeError> {
+        let mut pausing: JoinSet<PublicKey> = JoinSet::new();
+        let mut away = BTreeSet::new();
+        loop {
+            tokio::select! {
+                next = lost.recv() => {
+                    let Some(peer) = next else { return Ok(()) };
+                    if !away.insert(peer) {
+                        continue;
+                    }
+                    tracing::warn!(peer = %peer.short(), "is connected and does not listen");
+                    self.tell(Input::Disconnected(peer)).await?;
+                    let back = self.clock.until(self.clock.now().after_ms(LOST_MS));
+                    pausing.spawn(async move {
+                        back.await;
+                        peer
+                    });
+                }
+                Some(back) = pausing.join_next() => {
+                    let peer = back.map_err(panicked)?;
+                    away.remove(&peer);
+                    if self.streams.peers().contains(&peer) {
+                        self.tell(Input::Connected(peer)).await?;
+                    }
+                }
+            }
+        }
     }
 
     /// Tells `work`, durably.

@@ -57,17 +57,21 @@ impl Home {
 
     /// Tells how disputes ended that `work` waits for.
     async fn tell_rulings(&self) -> Result<(), HomeError> {
-        let disputed = self.cluster.read(Work::disputed).await?;
-        let ledger = self.chain.ledger();
-        for (job, task) in disputed {
-            let outcome = match ledger.dispute(&job, task).map(|record| record.status) {
-                Some(DisputeStatus::Decided { outcome, .. }) => Some(outcome),
-                Some(DisputeStatus::Undecided { .. }) => None,
-                Some(DisputeStatus::Open) | None => continue,
-            };
-            self.tell(Input::Ruled { job, task, outcome }).await?;
+        for (job, task) in self.cluster.read(Work::disputed).await? {
+            self.tell_ruling(job, task).await?;
         }
         Ok(())
+    }
+
+    /// Tells how a dispute ended, if it did.
+    pub(super) async fn tell_ruling(&self, job: JobId, task: TaskIndex) -> Result<(), HomeError> {
+        let ledger = self.chain.ledger();
+        let outcome = match ledger.dispute(&job, task).map(|record| record.status) {
+            Some(DisputeStatus::Decided { outcome, .. }) => Some(outcome),
+            Some(DisputeStatus::Undecided { .. }) => None,
+            Some(DisputeStatus::Open) | None => return Ok(()),
+        };
+        Ok(self.tell(Input::Ruled { job, task, outcome }).await?)
     }
 
     /// Draws sealed orders once the block after theirs is final.

@@ -57,6 +57,9 @@ impl Executor {
     /// Why there is no result.
     pub(crate) async fn outcome(&self, replica: &Replica) -> Result<Execution, NoResult> {
         let job = &replica.order.payload;
+        if job.engine != Engine::fingerprint() {
+            return Err(NoResult::OtherEngine);
+        }
         let prepared = self.prepare(replica).await?;
         let spec = prepared.table.tasks.get(replica.task.0 as usize);
         let spec = spec.ok_or(NoResult::MissingObject)?;
