@@ -1,0 +1,116 @@
+//! A block applies as a whole, everywhere to the same roots, or not at all.
+
+use crate::fixture::{Polity, agree, key};
+use identity::{Digest, NetworkId};
+use ledger::{Effect, Error, Ledger, Refusal};
+use proptest::prelude::*;
+use protocol::{Block, Height, InvitationKind, Machine, Time};
+
+fn next_block(polity: &Polity) -> Block {
+    let order = polity.order(2, 3);
+    let tx = polity.checked(agree(polity.agreed(&order, &[0])));
+    polity.ledger.propose(&key(102), Time(5_000), [&tx]).0
+}
+
+#[test]
+fn every_field_of_a_header_matters() {
+    let polity = Polity::new();
+    let good = next_block(&polity);
+    assert!(polity.ledger.apply_final(&good).is_ok());
+    type Change = fn(&mut Block);
+    let changes: [(&str, Change); 10] = [
+        ("network", |b| b.header.network = NetworkId(Digest([9; 32]))),
+        ("height", |b| b.header.height = Height(2)),
+        ("parent", |b| b.header.parent = Digest([9; 32])),
+        ("time", |b| b.header.time = Time(1_000)),
+        ("no proposer", |b| b.header.proposer = None),
+        ("another proposer", |b| b.header.proposer = Some(key(101).public())),
+        ("beacon", |b| b.header.beacon = Digest([9; 32])),
+        ("beacon proof", |b| b.header.beacon_proof[40] ^= 1),
+        ("state root", |b| b.header.state_root = Digest([9; 32])),
+        ("transactions", |b| b.txs.clear()),
+    ];
+    for (name, change) in changes {
+        let mut bad = good.clone();
+        change(&mut bad);
+        assert!(polity.ledger.apply_final(&bad).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn a_block_with_a_transaction_that_does_not_apply_does_not_apply() {
+    let mut polity = Polity::new();
+    let order = polity.order(2, 3);
+    let tx = agree(polity.agreed(&order, &[0]));
+    polity.block(vec![tx.clone()]);
+    let (mut block, _) = polity.ledger.propose(&key(101), Time(9_000), []);
+    block.txs = vec![tx];
+    block.header.tx_root = Block::tx_root(&block.txs);
+    let refused = polity.ledger.apply_final(&block).unwrap_err();
+    assert!(matches!(refused, Error::Tx { refusal: Refusal::Final { .. }, .. }), "{refused}");
+}
+
+#[test]
+fn an_old_block_changes_nothing_and_a_wrong_one_stops_the_node() {
+    let mut polity = Polity::new();
+    let block = next_block(&polity);
+    let mut effects = Vec::new();
+    polity.ledger.step(Time(0), block.clone(), &mut effects);
+    let (before, told) = (polity.ledger.clone(), effects.len());
+    polity.ledger.step(Time(0), block.clone(), &mut effects);
+    assert_eq!((&polity.ledger, effects.len()), (&before, told));
+    let mut gap = block;
+    gap.header.height = Height(3);
+    polity.ledger.step(Time(0), gap, &mut effects);
+    assert!(matches!(effects.last(), Some(Effect::Broken(_))));
+}
+
+#[test]
+fn a_proposal_leaves_out_what_does_not_apply_and_says_so() {
+    let mut polity = Polity::new();
+    let order = polity.order(2, 3);
+    let tx = agree(polity.agreed(&order, &[0]));
+    let twice = [polity.checked(tx.clone()), polity.checked(tx)];
+    let (block, refused) = polity.ledger.propose(&key(101), Time(2_000), &twice);
+    assert_eq!((block.txs.len(), refused.len()), (1, 1));
+    let mut effects = Vec::new();
+    polity.ledger.step(Time(0), block, &mut effects);
+    assert_eq!(polity.ledger.tip().height, Height(1));
+}
+
+#[test]
+fn the_state_survives_its_encoding() {
+    let mut polity = Polity::new();
+    let order = polity.order(2, 3);
+    let tx = agree(polity.agreed(&order, &[0, 1]));
+    polity.block(vec![tx, polity.admission(InvitationKind::Owner, 1, 6, 106)]);
+    let bytes = identity::canonical::encode(&polity.ledger);
+    let back: Ledger = identity::canonical::decode(&bytes, usize::MAX).unwrap();
+    assert_eq!(back, polity.ledger);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever is proposed applies, on every replica to the same roots, and each task once.
+    #[test]
+    fn proposals_always_apply(picks in proptest::collection::vec((0u32..8, 0u8..4), 1..12)) {
+        let mut polity = Polity::new();
+        let mut replica = polity.ledger.clone();
+        let order = polity.order(2, 3);
+        let mut settled = std::collections::BTreeSet::new();
+        for (task, proposer) in picks {
+            let tx = polity.checked(agree(polity.agreed(&order, &[task])));
+            let now = polity.ledger.tip().time.after_ms(10);
+            let (block, refused) = polity.ledger.propose(&key(101 + proposer), now, [&tx]);
+            prop_assert_eq!(block.txs.len() + refused.len(), 1);
+            prop_assert_eq!(settled.insert(task), refused.is_empty());
+            let (mut effects, mut same) = (Vec::new(), Vec::new());
+            polity.ledger.step(now, block.clone(), &mut effects);
+            replica.step(Time(0), block, &mut same);
+            prop_assert_eq!(&effects, &same);
+            prop_assert_eq!(polity.ledger.tip(), replica.tip());
+        }
+        prop_assert_eq!(polity.ledger.settled_tasks(), settled.len() as u64);
+    }
+}
