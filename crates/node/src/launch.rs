@@ -1,8 +1,10 @@
 //! What the command line needs of the house.
 
-use crate::start::Node;
-use anyhow::Context;
-use cli::{Launch, UpOptions};
+use crate::{start::Node, worker::describe};
+use anyhow::{Context, bail};
+use cli::{Launch, RerunOrder, UpOptions};
+use execution::{Engine, Ran};
+use protocol::Outcome;
 use std::io::IsTerminal;
 use tokio::{
     io::AsyncReadExt,
@@ -24,6 +26,26 @@ impl Launch for House {
 
     fn inspect(&self, program: &[u8]) -> Result<(), String> {
         execution::inspect(program).map(drop).map_err(|error| error.to_string())
+    }
+
+    fn rerun(&self, order: RerunOrder) -> anyhow::Result<Outcome> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let engine = Engine::new(&execution::Config::default(), None)?;
+        let (job, task) = (order.job, order.task);
+        let order = execution::Order {
+            program: order.program_cid,
+            bytes: order.program,
+            args: order.args,
+            inputs: order.inputs,
+            stdin: order.stdin,
+            seed: order.seed,
+            task,
+            limits: order.limits,
+        };
+        match runtime.block_on(engine.run(order)) {
+            Ran::Done(done) => Ok(describe(job, task, &done).0),
+            Ran::NoResult(reason) => bail!("this machine has no result of the task: {reason:?}"),
+        }
     }
 }
 

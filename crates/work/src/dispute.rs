@@ -71,9 +71,16 @@ impl Work {
         outcome: OutcomeDigest,
         turn: &mut Turn<'_>,
     ) {
-        let Some(record) = self.jobs.get(&job) else { return };
+        let Some(record) = self.jobs.get_mut(&job) else { return };
         let liars = record.liars(task, outcome);
         turn.event(job, ruled_event(record, task, outcome, &liars));
+        // Some may have claimed while the verdict was under way: the ledger does not know of them.
+        if !liars.is_empty()
+            && let Some(dispute) = record.dispute(task)
+        {
+            record.rulings.entry(task).and_modify(|ruling| ruling.late = true);
+            turn.effect(Effect::Dispute(Box::new(dispute)));
+        }
         self.refute((job, task), &liars, turn);
         self.advance(job, task, turn);
     }

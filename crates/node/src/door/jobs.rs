@@ -3,12 +3,16 @@
 use super::{Door, internal};
 use crate::home::unavailable;
 use api::{
-    ApiError, Code, JobDetail, JobState, JobSummary, ReplicaDetail, ReplicaState, TaskDetail,
-    TaskState, path,
+    ApiError, AuditCount, Code, DisputeState, JobDetail, JobState, JobSummary, ReplicaDetail,
+    ReplicaState, TaskDetail, TaskState, path,
 };
 use bytes::Bytes;
+use ledger::Ledger;
 use objects::{Cid, FileWalker};
-use protocol::{Attempt, JobEvent, JobId, Outcome, Receipt, TaskIndex, TaskTable, limits};
+use protocol::{
+    Attempt, Height, JobEvent, JobId, Outcome, Placement, Receipt, Report, TaskIndex, TaskTable,
+    Unsettled, limits,
+};
 use std::collections::BTreeMap;
 use work::{JobRecord, Summary, TaskStatus};
 
@@ -53,11 +57,11 @@ impl Door {
         match self.find_job(job).await? {
             Found::Live(record) => {
                 let table = self.table(record.order().payload.table).await?;
-                Ok(live_detail(job, &record, &table, from))
+                Ok(live_detail((job, &self.home.chain.ledger()), &record, &table, from))
             }
             Found::Finished(summary) => {
                 let receipt = self.read_receipt(summary.receipt).await?;
-                finished_detail(&summary, &receipt, from)
+                finished_detail(&self.home.chain.ledger(), &summary, &receipt, from)
             }
         }
     }
@@ -74,9 +78,19 @@ impl Door {
         let mut events = vec![JobEvent::Admitted {
             job,
             tasks: order.tasks,
-            drawn: receipt.body.parts.first().map(|p| p.agreements.drawn).unwrap_or_default(),
+            drawn: drawn_in(&receipt).filter(|_| order.placement == Placement::Fast),
             verification: order.verification,
         }];
+        if let Some(drawn) = drawn_in(&receipt).filter(|_| order.placement == Placement::Sealed) {
+            events.push(JobEvent::Drawn { drawn });
+        }
+        for ruled in &receipt.body.ruled {
+            let refuted = report.refuted.get(&ruled.task).into_iter().flatten();
+            let refuted = refuted.map(|(node, _)| *node).collect();
+            let (task, outcome) = (ruled.task, Some(ruled.outcome));
+            events.push(JobEvent::Disputed { task });
+            events.push(JobEvent::Ruled { task, outcome, refuted });
+        }
         for outcome in &receipt.body.outcomes {
             let settled = &report.settled[&outcome.task];
             let executors = settled.executors.iter().map(|(node, _)| *node).collect();
@@ -160,10 +174,42 @@ fn name_of(table: &TaskTable, task: TaskIndex) -> String {
     table.tasks.get(task.0 as usize).map(|spec| spec.name.clone()).unwrap_or_default()
 }
 
-fn live_detail(job: JobId, record: &JobRecord, table: &TaskTable, from: TaskIndex) -> JobDetail {
+/// The block whose beacon drew, as the receipt's agreements say.
+fn drawn_in(receipt: &Receipt) -> Option<Height> {
+    receipt.body.parts.first().map(|part| part.agreements.drawn)
+}
+
+fn audits_of(ledger: &Ledger, job: &JobId) -> AuditCount {
+    let ledger::AuditCount { picked, audited } = ledger.audited(job);
+    AuditCount { picked, audited }
+}
+
+/// The dispute about a task of a live job: as the ledger has it, or as this home filed it.
+fn dispute_of(
+    (job, ledger): (&JobId, &Ledger),
+    record: &JobRecord,
+    task: TaskIndex,
+) -> Option<DisputeState> {
+    if let Some(known) = ledger.dispute(job, task) {
+        return Some(super::standing::state_of(ledger, known));
+    }
+    let refused = record.dispute_refusals().find(|(refused, _)| *refused == task);
+    let filed = record.disputed().contains(&task) || refused.is_some();
+    filed.then(|| DisputeState::Filed { refused: refused.map(|(_, reason)| reason.into()) })
+}
+
+fn live_detail(
+    (job, ledger): (JobId, &Ledger),
+    record: &JobRecord,
+    table: &TaskTable,
+    from: TaskIndex,
+) -> JobDetail {
     let tasks = shown(from, record.order().payload.tasks)
         .filter_map(|task| {
+            let dispute = dispute_of((&job, ledger), record, task);
+            let disputed = record.disputed().contains(&task);
             let state = match record.status(task)? {
+                TaskStatus::Running { .. } if disputed => TaskState::Disputed,
                 TaskStatus::Waiting => {
                     TaskState::Waiting { why: "nobody was asked yet: others come first".into() }
                 }
@@ -172,16 +218,20 @@ fn live_detail(job: JobId, record: &JobRecord, table: &TaskTable, from: TaskInde
                 },
                 TaskStatus::Running { .. } => TaskState::Running,
                 TaskStatus::Agreed(outcome) => TaskState::Agreed { end: outcome.end },
-                TaskStatus::Final(outcome, height) => TaskState::Final { end: outcome.end, height },
+                TaskStatus::Final(outcome, height) => {
+                    let decided = record.is_decided(task);
+                    TaskState::Final { end: outcome.end, height, decided }
+                }
                 TaskStatus::Unsettled(why) => TaskState::Unsettled { why: why.clone() },
             };
             let replicas = record.replicas(task).into_iter().map(replica).collect();
             let (name, skipped) = (name_of(table, task), record.skips(task));
-            Some(TaskDetail { task, name, state, replicas, skipped })
+            Some(TaskDetail { task, name, state, replicas, skipped, dispute })
         })
         .collect();
     let (order, drawn) = (record.order().clone(), record.drawn());
-    JobDetail { summary: live_summary(job, record), order, drawn, tasks }
+    let (ordered, audits) = (ledger.order_height(&job), audits_of(ledger, &job));
+    JobDetail { summary: live_summary(job, record), order, ordered, drawn, audits, tasks }
 }
 
 fn replica(
@@ -196,7 +246,25 @@ fn replica(
     ReplicaDetail { attempt, node, state }
 }
 
+/// The dispute about a task of a finished job: as the ledger has it, else as the receipt says.
+fn past_dispute(
+    ledger: &Ledger,
+    (receipt, report): (&Receipt, &Report),
+    task: TaskIndex,
+) -> Option<DisputeState> {
+    if let Some(known) = ledger.dispute(&report.job, task) {
+        return Some(super::standing::state_of(ledger, known));
+    }
+    if report.unsettled.get(&task) == Some(&Unsettled::Undecided) {
+        return Some(DisputeState::Undecided { height: None });
+    }
+    let ruled = receipt.body.ruled.iter().find(|ruled| ruled.task == task)?;
+    let refuted = report.refuted.get(&task).into_iter().flatten().map(|(node, _)| *node).collect();
+    Some(DisputeState::Decided { outcome: ruled.outcome, height: None, refuted })
+}
+
 fn finished_detail(
+    ledger: &Ledger,
     summary: &Summary,
     receipt: &Receipt,
     from: TaskIndex,
@@ -214,29 +282,34 @@ fn finished_detail(
     let detail = |task: TaskIndex| {
         let state = match (report.settled.get(&task), ends.get(&task)) {
             (Some(settled), Some(outcome)) => {
-                TaskState::Final { end: outcome.end, height: settled.height }
+                let (end, height) = (outcome.end, settled.height);
+                TaskState::Final { end, height, decided: settled.decided }
             }
             _ => TaskState::Unsettled { why: report.unsettled.get(&task)?.clone() },
         };
         let executors = report.settled.get(&task).map(|settled| settled.executors.as_slice());
-        let replicas = executors
-            .unwrap_or_default()
-            .iter()
+        let agreed = executors.unwrap_or_default().iter().map(|who| (who, ReplicaState::Revealed));
+        let refuted = report.refuted.get(&task).into_iter().flatten();
+        let refuted = refuted.map(|who| (who, ReplicaState::Refuted));
+        let replicas = agreed
+            .chain(refuted)
             .zip(0..)
-            .map(|((node, _), attempt)| ReplicaDetail {
+            .map(|(((node, _), state), attempt)| ReplicaDetail {
                 attempt: Attempt(attempt),
                 node: *node,
-                state: ReplicaState::Revealed,
+                state,
             })
             .collect();
         let skipped = skipped.get(&task).map(|skips| skips.to_vec()).unwrap_or_default();
         let name = name_of(&receipt.body.table, task);
-        Some(TaskDetail { task, name, state, replicas, skipped })
+        let dispute = past_dispute(ledger, (receipt, &report), task);
+        Some(TaskDetail { task, name, state, replicas, skipped, dispute })
     };
     let order = receipt.body.order.clone();
     let tasks = shown(from, order.payload.tasks).filter_map(detail).collect();
-    let drawn = receipt.body.parts.first().map(|p| p.agreements.drawn).unwrap_or_default();
+    let drawn = drawn_in(receipt);
     let mut summary = finished_summary(summary);
     summary.issued = order.payload.issued;
-    Ok(JobDetail { summary, order, drawn, tasks })
+    let (ordered, audits) = (ledger.order_height(&report.job), audits_of(ledger, &report.job));
+    Ok(JobDetail { summary, order, ordered, drawn, audits, tasks })
 }

@@ -1,14 +1,16 @@
 //! The node behind its front door: `api::NodeApi`.
 
+mod evidence;
 mod jobs;
+mod standing;
 
 use crate::{
     home::{Home, blob_error, unavailable},
     join,
 };
 use api::{
-    ApiError, Code, FinalBlock, JobDetail, JobEvents, JobSummary, JoinLine, KnownPeer, NodeApi,
-    NodeInfo, PlacedTx, Reply, Status, Submission,
+    ApiError, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents, JobSummary,
+    JoinLine, KnownPeer, NodeApi, NodeInfo, PlacedTx, Reply, SanctionInfo, Status, Submission,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
@@ -100,6 +102,8 @@ impl Door {
                 owner: record.owner,
                 owner_name: roster.owner(&record.owner).map(|o| o.name.clone()).unwrap_or_default(),
                 party: roster.party(&record.owner),
+                barred_until: standing::barred_until(&ledger, &roster.party(&record.owner)),
+                lost: standing::lost(&ledger, &record.owner),
                 validator: genesis.validators.contains(node),
                 connected: connected.contains(node),
                 addresses: addresses_of(node),
@@ -234,6 +238,26 @@ impl NodeApi for Door {
 
     fn tx(&self, digest: Digest) -> Reply<'_, PlacedTx> {
         self.placed_tx(digest).boxed()
+    }
+
+    fn disputes(&self) -> Reply<'_, Vec<DisputeInfo>> {
+        async move { Ok(self.disputes_now()) }.boxed()
+    }
+
+    fn sanctions(&self) -> Reply<'_, Vec<SanctionInfo>> {
+        async move { Ok(self.sanctions_now()) }.boxed()
+    }
+
+    fn evidence(&self) -> Reply<'_, Vec<EvidenceInfo>> {
+        async move { Ok(self.evidence_now()) }.boxed()
+    }
+
+    fn evidence_file(&self, id: Digest) -> Reply<'_, Bytes> {
+        self.evidence_of(id).boxed()
+    }
+
+    fn second(&self, owner: PublicKey) -> Reply<'_, Digest> {
+        self.second_now(owner).boxed()
     }
 
     fn invite(&self, kind: InvitationKind, lifetime_ms: u64) -> Reply<'_, JoinLine> {

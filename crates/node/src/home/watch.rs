@@ -3,7 +3,7 @@
 use super::{Home, HomeError};
 use crate::chain::settled_in;
 use ledger::DisputeStatus;
-use protocol::{Block, Height, JobEvent, JobId, TaskIndex, Tx};
+use protocol::{Block, Claim, Height, JobEvent, JobId, Placement, Ruled, TaskIndex, Tx};
 use std::collections::BTreeMap;
 use work::{Input, JobRecord, TaskStatus, Work};
 
@@ -113,7 +113,21 @@ pub(crate) fn events_of(record: &JobRecord) -> Vec<JobEvent> {
     let job = order.payload.id();
     let verification = order.payload.verification;
     let tasks = order.payload.tasks;
-    let mut events = vec![JobEvent::Admitted { job, tasks, drawn: record.drawn(), verification }];
+    let sealed = order.payload.placement == Placement::Sealed;
+    let drawn = record.drawn().filter(|_| !sealed);
+    let mut events = vec![JobEvent::Admitted { job, tasks, drawn, verification }];
+    if let Some(drawn) = record.drawn().filter(|_| sealed) {
+        events.push(JobEvent::Drawn { drawn });
+    }
+    for task in record.disputed() {
+        events.push(JobEvent::Disputed { task });
+    }
+    for Ruled { task, outcome, claims } in record.ruled() {
+        let others = claims.iter().filter(|claim| claim.reveal.leaf.outcome != outcome);
+        let refuted = others.map(Claim::node).collect();
+        events.push(JobEvent::Disputed { task });
+        events.push(JobEvent::Ruled { task, outcome: Some(outcome), refuted });
+    }
     let mut finals: BTreeMap<Height, Vec<TaskIndex>> = BTreeMap::new();
     for task in (0..tasks).map(TaskIndex) {
         let (outcome, height) = match record.status(task) {

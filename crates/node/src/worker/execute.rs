@@ -3,10 +3,10 @@
 use super::{Replica, Withheld};
 use bytes::Bytes;
 use execution::{Done, Engine, Order, Ran};
-use identity::PublicKey;
+use identity::{PublicKey, Signed};
 use objects::{Block, Cid};
 use protocol::{
-    JobId, NoResult, Outcome, Output, TaskTable,
+    Job, JobId, NoResult, Outcome, Output, TaskIndex, TaskTable,
     port::{BlobError, Blobs},
 };
 use std::{
@@ -57,18 +57,46 @@ impl Executor {
     /// Why there is no result.
     pub(crate) async fn outcome(&self, replica: &Replica) -> Result<Execution, NoResult> {
         let job = &replica.order.payload;
+        let done = self.run((replica.job, job), replica.task, &[job.home]).await?;
+        self.keep(replica, done).await.map_err(|error| {
+            tracing::error!(%error, "outputs cannot be kept");
+            NoResult::HostFailure
+        })
+    }
+
+    /// Runs a task again, with what it needs from any of these peers. Nothing is kept of what it
+    /// wrote.
+    ///
+    /// # Errors
+    /// Why there is no result.
+    pub(crate) async fn rerun(
+        &self,
+        order: &Signed<Job>,
+        task: TaskIndex,
+        from: &[PublicKey],
+    ) -> Result<Outcome, NoResult> {
+        let id = order.payload.id();
+        let done = self.run((id, &order.payload), task, from).await?;
+        Ok(describe(id, task, &done).0)
+    }
+
+    async fn run(
+        &self,
+        (id, job): (JobId, &Job),
+        task: TaskIndex,
+        from: &[PublicKey],
+    ) -> Result<Done, NoResult> {
         if job.engine != Engine::fingerprint() {
             return Err(NoResult::OtherEngine);
         }
-        let prepared = self.prepare(replica).await?;
-        let spec = prepared.table.tasks.get(replica.task.0 as usize);
-        let spec = spec.ok_or(NoResult::MissingObject)?;
+        let prepared = self.prepare((id, job), from).await?;
+        let spec = prepared.table.tasks.get(task.0 as usize).ok_or(NoResult::MissingObject)?;
         let mut inputs = Vec::with_capacity(spec.inputs.len());
         for input in &spec.inputs {
-            inputs.push((input.name.clone(), self.file(input.cid, job.home).await?));
+            inputs.push((input.name.clone(), self.file(input.cid, from).await?));
         }
         let stdin = match spec.stdin {
-            Some(cid) => Some(self.file(cid, job.home).await?),
+            Some(cid) => Some(self.file(cid, from).await?),
             None => None,
         };
         let order = Order {
@@ -78,80 +106,60 @@ impl Executor {
             inputs,
             stdin,
             seed: job.seed,
-            task: replica.task,
+            task,
             limits: job.limits,
         };
         match self.engine.run(order).await {
-            Ran::Done(done) => self.keep(replica, done).await.map_err(|error| {
-                tracing::error!(%error, "outputs cannot be kept");
-                NoResult::HostFailure
-            }),
+            Ran::Done(done) => Ok(done),
             Ran::NoResult(reason) => Err(reason),
         }
     }
 
-    /// Program and table, from the last jobs or from their home.
-    async fn prepare(&self, replica: &Replica) -> Result<Arc<Prepared>, NoResult> {
+    /// Program and table, from the last jobs or from peers.
+    async fn prepare(
+        &self,
+        (id, job): (JobId, &Job),
+        from: &[PublicKey],
+    ) -> Result<Arc<Prepared>, NoResult> {
         let known = {
             let recent = self.recent.lock().expect("nobody panics while holding jobs");
-            recent.iter().find(|(job, _)| *job == replica.job).map(|(_, found)| found.clone())
+            recent.iter().find(|(job, _)| *job == id).map(|(_, found)| found.clone())
         };
         if let Some(known) = known {
             return Ok(known);
         }
-        let job = &replica.order.payload;
-        let program = self.file(job.program, job.home).await?;
-        let table = self.block(job.table, job.home).await?;
+        let program = self.file(job.program, from).await?;
+        let table = self.block(job.table, from).await?;
         let table = TaskTable::decode(&table).map_err(|error| {
-            tracing::info!(job = %replica.job, %error, "the task table is refused");
+            tracing::info!(job = %id, %error, "the task table is refused");
             NoResult::Refused
         })?;
         let prepared = Arc::new(Prepared { program, table });
         let mut recent = self.recent.lock().expect("nobody panics while holding jobs");
-        recent.push_front((replica.job, prepared.clone()));
+        recent.push_front((id, prepared.clone()));
         recent.truncate(JOBS);
         Ok(prepared)
     }
 
-    /// A whole file, from here or from the home.
-    async fn file(&self, root: Cid, home: PublicKey) -> Result<Bytes, NoResult> {
-        self.fetcher.read_file(root, &[home], INPUT_BYTES).await.map_err(|error| {
-            tracing::info!(%root, %error, "cannot be had from the home");
+    /// A whole file, from here or from peers.
+    async fn file(&self, root: Cid, from: &[PublicKey]) -> Result<Bytes, NoResult> {
+        self.fetcher.read_file(root, from, INPUT_BYTES).await.map_err(|error| {
+            tracing::info!(%root, %error, "cannot be had from anybody who was asked");
             NoResult::MissingObject
         })
     }
 
-    /// One block, from here or from the home.
-    async fn block(&self, cid: Cid, home: PublicKey) -> Result<Bytes, NoResult> {
-        self.fetcher.fetch(cid, &[home]).await.map_err(|error| {
-            tracing::info!(%cid, %error, "cannot be had from the home");
+    /// One block, from here or from peers.
+    async fn block(&self, cid: Cid, from: &[PublicKey]) -> Result<Bytes, NoResult> {
+        self.fetcher.fetch(cid, from).await.map_err(|error| {
+            tracing::info!(%cid, %error, "cannot be had from anybody who was asked");
             NoResult::MissingObject
         })
     }
 
     /// Stores what the program wrote, durably, and describes it.
     async fn keep(&self, replica: &Replica, done: Done) -> Result<Execution, BlobError> {
-        let mut blocks: Vec<Block> = Vec::new();
-        let mut outputs = Vec::with_capacity(done.outputs.len());
-        for (path, bytes) in &done.outputs {
-            let (root, made) = objects::file(bytes);
-            blocks.extend(made);
-            outputs.push(Output { path: path.clone(), cid: root.cid, size_bytes: root.size_bytes });
-        }
-        let (stdout, made) = objects::file(&done.stdout);
-        blocks.extend(made);
-        let (stderr, made) = objects::file(&done.stderr);
-        blocks.extend(made);
-        let outcome = Outcome {
-            job: replica.job,
-            task: replica.task,
-            end: done.end,
-            fuel: done.fuel_used,
-            fingerprint: Engine::fingerprint(),
-            outputs,
-            stdout: stdout.cid,
-            stderr: stderr.cid,
-        };
+        let (outcome, blocks) = describe(replica.job, replica.task, &done);
         let cids: Vec<Cid> = blocks.iter().map(|block| block.cid).collect();
         let known = self.store.has(cids.clone()).await?;
         let hidden_blocks: Vec<Cid> =
@@ -165,4 +173,30 @@ impl Executor {
         }
         Ok(Execution { outcome, hidden_blocks })
     }
+}
+
+/// What a task gave, and the blocks of what it wrote.
+pub(crate) fn describe(job: JobId, task: TaskIndex, done: &Done) -> (Outcome, Vec<Block>) {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut outputs = Vec::with_capacity(done.outputs.len());
+    for (path, bytes) in &done.outputs {
+        let (root, made) = objects::file(bytes);
+        blocks.extend(made);
+        outputs.push(Output { path: path.clone(), cid: root.cid, size_bytes: root.size_bytes });
+    }
+    let (stdout, made) = objects::file(&done.stdout);
+    blocks.extend(made);
+    let (stderr, made) = objects::file(&done.stderr);
+    blocks.extend(made);
+    let outcome = Outcome {
+        job,
+        task,
+        end: done.end,
+        fuel: done.fuel_used,
+        fingerprint: Engine::fingerprint(),
+        outputs,
+        stdout: stdout.cid,
+        stderr: stderr.cid,
+    };
+    (outcome, blocks)
 }

@@ -6,7 +6,7 @@ mod speak;
 mod withheld;
 
 use execute::Execution;
-pub(crate) use execute::Executor;
+pub(crate) use execute::{Executor, describe};
 pub(crate) use withheld::Withheld;
 
 use crate::{

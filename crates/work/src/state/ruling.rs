@@ -75,6 +75,14 @@ impl JobRecord {
         self.rulings.get(&task).map(|ruling| ruling.outcome)
     }
 
+    /// Whether what was agreed on about a task rests on a verdict instead of on enough replicas.
+    pub fn is_decided(&self, task: TaskIndex) -> bool {
+        let decided = |agreed: &protocol::Agreed| agreed.task == task && agreed.decided;
+        let shipped = self.shipments.values().flat_map(|shipment| &shipment.tasks);
+        self.rulings.contains_key(&task)
+            && shipped.chain(self.agreed.values()).any(|settlement| decided(&settlement.agreed))
+    }
+
     /// Tasks that wait for a ruling, sorted.
     pub fn disputed(&self) -> Vec<TaskIndex> {
         self.disputes.keys().copied().collect()

@@ -1,0 +1,147 @@
+//! What the ledger holds about lies: disputes, findings, sanctions, and second vouchers.
+
+use super::{Door, internal};
+use api::{
+    ApiError, ClaimInfo, Code, DisputeInfo, DisputeState, EvidenceInfo, LostRight, SanctionInfo,
+    path,
+};
+use identity::{Digest, PublicKey, SecretKey, Signed};
+use ledger::{DisputeRecord, DisputeStatus, Ledger};
+use protocol::{Certificate, OutcomeDigest, Seconding, Time, Tx, dispute_name};
+use std::time::Duration;
+
+/// How long a second voucher may take to become final.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Pause before it is put before the validators again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+fn name_of(ledger: &Ledger, owner: &PublicKey) -> String {
+    ledger.roster().owner(owner).map(|record| record.name.clone()).unwrap_or_default()
+}
+
+/// The rights that an owner itself does not have now.
+pub(super) fn lost(ledger: &Ledger, owner: &PublicKey) -> Vec<LostRight> {
+    let theirs = |s: &&protocol::Sanction| s.owner == *owner && s.released.is_none();
+    let lost = |s: &protocol::Sanction| LostRight { right: s.right, until: s.until };
+    ledger.sanctions().iter().filter(theirs).map(lost).collect()
+}
+
+/// Until when a party is not drawn: as long as one of its owners is barred.
+pub(super) fn barred_until(ledger: &Ledger, party: &PublicKey) -> Option<Time> {
+    let roster = ledger.roster();
+    let theirs = roster.owners().filter(|(owner, _)| roster.party(owner) == *party);
+    theirs.filter_map(|(_, record)| record.barred).max()
+}
+
+/// How far a dispute is.
+pub(super) fn state_of(ledger: &Ledger, record: &DisputeRecord) -> DisputeState {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    match record.status {
+        DisputeStatus::Open => DisputeState::Open {
+            opened: record.opened,
+            deadline: record.deadline,
+            rulings: count(record.rulings.len()),
+            quorum: count(Certificate::quorum(ledger.validators().len())),
+            validators: count(ledger.validators().len()),
+        },
+        DisputeStatus::Decided { outcome, height } => {
+            DisputeState::Decided { outcome, height: Some(height), refuted: record.others(outcome) }
+        }
+        DisputeStatus::Undecided { height } => DisputeState::Undecided { height: Some(height) },
+    }
+}
+
+fn dispute_info(ledger: &Ledger, record: &DisputeRecord) -> DisputeInfo {
+    let said = |node: PublicKey, outcome: Option<OutcomeDigest>| {
+        let owner = ledger.roster().node(&node).map_or(node, |record| record.owner);
+        ClaimInfo { node, owner, owner_name: name_of(ledger, &owner), outcome }
+    };
+    DisputeInfo {
+        id: dispute_name(&record.job, record.task),
+        job: record.job,
+        task: record.task,
+        filer: record.filer,
+        opened: record.opened,
+        after_final: record.after_final,
+        claims: record.claims.iter().map(|(node, outcome)| said(*node, Some(*outcome))).collect(),
+        rulings: record.rulings.iter().map(|(node, outcome)| said(*node, *outcome)).collect(),
+        state: state_of(ledger, record),
+    }
+}
+
+impl Door {
+    pub(super) fn disputes_now(&self) -> Vec<DisputeInfo> {
+        let ledger = self.home.chain.ledger();
+        let mut records: Vec<_> = ledger.disputes().collect();
+        records.sort_by_key(|record| std::cmp::Reverse((record.opened, record.job, record.task)));
+        records.truncate(path::DISPUTES);
+        records.into_iter().map(|record| dispute_info(&ledger, record)).collect()
+    }
+
+    pub(super) fn sanctions_now(&self) -> Vec<SanctionInfo> {
+        let ledger = self.home.chain.ledger();
+        let latest = ledger.sanctions().iter().rev().take(path::SANCTIONS);
+        latest.map(|s| SanctionInfo::of(s.clone(), name_of(&ledger, &s.owner))).collect()
+    }
+
+    pub(super) fn evidence_now(&self) -> Vec<EvidenceInfo> {
+        let ledger = self.home.chain.ledger();
+        let of = |finding: &protocol::Finding| {
+            EvidenceInfo::of(finding.clone(), name_of(&ledger, &finding.owner))
+        };
+        ledger.findings().iter().rev().filter_map(of).take(path::EVIDENCE).collect()
+    }
+
+    /// Vouches for an owner with this machine's owner key, and waits until that is final.
+    pub(super) async fn second_now(&self, owner: PublicKey) -> Result<Digest, ApiError> {
+        let key = self.owner.as_ref().ok_or_else(|| {
+            ApiError::new(Code::NotAdmitted, "this machine does not have the owner's key")
+                .next("vouch from the machine on which 'polity key show' names the owner")
+        })?;
+        if self.home.chain.ledger().roster().owner(&owner).is_none() {
+            let message = format!("{owner} is not an admitted owner");
+            return Err(ApiError::new(Code::NotFound, message).next("polity node list"));
+        }
+        let network = self.home.chain.network();
+        let tx = Tx::Second(Signed::new(Seconding { owner }, network, key));
+        let waited = tokio::time::timeout(PATIENCE, self.order_second(&tx, key, owner)).await;
+        waited.map_err(|_| {
+            ApiError::new(Code::Unavailable, "the validators did not order it in time")
+                .next("look whether the chain grows: polity ledger head")
+        })??;
+        Ok(tx.digest())
+    }
+
+    async fn order_second(
+        &self,
+        tx: &Tx,
+        key: &SecretKey,
+        owner: PublicKey,
+    ) -> Result<(), ApiError> {
+        let chain = &self.home.chain;
+        let checked = chain.check(tx).map_err(internal)?;
+        let mut head = chain.head();
+        let mut again = tokio::time::interval(AGAIN);
+        loop {
+            head.borrow_and_update();
+            let ledger = chain.ledger();
+            let record = ledger.roster().owner(&owner);
+            if record.is_some_and(|record| record.seconds.contains(&key.public())) {
+                return Ok(());
+            }
+            if let Err(refusal) = ledger.check_tx(&checked)
+                && !refusal.is_passing()
+            {
+                return Err(ApiError::new(Code::Refused, refusal.to_string()));
+            }
+            tokio::select! {
+                changed = head.changed() => changed.map_err(internal)?,
+                _ = again.tick() => {
+                    if let Err(reason) = (self.home.submit)(tx.clone()).await {
+                        tracing::info!(reason, "the second voucher waits");
+                    }
+                }
+            }
+        }
+    }
+}
