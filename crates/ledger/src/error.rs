@@ -29,7 +29,15 @@ pub enum Refusal {
         /// The block's time.
         time: Time,
     },
-    /// Valid for longer than the genesis allows, or from a future.
+    /// Signed later than the block can know: blocks may lag behind while nothing happens.
+    #[error("signed at {issued}, the block's time is {time}")]
+    Early {
+        /// When it says to have been signed.
+        issued: Time,
+        /// The block's time.
+        time: Time,
+    },
+    /// Valid for longer than the genesis allows.
     #[error("valid until {expires}, which is longer than the genesis allows")]
     Lifetime {
         /// Until when it says to be valid.
@@ -165,6 +173,7 @@ impl Refusal {
                 | Self::NotANode(_)
                 | Self::Drawn(_)
                 | Self::NotOrdered(_)
+                | Self::Early { .. }
                 | Self::Disputed { .. }
                 | Self::TooManyDisputes { .. }
         )

@@ -1,5 +1,6 @@
 //! A node accuses another one of contradicting itself.
 
+use super::order;
 use crate::{CheckedTx, Effect, Ledger, Refusal};
 use identity::{Digest, Signed, canonical};
 use protocol::{Accusation, Cause, Height, Right, Time};
@@ -20,9 +21,7 @@ pub(crate) fn apply(
     if expires < time {
         return Err(Refusal::Expired { expires, time });
     }
-    if *issued > time.after_ms(ledger.params.clock_drift_ms) {
-        return Err(Refusal::Lifetime { expires });
-    }
+    order::check_issued(ledger, *issued, time)?;
     ledger.owner_of(against)?;
     let only_validators = |cause: &&Cause| {
         let of_validators = matches!(cause, Cause::Votes { .. } | Cause::Verdicts { .. });

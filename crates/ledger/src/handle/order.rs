@@ -40,6 +40,15 @@ pub(crate) fn check(ledger: &Ledger, order: &Signed<Job>, time: Time) -> Result<
     if expires.since_ms(job.issued) > ledger.params.job_lifetime_ms {
         return Err(Refusal::Lifetime { expires });
     }
+    // Else a lifetime could begin in any future, and the state would remember the job until then.
+    check_issued(ledger, job.issued, time)
+}
+
+/// That something was not signed after the block, but for what clocks may differ.
+pub(crate) fn check_issued(ledger: &Ledger, issued: Time, time: Time) -> Result<(), Refusal> {
+    if issued > time.after_ms(ledger.params.clock_drift_ms) {
+        return Err(Refusal::Early { issued, time });
+    }
     Ok(())
 }
 

@@ -143,7 +143,19 @@ fn an_accusation_is_of_now() {
     assert_eq!(at(30_001), None);
     assert!(matches!(at(30_000), Some(Refusal::Expired { .. })));
     assert_eq!(at(60_001), None);
-    assert!(matches!(at(60_002), Some(Refusal::Lifetime { .. })));
+    assert!(matches!(at(60_002), Some(Refusal::Early { .. })));
+}
+
+#[test]
+fn an_accusation_in_a_quiet_network_waits_for_the_next_block() {
+    let mut polity = Polity::new();
+    let order = polity.order(2, 3);
+    let now = polity.time().after_ms(polity.ledger.params().heartbeat_ms - 1);
+    let tx = polity.accuse_at(now, 102, 104, polity.commits(104, &order, 0));
+    let refused = polity.refusal(tx.clone()).unwrap();
+    assert!(matches!(refused, Refusal::Early { .. }) && refused.is_passing(), "{refused}");
+    polity.block_at(now, vec![tx]);
+    assert!(polity.ledger.is_barred(&public(4)));
 }
 
 #[test]

@@ -62,6 +62,19 @@ fn an_order_that_lives_too_long_is_refused() {
 }
 
 #[test]
+fn an_order_of_the_future_waits_until_it_is_signed() {
+    let mut polity = Polity::new();
+    let order = polity.order_with(|job| {
+        job.issued = Time(90_000);
+        job.expires = Time(100_000);
+    });
+    let tx = agree(polity.agreed(&order, &[0]));
+    let refused = polity.refusal(tx.clone()).unwrap();
+    assert!(matches!(refused, Refusal::Early { .. }) && refused.is_passing(), "{refused}");
+    polity.block_at(Time(80_000), vec![tx]);
+}
+
+#[test]
 fn a_beacon_of_the_future_cannot_draw() {
     let polity = Polity::new();
     let order = polity.order(1, 1);
