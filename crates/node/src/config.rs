@@ -2,6 +2,7 @@
 //!
 //! Nothing here changes what nodes must agree on: that comes from the genesis.
 
+use crate::misbehave::Misbehaviour;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -13,6 +14,9 @@ pub(crate) const FILE: &str = "config.toml";
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// How this node lies; only in a network that was founded for demonstration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) misbehave: Option<Misbehaviour>,
     /// Connections to other nodes.
     pub network: network::Config,
     /// Voting, on validators.

@@ -1,8 +1,9 @@
 //! Configure, wire, admit, drive, shut down.
 //!
 //! `start` is the file that starts and stops everything, top to bottom. `chain` holds what the
-//! ledger decided, `home` carries out what `work` decides, `worker` runs other homes' tasks, `door`
-//! is what this owner's commands talk to. No rule of the protocol is here.
+//! ledger decided, `home` carries out what `work` decides, `worker` runs other homes' tasks, `rerun`
+//! runs what is disputed or audited, `door` is what this owner's commands talk to. No rule of the
+//! protocol is here.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -14,7 +15,10 @@ mod events;
 mod home;
 mod join;
 mod launch;
+mod misbehave;
 mod post;
+mod quotes;
+mod rerun;
 mod start;
 mod vote;
 mod worker;

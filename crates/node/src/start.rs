@@ -7,9 +7,9 @@ use crate::{
     door::Door,
     events::Hub,
     home::{self, Home},
-    join,
+    join, misbehave,
     post::Post,
-    vote,
+    rerun, vote,
     worker::{self, Executor, Withheld},
 };
 use anyhow::{Context, bail};
@@ -114,13 +114,27 @@ impl Node {
         )
         .await?;
         let fingerprint = Engine::fingerprint();
+        let conduct = misbehave::conduct(basis.config.misbehave, &basis.genesis, me)?;
+        let executor =
+            Arc::new(Executor::new(engine, store.clone(), fetcher.clone(), withheld.clone()));
+        let again = rerun::Parts {
+            key: basis.key.clone(),
+            chain: chain.clone(),
+            clock: basis.clock.clone(),
+            streams: streams.clone(),
+            submit: submit.clone(),
+            executor: executor.clone(),
+            conduct: conduct.clone(),
+        };
+        roles.spawn(async move { Ok(rerun::run(again).await?) });
         let parts = worker::Parts {
             key: basis.key.clone(),
             chain: chain.clone(),
             clock: basis.clock.clone(),
             streams: streams.clone(),
             post: post.clone(),
-            executor: Executor::new(engine, store.clone(), fetcher.clone(), withheld.clone()),
+            executor: executor.clone(),
+            conduct: conduct.clone(),
             withheld,
             parallel: parallel(&basis.config.execution),
         };

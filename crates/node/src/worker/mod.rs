@@ -11,6 +11,7 @@ pub(crate) use withheld::Withheld;
 
 use crate::{
     chain::Chain,
+    misbehave::Conduct,
     post::{Letter, Mail, Post},
 };
 use identity::{PublicKey, SecretKey, Signed};
@@ -48,7 +49,8 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) streams: Arc<dyn Streams>,
     pub(crate) post: Post,
-    pub(crate) executor: Executor,
+    pub(crate) executor: Arc<Executor>,
+    pub(crate) conduct: Arc<dyn Conduct>,
     pub(crate) withheld: Arc<Withheld>,
     /// Programs that run at once.
     pub(crate) parallel: usize,
@@ -173,6 +175,7 @@ impl Worker {
         }
         match self.parts.executor.outcome(&replica).await {
             Ok(Execution { outcome, hidden_blocks }) => {
+                let outcome = self.parts.conduct.outcome(outcome);
                 let salt = speak::salt(&self.parts.key, &replica);
                 let committed = self.lock().ran(
                     &replica.place(),

@@ -1,0 +1,64 @@
+//! Transactions of this role that are not on the ledger yet: offered again until they are, or until
+//! the ledger would refuse them.
+
+use super::Parts;
+use identity::Digest;
+use protocol::{Time, Tx};
+use std::collections::BTreeMap;
+
+/// Pause before a transaction is offered again.
+const AGAIN_MS: u64 = 3_000;
+/// Transactions that wait. Beyond it the oldest is dropped: what it says is found again.
+const WAITING: usize = 1_024;
+
+/// What waits, by when it was made.
+#[derive(Default)]
+pub(super) struct Offers {
+    number: u64,
+    waiting: BTreeMap<u64, (Tx, Time)>,
+}
+
+impl Offers {
+    /// Adds a transaction.
+    pub(super) fn add(&mut self, tx: Tx) {
+        self.number += 1;
+        self.waiting.insert(self.number, (tx, Time::default()));
+        if self.waiting.len() > WAITING {
+            self.waiting.pop_first();
+        }
+    }
+
+    /// When the next one is offered again.
+    pub(super) fn next(&self) -> Option<Time> {
+        self.waiting.values().map(|(_, at)| at.after_ms(AGAIN_MS)).min()
+    }
+
+    /// Offers what is due, and drops what the ledger has or would refuse.
+    pub(super) async fn put(&mut self, parts: &Parts) {
+        let now = parts.clock.now();
+        let ledger = parts.chain.ledger();
+        let mut done: Vec<u64> = Vec::new();
+        for (number, (tx, offered)) in &mut self.waiting {
+            let refusal = match parts.chain.check(tx) {
+                Ok(checked) => ledger.check_tx(&checked).err(),
+                Err(error) => Some(error.into()),
+            };
+            if let Some(refusal) = refusal.filter(|refusal| !refusal.is_passing()) {
+                let digest: Digest = tx.digest();
+                tracing::debug!(%digest, %refusal, "not offered any more");
+                done.push(*number);
+                continue;
+            }
+            if offered.after_ms(AGAIN_MS) > now {
+                continue;
+            }
+            *offered = now;
+            if let Err(reason) = (parts.submit)(tx.clone()).await {
+                tracing::info!(reason, "no validator took what this node found; trying again");
+            }
+        }
+        for number in done {
+            self.waiting.remove(&number);
+        }
+    }
+}
