@@ -229,7 +229,12 @@ pub(crate) fn owners_of(
     for voucher in vouchers {
         Admission::check(voucher, network)?;
         let said = &voucher.payload.voucher.payload;
-        owners.insert(said.node, said.owner);
+        // The ledger admits a node once. Else whoever has a node's key could give its word another
+        // owner after the fact.
+        if owners.insert(said.node, said.owner).is_some() {
+            let reason = format!("{} has an owner already", said.node);
+            return Err(Error::invalid("voucher", reason));
+        }
     }
     Ok(owners)
 }

@@ -11,7 +11,7 @@ use crate::fixture::{
 };
 use identity::{Digest, Signed};
 use protocol::{
-    Accused, Cause, Decided, Dispute, Evidence, EvidenceError, Proof, TaskIndex, Warning,
+    Accused, Admission, Cause, Decided, Dispute, Evidence, EvidenceError, Proof, TaskIndex, Warning,
 };
 
 fn of(change: impl FnOnce(&mut Decided)) -> Evidence {
@@ -193,6 +193,26 @@ fn a_voucher_that_does_not_hold_is_refused() {
     forged.vouchers[0].payload.voucher.payload.owner = key(1).public();
     let refused = forged.verify(Some(network())).unwrap_err();
     assert!(matches!(refused, EvidenceError::Part(_)), "{refused}");
+}
+
+/// Owner 5 takes in a node that consents, whosever it was.
+fn adopted(node: u8) -> Signed<Admission> {
+    let mut adopted = admission();
+    let said = &mut adopted.payload;
+    said.voucher.payload.node = key(node).public();
+    said.voucher = Signed::new(said.voucher.payload.clone(), network(), &key(5));
+    said.consent = Signed::new(said.consent.payload.clone(), network(), &key(node));
+    Signed::new(adopted.payload, network(), &key(200))
+}
+
+#[test]
+fn the_liars_own_consent_does_not_give_it_another_owner() {
+    assert_eq!(adopted(105), admission());
+    for vouchers in [vec![admission(), adopted(104)], vec![admission(), admission()]] {
+        let evidence = Evidence { vouchers, ..evidence_of_verdict() };
+        let refused = evidence.verify(Some(network())).unwrap_err();
+        assert!(matches!(refused, EvidenceError::Part(_)), "{refused}");
+    }
 }
 
 #[test]
