@@ -125,3 +125,70 @@ fn forget<T>(list: &mut Vec<T>, may: impl Fn(&T) -> bool) {
         list.remove(oldest);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{Attempt, JobId, TaskIndex};
+
+    fn finding(owner: u8, view: u64) -> Finding {
+        let cause = Cause::Votes { epoch: 0, view };
+        let (node, owner) = (PublicKey([100 + owner; 32]), PublicKey([owner; 32]));
+        let (tx, height, time) = (Digest([view as u8; 32]), Height(view), Time(view));
+        Finding { node, owner, cause, tx, height, time }
+    }
+
+    #[test]
+    fn the_oldest_finding_is_forgotten_first() {
+        let (mut standing, params) = (Standing::default(), Params::default());
+        let many = REMEMBERED as u64 + 5;
+        for view in 0..many {
+            standing.find(finding(1, view), &params, &mut Vec::new());
+        }
+        assert_eq!(standing.findings().len(), REMEMBERED);
+        assert_eq!(standing.findings()[0].cause, Cause::Votes { epoch: 0, view: 5 });
+        assert!(!standing.is_known(&PublicKey([101; 32]), &Cause::Votes { epoch: 0, view: 4 }));
+        assert_eq!(standing.sanctions().len(), 1);
+    }
+
+    #[test]
+    fn a_sanction_is_not_forgotten_before_it_ends() {
+        let (mut standing, params) = (Standing::default(), Params::default());
+        standing.find(finding(1, 0), &params, &mut Vec::new());
+        let mut ended = standing.sanctions[0].clone();
+        ended.owner = PublicKey([2; 32]);
+        ended.released = Some(Height(1));
+        standing.sanctions.extend(std::iter::repeat_n(ended, REMEMBERED));
+        standing.find(finding(3, 9), &params, &mut Vec::new());
+        assert_eq!(standing.sanctions().len(), REMEMBERED + 1);
+        assert!(standing.active(&PublicKey([1; 32]), Right::Execute).is_some());
+        assert!(standing.active(&PublicKey([3; 32]), Right::Execute).is_some());
+        assert_eq!(standing.release(Height(9), Time(u64::MAX)).len(), 2);
+    }
+
+    #[test]
+    fn rights_are_lost_and_given_back_apart() {
+        let (mut standing, params) = (Standing::default(), Params::default());
+        let owner = PublicKey([1; 32]);
+        let drawn = standing.find(finding(1, 0), &params, &mut Vec::new());
+        assert_eq!(drawn, Some(Time(params.sanctions_ms[0])));
+        let unfounded = Finding { cause: Cause::Unfounded { failed: 3 }, ..finding(1, 10) };
+        assert_eq!(standing.find(unfounded, &params, &mut Vec::new()), None, "it is drawn on");
+        assert_eq!(standing.sanctions()[1].strike, 1);
+        let first = Time(params.sanctions_ms[0]);
+        assert_eq!(standing.release(Height(5), first), [(owner, Right::Execute)]);
+        assert!(standing.active(&owner, Right::Dispute).is_some());
+    }
+
+    #[test]
+    fn one_deed_is_known_by_who_did_it_and_where() {
+        let mut standing = Standing::default();
+        let job = JobId(objects::Cid::of(objects::Codec::Raw, b"job"));
+        let at = |task| Cause::Commits { job, task: TaskIndex(task), attempt: Attempt(0) };
+        let said = Finding { cause: at(1), ..finding(1, 0) };
+        standing.find(said, &Params::default(), &mut Vec::new());
+        assert!(standing.is_known(&PublicKey([101; 32]), &at(1)));
+        assert!(!standing.is_known(&PublicKey([101; 32]), &at(2)));
+        assert!(!standing.is_known(&PublicKey([102; 32]), &at(1)));
+    }
+}
