@@ -195,6 +195,7 @@ impl Work {
         });
         let replica = race.replica_mut(attempt);
         replica.live = true;
+        replica.asked = replica.asked.saturating_add(1);
         replica.started = turn.now;
         let (committed, shown) = (replica.commit.is_some(), replica.shown.is_some());
         let revealed = replica.reveal.is_some();
@@ -231,7 +232,8 @@ impl Work {
         self.timers.set(due, Timer::Lease(job, task, attempt));
     }
 
-    /// Lets one skipped candidate in again, of a party that has no replica.
+    /// Lets one skipped candidate in again, of a party that has no replica: the one that was asked
+    /// least often, and nobody who was caught contradicting itself.
     fn readmit(&mut self, job: JobId, task: TaskIndex, again: Again) -> bool {
         let Some(record) = self.jobs.get(&job) else { return false };
         let Some(race) = record.race(task) else { return false };
@@ -240,10 +242,14 @@ impl Work {
         let parties: BTreeSet<_> =
             live.chain(race.waiting.iter().copied()).map(|seat| record.party(seat)).collect();
         let rounds = self.config.rounds;
-        let found = race.walk.iter().find(|seat| {
+        let mut skipped: Vec<_> =
+            race.walk.iter().filter(|seat| race.skips.contains_key(seat)).collect();
+        // Else somebody early in the walk who never answers would keep all others from it.
+        skipped.sort_by_key(|seat| record.asked(task, **seat));
+        let found = skipped.into_iter().find(|seat| {
             let node = record.node(**seat);
             let Some(reason) = race.skips.get(seat) else { return false };
-            if self.barred.contains(&node) {
+            if self.barred.contains(&node) || record.accused.contains(seat) {
                 return false;
             }
             let may = match again {
@@ -276,7 +282,9 @@ impl Work {
         let Some(record) = self.jobs.get(&job) else { return };
         let Some(race) = record.race(task) else { return };
         let is_spent = |seat: &Seat, reason: SkipReason| {
-            is_spent(reason, race.rounds, rounds) || self.barred.contains(&record.node(*seat))
+            is_spent(reason, race.rounds, rounds)
+                || self.barred.contains(&record.node(*seat))
+                || record.accused.contains(seat)
         };
         let spent =
             |seat: &Seat| race.skips.get(seat).is_some_and(|reason| is_spent(seat, *reason));

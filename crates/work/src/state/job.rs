@@ -393,6 +393,12 @@ impl JobRecord {
         record.assigned.iter().position(|other| *other == seat).map(super::race::attempt_of)
     }
 
+    /// How often a seat was asked to run a task.
+    pub(crate) fn asked(&self, task: TaskIndex, seat: Seat) -> u32 {
+        let replica = |race: &Race| Some(race.replica(self.attempt(task, seat)?).asked);
+        self.race(task).and_then(replica).unwrap_or(0)
+    }
+
     /// Whether all these replicas were given to this node.
     pub(crate) fn owns(
         &self,

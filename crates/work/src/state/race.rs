@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Replica {
     /// Whether it counts: it was asked, and was not passed over since.
     pub(crate) live: bool,
+    /// How often it was asked.
+    pub(crate) asked: u32,
     /// When it was last asked, or shown a set.
     pub(crate) started: Time,
     /// When its lease ends, while it has one.
