@@ -117,6 +117,7 @@ impl Node {
         let conduct = misbehave::conduct(basis.config.misbehave, &basis.genesis, me)?;
         let executor =
             Arc::new(Executor::new(engine, store.clone(), fetcher.clone(), withheld.clone()));
+        let sworn = Arc::new(worker::Sworn::default());
         let again = rerun::Parts {
             key: basis.key.clone(),
             chain: chain.clone(),
@@ -125,6 +126,7 @@ impl Node {
             submit: submit.clone(),
             executor: executor.clone(),
             conduct: conduct.clone(),
+            sworn: sworn.clone(),
         };
         roles.spawn(async move { Ok(rerun::run(again).await?) });
         let parts = worker::Parts {
@@ -134,7 +136,8 @@ impl Node {
             streams: streams.clone(),
             post: post.clone(),
             executor: executor.clone(),
-            conduct: conduct.clone(),
+            conduct,
+            sworn,
             withheld,
             parallel: parallel(&basis.config.execution),
         };

@@ -1,21 +1,23 @@
 //! Running tasks again, outside the voting path: disputed ones for a verdict, drawn ones as audits.
+//! And disputing what became final against what this node found.
 //!
 //! What there is to do is read from the ledger's state after every block, never from messages, so
 //! that a node which restarts goes on. One task runs at a time: a verdict can wait, votes cannot.
 
 mod audit;
 mod offers;
+mod sworn;
 mod verdict;
 
 use crate::{
     chain::{Chain, ChainError, Submit},
     misbehave::Conduct,
-    worker::Executor,
+    worker::{Executor, Sworn},
 };
 use identity::{PublicKey, SecretKey};
 use offers::Offers;
 use protocol::{
-    JobId, TaskIndex, Time,
+    Height, JobId, TaskIndex, Time,
     port::{Clock, Streams},
 };
 use std::{
@@ -39,6 +41,7 @@ pub(crate) struct Parts {
     pub(crate) submit: Submit,
     pub(crate) executor: Arc<Executor>,
     pub(crate) conduct: Arc<dyn Conduct>,
+    pub(crate) sworn: Arc<Sworn>,
 }
 
 /// Names a task.
@@ -61,6 +64,8 @@ pub(crate) struct Rerun {
     ruled: BTreeSet<Place>,
     audited: BTreeSet<Place>,
     offers: Offers,
+    /// The last block that was compared with what this node committed to.
+    read: Height,
 }
 
 /// Runs until the chain ends.
@@ -77,10 +82,12 @@ pub(crate) async fn run(parts: Parts) -> Result<(), ChainError> {
         ruled: BTreeSet::new(),
         audited: BTreeSet::new(),
         offers: Offers::default(),
+        read: *head.borrow(),
     };
     loop {
         head.borrow_and_update();
         rerun.forget();
+        rerun.compare().await?;
         rerun.rule().await?;
         rerun.audit().await?;
         rerun.offers.put(&rerun.parts).await;

@@ -3,10 +3,12 @@
 mod execute;
 mod replicas;
 mod speak;
+mod sworn;
 mod withheld;
 
 use execute::Execution;
 pub(crate) use execute::{Executor, describe};
+pub(crate) use sworn::{Oath, Sworn};
 pub(crate) use withheld::Withheld;
 
 use crate::{
@@ -51,6 +53,7 @@ pub(crate) struct Parts {
     pub(crate) post: Post,
     pub(crate) executor: Arc<Executor>,
     pub(crate) conduct: Arc<dyn Conduct>,
+    pub(crate) sworn: Arc<Sworn>,
     pub(crate) withheld: Arc<Withheld>,
     /// Programs that run at once.
     pub(crate) parallel: usize,
@@ -66,7 +69,7 @@ struct Worker {
 /// Runs the worker until its letters end.
 pub(crate) async fn run(parts: Parts, mut letters: mpsc::Receiver<Letter<ToWorker>>) {
     let (waiting, queue) = mpsc::channel(WAITING);
-    let replicas = Arc::new(Mutex::new(Replicas::default()));
+    let replicas = Arc::new(Mutex::new(Replicas::new(parts.sworn.clone())));
     let (post, key) = (parts.post.clone(), parts.key.clone());
     let speaker = Speaker::new(post, parts.chain.network(), key, replicas.clone());
     let parallel = parts.parallel;

@@ -1,10 +1,11 @@
 //! What the worker remembers of each replica: expected, committed, revealed.
 
+use super::{Oath, Sworn};
 use identity::{Digest, PublicKey};
 use objects::Cid;
 use protocol::{
     Attempt, CommitBatch, Commitment, Job, JobId, Member, Outcome, Reveal, RevealBatch, Roster,
-    Salt, TaskIndex, commitment_of, set_digest,
+    Salt, TaskIndex, Time, commitment_of, set_digest,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -25,6 +26,8 @@ struct Ran {
     home: PublicKey,
     /// How many must agree.
     needed: u16,
+    /// When the job expires.
+    expires: Time,
     outcome: Outcome,
     salt: Salt,
     blocks: Vec<Cid>,
@@ -33,8 +36,8 @@ struct Ran {
 }
 
 /// Reveals as they were first said.
-pub(super) struct Revealed {
-    pub(super) batch: RevealBatch,
+pub(crate) struct Revealed {
+    pub(crate) batch: RevealBatch,
     pub(super) outcomes: Vec<Outcome>,
 }
 
@@ -47,12 +50,17 @@ pub(super) enum Opening {
 }
 
 /// All replicas that the homes have not closed.
-#[derive(Default)]
 pub(super) struct Replicas {
     slots: BTreeMap<Place, Slot>,
+    sworn: Arc<Sworn>,
 }
 
 impl Replicas {
+    /// None yet; what is committed to is remembered there.
+    pub(super) fn new(sworn: Arc<Sworn>) -> Self {
+        Self { slots: BTreeMap::new(), sworn }
+    }
+
     /// `None` if the replica is new; the batch with its commitment if it has one.
     pub(super) fn known(&self, place: &Place) -> Option<Option<Arc<CommitBatch>>> {
         self.slots.get(place).map(|slot| match slot {
@@ -85,8 +93,9 @@ impl Replicas {
     ) -> Result<Commitment, Vec<Cid>> {
         let Some(slot) = self.slots.get_mut(place) else { return Err(blocks) };
         let hidden = commitment_of(&salt, &outcome.digest());
-        let (home, needed) = (order.home, order.verification.k);
-        let ran = Ran { home, needed, outcome, salt, blocks, committed: None, revealed: None };
+        let (home, needed, expires) = (order.home, order.verification.k, order.expires);
+        let ran =
+            Ran { home, needed, expires, outcome, salt, blocks, committed: None, revealed: None };
         *slot = Slot::Ran(Box::new(ran));
         Ok(Commitment { task: place.1, attempt: place.2, hidden })
     }
@@ -97,6 +106,15 @@ impl Replicas {
         for leaf in &batch.leaves {
             if let Some(Slot::Ran(ran)) = self.slots.get_mut(&(job, leaf.task, leaf.attempt)) {
                 ran.committed = Some(batch.clone());
+                let oath = Oath {
+                    attempt: leaf.attempt,
+                    outcome: ran.outcome.digest(),
+                    salt: ran.salt,
+                    expires: ran.expires,
+                    commit: batch.clone(),
+                    revealed: None,
+                };
+                self.sworn.committed((job, leaf.task), oath);
             }
         }
     }
@@ -107,6 +125,7 @@ impl Replicas {
         for leaf in &revealed.batch.leaves {
             if let Some(Slot::Ran(ran)) = self.slots.get_mut(&(job, leaf.task, leaf.attempt)) {
                 ran.revealed = Some(revealed.clone());
+                self.sworn.revealed(&(job, leaf.task), revealed);
             }
         }
     }
