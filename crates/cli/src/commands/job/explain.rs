@@ -8,7 +8,7 @@ use crate::{
     job::{explain::Facts, select},
     text,
 };
-use api::{NodeApi, TaskDetail};
+use api::{NodeApi, TaskDetail, TaskState};
 use serde_json::json;
 
 /// Tasks that are named of which the same is said, at most.
@@ -52,12 +52,17 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     let whole = json!({ "job": job, "explanation": facts.job(), "tasks": tasks });
     context.out.data(&whole, || {
         let mut shown = text::wrap(&facts.job());
-        for (tasks, said) in &groups {
+        // What simply ended well needs no words of its own.
+        for (tasks, said) in groups.iter().filter(|(tasks, _)| tasks.iter().any(has_a_story)) {
             shown.push_str(&text::wrap(&format!("{}: {said}", names(tasks))));
         }
         shown
     })?;
     Ok(Exit::Success)
+}
+
+fn has_a_story(task: &&TaskDetail) -> bool {
+    !matches!(task.state, TaskState::Final { decided: false, .. }) || task.dispute.is_some()
 }
 
 fn names(tasks: &[&TaskDetail]) -> String {
