@@ -114,7 +114,17 @@ impl Node {
         )
         .await?;
         let fingerprint = Engine::fingerprint();
-        let conduct = misbehave::conduct(basis.config.misbehave, &basis.genesis, me)?;
+        let told = basis.config.misbehave;
+        let conduct = misbehave::conduct(told, &basis.key, &store, &withheld);
+        if told == Some(misbehave::Misbehaviour::FalseAccuser) {
+            roles.spawn(misbehave::accuse_falsely(
+                chain.clone(),
+                basis.key.clone(),
+                basis.clock.clone(),
+                streams.clone(),
+                submit.clone(),
+            ));
+        }
         let executor =
             Arc::new(Executor::new(engine, store.clone(), fetcher.clone(), withheld.clone()));
         let sworn = Arc::new(worker::Sworn::default());
@@ -263,6 +273,7 @@ fn basis(options: UpOptions) -> anyhow::Result<Basis> {
     }
     config.gateway.addr = options.api;
     config.work.check()?;
+    misbehave::check(config.misbehave, &genesis)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let ahead_ms = genesis.founded.since_ms(clock.now());
     if ahead_ms > genesis.params.clock_drift_ms {

@@ -1,39 +1,35 @@
-//! Gives wrong outcomes for some of its replicas, and stands by them as a validator.
+//! Claims a wrong outcome of about a third of its replicas, and rules as it claims.
 
-use super::Conduct;
-use identity::{Digest, PublicKey};
-use protocol::Outcome;
+use super::{
+    Conduct,
+    lie::{self, Liar},
+};
+use crate::worker::{Execution, Executor, Replica};
+use protocol::{NoResult, Outcome, port::Answer};
 
-/// One of so many tasks is lied about.
-const ONE_OF: u8 = 3;
-
-/// The liar.
-pub(super) struct WrongResult {
-    pub(super) me: PublicKey,
-}
-
-impl WrongResult {
-    fn lies_about(&self, outcome: &Outcome) -> bool {
-        let parts: [&[u8]; 3] =
-            [&self.me.0, &outcome.job.0.to_bytes(), &outcome.task.0.to_be_bytes()];
-        Digest::of("polity wrong result", &parts).as_bytes()[0].is_multiple_of(ONE_OF)
-    }
-
-    fn lie(&self, honest: Outcome) -> Outcome {
-        if !self.lies_about(&honest) {
-            return honest;
-        }
-        // Its standard output would be what it wrote to standard error: those bytes exist.
-        Outcome { fuel: honest.fuel + 1, stdout: honest.stderr, ..honest }
-    }
-}
+pub(super) struct WrongResult(pub(super) Liar);
 
 impl Conduct for WrongResult {
-    fn outcome(&self, honest: Outcome) -> Outcome {
-        self.lie(honest)
+    fn execute<'a>(
+        &'a self,
+        replica: &'a Replica,
+        executor: &'a Executor,
+    ) -> Answer<'a, Result<Execution, NoResult>> {
+        Box::pin(async move {
+            let honest = executor.outcome(replica).await?;
+            if lie::is_chosen(&replica.job, replica.task, self.0.own()) {
+                self.0.tell(honest, self.0.own()).await
+            } else {
+                Ok(honest)
+            }
+        })
     }
 
     fn ruling(&self, honest: Outcome) -> Outcome {
-        self.lie(honest)
+        if lie::is_chosen(&honest.job, honest.task, self.0.own()) {
+            lie::wrong(honest, self.0.own()).0
+        } else {
+            honest
+        }
     }
 }

@@ -6,8 +6,7 @@ mod speak;
 mod sworn;
 mod withheld;
 
-use execute::Execution;
-pub(crate) use execute::{Executor, describe};
+pub(crate) use execute::{Execution, Executor, describe};
 pub(crate) use sworn::{Oath, Sworn};
 pub(crate) use withheld::Withheld;
 
@@ -71,7 +70,8 @@ pub(crate) async fn run(parts: Parts, mut letters: mpsc::Receiver<Letter<ToWorke
     let (waiting, queue) = mpsc::channel(WAITING);
     let replicas = Arc::new(Mutex::new(Replicas::new(parts.sworn.clone())));
     let (post, key) = (parts.post.clone(), parts.key.clone());
-    let speaker = Speaker::new(post, parts.chain.network(), key, replicas.clone());
+    let voice = (key, parts.conduct.clone());
+    let speaker = Speaker::new(post, parts.chain.network(), voice, replicas.clone());
     let parallel = parts.parallel;
     let worker = Arc::new(Worker { parts, replicas, waiting, speaker });
     let queue = Arc::new(tokio::sync::Mutex::new(queue));
@@ -176,9 +176,11 @@ impl Worker {
         if !self.lock().is_expected(&replica.place()) {
             return;
         }
-        match self.parts.executor.outcome(&replica).await {
+        if !self.parts.conduct.answers() {
+            return;
+        }
+        match self.parts.conduct.execute(&replica, &self.parts.executor).await {
             Ok(Execution { outcome, hidden_blocks }) => {
-                let outcome = self.parts.conduct.outcome(outcome);
                 let salt = speak::salt(&self.parts.key, &replica);
                 let committed = self.lock().ran(
                     &replica.place(),
@@ -227,7 +229,7 @@ impl Worker {
                 let place = (job, *task, member.attempt);
                 match self.lock().open(from, &place, &member.hidden, members) {
                     Some(Opening::New { reveal, outcome, blocks }) => {
-                        fresh.push((reveal, *outcome));
+                        fresh.push(self.parts.conduct.reveals(reveal, *outcome));
                         public.extend(blocks);
                     }
                     Some(Opening::Repeated(said))

@@ -4,7 +4,10 @@ use super::{
     Replica,
     replicas::{Replicas, Revealed},
 };
-use crate::post::{Mail, Post};
+use crate::{
+    misbehave::Conduct,
+    post::{Mail, Post},
+};
 use identity::{Digest, NetworkId, PublicKey, SecretKey};
 use protocol::{
     CommitBatch, Commitment, JobId, Outcome, Reveal, RevealBatch, Salt, ToHome, limits,
@@ -48,6 +51,7 @@ pub(super) struct Speaker {
     post: Post,
     network: NetworkId,
     key: SecretKey,
+    conduct: Arc<dyn Conduct>,
     replicas: Arc<Mutex<Replicas>>,
     homes: Mutex<HashMap<PublicKey, mpsc::Sender<Waiting>>>,
     tasks: Mutex<JoinSet<()>>,
@@ -57,11 +61,11 @@ impl Speaker {
     pub(super) fn new(
         post: Post,
         network: NetworkId,
-        key: SecretKey,
+        (key, conduct): (SecretKey, Arc<dyn Conduct>),
         replicas: Arc<Mutex<Replicas>>,
     ) -> Self {
         let (homes, tasks) = (Mutex::default(), Mutex::new(JoinSet::new()));
-        Self { post, network, key, replicas, homes, tasks }
+        Self { post, network, key, conduct, replicas, homes, tasks }
     }
 
     /// Commits to an outcome, together with all that are ready when the home can take the next
@@ -78,10 +82,11 @@ impl Speaker {
         let queue = homes.entry(home).or_insert_with(|| {
             let (sender, receiver) = mpsc::channel(WAITING);
             let (post, replicas) = (self.post.clone(), self.replicas.clone());
-            let (network, key) = (self.network, self.key.clone());
+            let (network, key, conduct) = (self.network, self.key.clone(), self.conduct.clone());
             let mut tasks = self.tasks.lock().expect("nobody panics while spawning");
             tasks.spawn(async move {
-                commit_to(home, &post, (network, &key), &replicas, receiver).await;
+                let voice = (network, &key, conduct.as_ref());
+                commit_to(home, &post, voice, &replicas, receiver).await;
             });
             sender
         });
@@ -123,7 +128,7 @@ impl Speaker {
 async fn commit_to(
     home: PublicKey,
     post: &Post,
-    (network, key): (NetworkId, &SecretKey),
+    (network, key, conduct): (NetworkId, &SecretKey, &dyn Conduct),
     replicas: &Mutex<Replicas>,
     mut queue: mpsc::Receiver<Waiting>,
 ) {
@@ -139,6 +144,10 @@ async fn commit_to(
             let message = ToHome::Committed(batch.as_ref().clone());
             if !post.deliver(home, Mail::Home(Box::new(message))).await {
                 tracing::debug!(%job, home = %home.short(), "commitments were not delivered");
+            }
+            if let Some(other) = conduct.commits_again(&batch.leaves) {
+                let other = CommitBatch::sign(job, other, network, key);
+                post.send(home, Mail::Home(Box::new(ToHome::Committed(other)))).await;
             }
         }
     }

@@ -1,0 +1,11 @@
+//! Takes replicas and never answers.
+
+use super::Conduct;
+
+pub(super) struct Silent;
+
+impl Conduct for Silent {
+    fn answers(&self) -> bool {
+        false
+    }
+}
