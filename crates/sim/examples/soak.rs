@@ -2,12 +2,13 @@
 //!
 //! `cargo run --release -p sim --example soak -- [--from SEED] [--seeds N]`
 
-use identity::Hasher;
+use identity::{Digest, Hasher};
 use sim::{
     bound,
     world::{Setting, Tally, World},
 };
 use std::{
+    panic,
     process::ExitCode,
     sync::atomic::{AtomicU64, Ordering},
     thread,
@@ -30,16 +31,19 @@ fn main() -> ExitCode {
             (0..workers).map(|_| scope.spawn(|| work(&next, from + seeds))).collect();
         threads.into_iter().map(|thread| thread.join()).collect::<Result<Vec<_>, _>>()
     });
-    let Ok(ran) = ran else {
-        eprintln!("a seed has failed; it is printed above, and runs alone with");
+    let ran = ran.expect("what fails is caught");
+    let mut tally = Tally::default();
+    let (mut digests, mut failed) = (Vec::new(), Vec::new());
+    for one in ran {
+        tally.add(&one.tally);
+        digests.extend(one.digests);
+        failed.extend(one.failed);
+    }
+    if !failed.is_empty() {
+        failed.sort_unstable();
+        eprintln!("these seeds have failed: {failed:?}; each runs alone with");
         eprintln!("  SIM_SEED=<seed> cargo nextest run -p sim --test hostile one_seed_of_choice");
         return ExitCode::FAILURE;
-    };
-    let mut tally = Tally::default();
-    let mut digests: Vec<_> = Vec::new();
-    for (numbers, traces) in ran {
-        tally.add(&numbers);
-        digests.extend(traces);
     }
     digests.sort_unstable();
     let mut hasher = Hasher::new("polity soak");
@@ -52,17 +56,29 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// What one thread has run.
+#[derive(Default)]
+struct Ran {
+    tally: Tally,
+    digests: Vec<(u64, Digest)>,
+    failed: Vec<u64>,
+}
+
 /// Runs seeds until there are no more.
-fn work(next: &AtomicU64, end: u64) -> (Tally, Vec<(u64, identity::Digest)>) {
-    let (mut tally, mut digests) = (Tally::default(), Vec::new());
+fn work(next: &AtomicU64, end: u64) -> Ran {
+    let mut ran = Ran::default();
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
         if seed >= end {
-            return (tally, digests);
+            return ran;
         }
-        let ending = World::new(Setting::hostile(seed)).run();
-        tally.add(&ending.tally);
-        digests.push((seed, ending.trace.digest()));
+        match panic::catch_unwind(|| World::new(Setting::hostile(seed)).run()) {
+            Ok(ending) => {
+                ran.tally.add(&ending.tally);
+                ran.digests.push((seed, ending.trace.digest()));
+            }
+            Err(_) => ran.failed.push(seed),
+        }
     }
 }
 

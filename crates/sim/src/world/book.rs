@@ -40,6 +40,8 @@ pub(super) struct Book {
     lies: BTreeMap<(PublicKey, At, Lie), Reach>,
     /// The first commitment to each replica of each node.
     commits: BTreeMap<(PublicKey, JobId, TaskIndex, Attempt), Digest>,
+    /// The first commitment to each replica that its home heard.
+    heard: BTreeMap<(PublicKey, JobId, TaskIndex, Attempt), Digest>,
     /// Validators that honest ones saw to rule twice.
     contradicted: BTreeSet<(PublicKey, At)>,
 }
@@ -47,15 +49,12 @@ pub(super) struct Book {
 impl Book {
     /// Lies in a batch of commitments, with their tasks.
     pub(super) fn commits(&mut self, batch: &CommitBatch) -> Vec<(At, Lie)> {
-        let (by, job) = (batch.statement.by, batch.statement.payload.job);
-        let mut lies = Vec::new();
-        for leaf in &batch.leaves {
-            let first = self.commits.entry((by, job, leaf.task, leaf.attempt));
-            if *first.or_insert(leaf.hidden) != leaf.hidden {
-                lies.push(((job, leaf.task), Lie::Commits));
-            }
-        }
-        lies
+        contradictions(&mut self.commits, batch)
+    }
+
+    /// Lies that a home sees in a batch of commitments: it may not have heard the first one.
+    pub(super) fn commits_heard(&mut self, batch: &CommitBatch) -> Vec<(At, Lie)> {
+        contradictions(&mut self.heard, batch)
     }
 
     /// Lies in a batch of reveals, with their tasks. A reveal that opens nothing is one lie, not
@@ -99,15 +98,32 @@ impl Book {
     }
 }
 
-/// Whether a finding is about this lie. A home accuses a node once for each job.
+fn contradictions(
+    known: &mut BTreeMap<(PublicKey, JobId, TaskIndex, Attempt), Digest>,
+    batch: &CommitBatch,
+) -> Vec<(At, Lie)> {
+    let (by, job) = (batch.statement.by, batch.statement.payload.job);
+    let mut lies = Vec::new();
+    for leaf in &batch.leaves {
+        let first = known.entry((by, job, leaf.task, leaf.attempt)).or_insert(leaf.hidden);
+        if *first != leaf.hidden {
+            lies.push(((job, leaf.task), Lie::Commits));
+        }
+    }
+    lies
+}
+
+/// Whether a finding is about this lie. A home accuses a node once for each job, and of what it
+/// heard first: of two commitments the second one may come first, and then nothing opens it.
 pub(super) fn names(finding: &Finding, by: &PublicKey, (job, task): At, lie: Lie) -> bool {
     finding.node == *by
-        && match (&finding.cause, lie) {
-            (Cause::Refuted { job: of, task: at }, Lie::Outcome) => (*of, *at) == (job, task),
-            (Cause::Commits { job: of, .. } | Cause::Reveals { job: of, .. }, Lie::Commits)
-            | (Cause::Opening { job: of, .. } | Cause::Commits { job: of, .. }, Lie::Opening) => {
-                *of == job
+        && match &finding.cause {
+            Cause::Refuted { job: of, task: at } => {
+                lie == Lie::Outcome && (*of, *at) == (job, task)
             }
+            Cause::Commits { job: of, .. }
+            | Cause::Reveals { job: of, .. }
+            | Cause::Opening { job: of, .. } => lie != Lie::Outcome && *of == job,
             _ => false,
         }
 }

@@ -19,6 +19,15 @@ const AGAIN_MS: u64 = 2_000;
 /// A task.
 pub(super) type At = (JobId, TaskIndex);
 
+/// In what part a node disputes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum As {
+    /// It ran a replica, and what is final is something else.
+    Executor,
+    /// Its replicas differ.
+    Home,
+}
+
 /// What a node has in memory about the ledger's open ends.
 #[derive(Default)]
 pub(super) struct Desk {
@@ -27,8 +36,10 @@ pub(super) struct Desk {
     running: BTreeSet<At>,
     /// When it last spoke about a task.
     spoke: BTreeMap<At, Time>,
-    /// Its own disputes that the ledger does not have yet.
-    objections: BTreeMap<At, Dispute>,
+    /// Its disputes that the ledger does not have yet, as an executor and as a home.
+    filed: BTreeMap<(At, As), Dispute>,
+    /// When it last submitted them, and with how many claims.
+    said: BTreeMap<(At, As), (Time, usize)>,
     /// What it saw validators rule first.
     rulings: BTreeMap<(PublicKey, At), Signed<Verdicts>>,
     /// Contradictions of rulings that it saw, and when it spoke about them.
@@ -39,7 +50,7 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn is_clear(&self) -> bool {
-        self.objections.is_empty() && self.running.is_empty() && self.accused.is_empty()
+        self.filed.is_empty() && self.running.is_empty() && self.accused.is_empty()
     }
 }
 
@@ -51,7 +62,7 @@ impl World {
         }
         let mut open = self.review_disputes(node);
         open |= self.review_duties(node);
-        open |= self.review_objections(node);
+        open |= self.review_filed(node);
         open |= self.review_accusations(node);
         if open && !self.nodes[node].desk.reviewing {
             self.nodes[node].desk.reviewing = true;
@@ -172,36 +183,50 @@ impl World {
             return;
         }
         let objections = self.nodes[node].acting().objections(agreements);
-        let job = agreements.order.payload.id();
         for (task, claims) in objections {
             let (order, drawn) = (agreements.order.clone(), agreements.drawn);
             let dispute = Dispute { order, drawn, task, claims, audits: Vec::new() };
-            self.nodes[node].desk.objections.insert((job, task), dispute);
+            self.note(format_args!("n{node} disputes what is final: {task}"));
+            self.file(node, As::Executor, dispute);
         }
     }
 
-    fn review_objections(&mut self, node: usize) -> bool {
-        let me = self.nodes[node].public();
-        let objections: Vec<_> = self.nodes[node]
-            .desk
-            .objections
-            .iter()
-            .map(|(at, dispute)| (*at, dispute.clone()))
-            .collect();
-        for (at, dispute) in objections {
-            let record = self.nodes[node].ledger.dispute(&at.0, at.1);
-            let heard = record.is_some_and(|record| {
-                !record.is_open() || record.claims.iter().any(|(by, _)| *by == me)
-            });
-            if heard {
-                self.nodes[node].desk.objections.remove(&at);
-            } else if self.may_speak(node, at) {
-                self.note(format_args!("n{node} disputes what is final: {}", at.1));
-                let signed = Signed::new(dispute, self.polity.network(), &self.nodes[node].key);
-                self.submit(node, Tx::Dispute(Box::new(signed)));
+    /// Files a dispute, and again until the ledger has all that it claims, or will never take it.
+    pub(super) fn file(&mut self, node: usize, part: As, dispute: Dispute) {
+        let at = (dispute.order.payload.id(), dispute.task);
+        self.nodes[node].desk.filed.insert((at, part), dispute);
+        self.review(node);
+    }
+
+    fn review_filed(&mut self, node: usize) -> bool {
+        let network = self.polity.network();
+        let filed: Vec<_> = self.nodes[node].desk.filed.keys().copied().collect();
+        for place in filed {
+            let Some(dispute) = self.nodes[node].desk.filed.get(&place).cloned() else { continue };
+            let signed = Signed::new(dispute, network, &self.nodes[node].key);
+            let tx = Tx::Dispute(Box::new(signed));
+            match self.refusal(node, &tx) {
+                Some(refusal) if !refusal.is_passing() => {
+                    self.nodes[node].desk.filed.remove(&place);
+                }
+                _ if self.may_file(node, place) => self.submit(node, tx),
+                _ => {}
             }
         }
-        !self.nodes[node].desk.objections.is_empty()
+        !self.nodes[node].desk.filed.is_empty()
+    }
+
+    fn may_file(&mut self, node: usize, place: (At, As)) -> bool {
+        let (now, desk) = (self.now, &mut self.nodes[node].desk);
+        let count = desk.filed.get(&place).map_or(0, |dispute| dispute.claims.len());
+        let may = desk
+            .said
+            .get(&place)
+            .is_none_or(|(before, claims)| now.since_ms(*before) >= AGAIN_MS || *claims < count);
+        if may {
+            desk.said.insert(place, (now, count));
+        }
+        may
     }
 
     /// A node sees rulings, and what the same validator said before.

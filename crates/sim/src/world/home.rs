@@ -1,6 +1,6 @@
 //! Homes: what their work wants done, and what they are told.
 
-use super::{At, BEGIN, Event, Ordered, World, book, book::Reach, describe, truth, worker::Deed};
+use super::{At, BEGIN, Event, Ordered, World, book, book::Reach, describe, desk::As, truth, worker::Deed};
 use identity::{PublicKey, Signed};
 use ledger::Refusal;
 use protocol::{
@@ -150,21 +150,20 @@ impl World {
         let (job, task) = (dispute.order.payload.id(), dispute.task);
         let name = self.home_name(home);
         self.note(format_args!("{name} disputes {task} ({} claims)", dispute.claims.len()));
-        let signed = Signed::new(dispute, self.polity.network(), &self.nodes[home].key);
-        let tx = Tx::Dispute(Box::new(signed));
-        match self.refusal(home, &tx) {
+        let signed = Signed::new(dispute.clone(), self.polity.network(), &self.nodes[home].key);
+        match self.refusal(home, &Tx::Dispute(Box::new(signed))) {
             Some(Refusal::NothingNew) => {}
             Some(refusal) if !refusal.is_passing() => {
                 let reason = refusal.to_string();
                 self.note(format_args!("= refused: {reason}"));
                 self.tell(home, Input::DisputeRefused { job, task, reason });
             }
-            _ => self.submit(home, tx),
+            _ => self.file(home, As::Home, dispute),
         }
     }
 
     /// What the node's own ledger says to a transaction.
-    fn refusal(&self, node: usize, tx: &Tx) -> Option<Refusal> {
+    pub(super) fn refusal(&self, node: usize, tx: &Tx) -> Option<Refusal> {
         match ledger::CheckedTx::new(tx.clone(), self.polity.network()) {
             Ok(checked) => self.nodes[node].ledger.check_tx(&checked).err(),
             Err(error) => Some(error.into()),
@@ -250,7 +249,11 @@ impl World {
 
     /// How far the lies in a message got.
     fn write_down(&mut self, home: usize, by: PublicKey, message: &ToHome) {
-        for ((job, task), lie) in self.lies_in(message) {
+        let lies = match message {
+            ToHome::Committed(batch) => self.book.commits_heard(batch),
+            _ => self.lies_in(message),
+        };
+        for ((job, task), lie) in lies {
             let owner = &self.nodes[home];
             let record = owner.home.as_ref().and_then(|home| home.work.job(&job));
             let status = record.and_then(|record| record.status(task));

@@ -52,6 +52,8 @@ const FIRST_MS: u64 = 30;
 const BLOCK_MS: u64 = 100;
 /// How long a worker gathers commitments.
 const GATHER_MS: u64 = 5;
+/// Lines that are printed when something goes wrong.
+const TOLD: usize = 60;
 /// Events of one run, at most.
 const MOST_EVENTS: usize = 1_000_000;
 /// How long after its submission, and after the last fault, a job of an honest home may take. A
@@ -351,12 +353,15 @@ fn friends(setting: &Setting, polity: &Polity, place: usize) -> Vec<SecretKey> {
     others.filter(|_| joins(place)).map(|other| polity.nodes[other].clone()).collect()
 }
 
-/// Whoever looks for a fault needs the seed.
+/// Whoever looks for a fault needs the seed. The whole story is long, and told with `SIM_SEED` only.
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{}\nsetting: {:?}", self.trace, self.setting);
-            eprintln!("seed {}", self.setting.seed);
+            let lines = self.trace.lines();
+            let whole = std::env::var_os("SIM_SEED").is_some();
+            let from = if whole { 0 } else { lines.len().saturating_sub(TOLD) };
+            lines[from..].iter().for_each(|line| eprintln!("{line}"));
+            eprintln!("setting: {:?}\nseed {}", self.setting, self.setting.seed);
         }
     }
 }
