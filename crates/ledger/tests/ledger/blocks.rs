@@ -1,10 +1,13 @@
 //! A block applies as a whole, everywhere to the same roots, or not at all.
 
-use crate::fixture::{Polity, agree, key};
+use crate::fixture::{Polity, agree, fair, key, lie, third};
 use identity::{Digest, NetworkId};
 use ledger::{Effect, Error, Ledger, Refusal};
 use proptest::prelude::*;
-use protocol::{Block, Height, InvitationKind, Machine, Time};
+use protocol::{
+    Agreements, Block, Height, InvitationKind, Machine, Placement, Time, Tx, beacon, draw,
+    draw::SkipReason,
+};
 
 fn next_block(polity: &Polity) -> Block {
     let order = polity.order(2, 3);
@@ -87,6 +90,82 @@ fn the_state_survives_its_encoding() {
     let bytes = identity::canonical::encode(&polity.ledger);
     let back: Ledger = identity::canonical::decode(&bytes, usize::MAX).unwrap();
     assert_eq!(back, polity.ledger);
+}
+
+fn copy(polity: &Polity) -> Polity {
+    Polity { genesis: polity.genesis.clone(), ledger: polity.ledger.clone() }
+}
+
+/// The state's root after a block of one transaction each.
+fn roots(polity: &Polity, txs: [Option<Tx>; 2]) -> [Digest; 2] {
+    txs.map(|tx| {
+        let mut polity = copy(polity);
+        polity.block(tx.into_iter().collect());
+        polity.ledger.tip().state_root
+    })
+}
+
+#[test]
+fn the_state_root_covers_every_part_of_the_state() {
+    let polity = Polity::new();
+    let order = polity.order(2, 3);
+    let said = |outcome| [(104, fair(1)), (105, outcome)];
+    let nodes = polity.candidates(&order.payload.id(), 0, Height(0));
+    // The same outcome by other executors: only who may audit it differs.
+    let executors = |skipped: Option<u8>| {
+        let mut left = nodes.iter().filter(|node| Some(**node) != skipped);
+        let said = [(); 2].map(|()| (*left.next().unwrap(), fair(0)));
+        let skipped: Vec<_> = skipped.map(|node| (node, SkipReason::Offline)).into_iter().collect();
+        agree(polity.agreement(&order, (0, Height(0)), &said, &skipped))
+    };
+    let sealed = polity.order_with(|job| job.placement = Placement::Sealed);
+    let pairs = [
+        ("disputes", [lie(1), third(1)].map(|o| Some(polity.dispute(&order, 1, &said(o))))),
+        ("audits", [None, Some(nodes[0])].map(|skipped| Some(executors(skipped)))),
+        ("orders", [None, Some(Tx::Order(Box::new(sealed)))]),
+        ("standing", [None, Some(polity.slander(102, 104, &order, 0))]),
+        ("jobs", [0, 1].map(|task| Some(agree(polity.agreed(&order, &[task]))))),
+        ("roster", [None, Some(polity.admission(InvitationKind::Machine, 1, 1, 106))]),
+    ];
+    for (part, txs) in pairs {
+        let [one, other] = roots(&polity, txs);
+        assert_ne!(one, other, "{part}");
+    }
+}
+
+#[test]
+fn a_failed_accusation_leaves_nothing_in_the_state_when_it_expires() {
+    let mut one = Polity::with(|params| params.job_lifetime_ms = 20_000);
+    let order = one.order_with(|job| job.expires = Time(15_000));
+    let mut other = copy(&one);
+    one.block(vec![one.slander(102, 104, &order, 0)]);
+    other.block(vec![]);
+    for polity in [&mut one, &mut other] {
+        // A right one makes up for it.
+        polity.block(vec![polity.accuse(102, 105, polity.commits(105, &order, 1))]);
+    }
+    assert_ne!(one.ledger.tip().state_root, other.ledger.tip().state_root);
+    for polity in [&mut one, &mut other] {
+        polity.block_at(Time(21_001), vec![]);
+    }
+    assert_eq!(one.ledger.tip().state_root, other.ledger.tip().state_root);
+}
+
+#[test]
+fn a_proposer_cannot_draw_with_the_beacon_of_its_own_block() {
+    let polity = Polity::new();
+    let order = polity.order(2, 3);
+    let next = polity.height().next();
+    let before = polity.ledger.tip().beacon;
+    let (_, beacon) = beacon::contribute(&key(101), polity.network(), &before, next);
+    let id = order.payload.id();
+    let choose =
+        |task| draw::walk(&draw::candidates(&beacon, &id, task, polity.ledger.roster()), &[], 2);
+    let agreements = Agreements { drawn: next, ..polity.agreed_by(&order, &[0], choose) };
+    let tx = polity.checked(agree(agreements));
+    let now = polity.time().after_ms(1);
+    let (block, refused) = polity.ledger.propose(&key(101), now, [&tx]);
+    assert_eq!((block.txs, refused, block.header.beacon), (vec![], vec![], beacon));
 }
 
 proptest! {

@@ -6,8 +6,8 @@ use identity::{Digest, Signed, canonical};
 use ledger::{CheckedTx, DisputeStatus, Effect, Ledger};
 use proptest::{collection::vec, prelude::*};
 use protocol::{
-    Cause, Height, InvitationKind, Job, OutcomeDigest, Placement, Right, Seconding, TaskIndex,
-    Time, Tx, draw::SkipReason,
+    Cause, Height, InvitationKind, Job, OutcomeDigest, Placement, Right, Seconding, Time, Tx,
+    draw::SkipReason,
 };
 use std::collections::BTreeSet;
 
@@ -269,17 +269,4 @@ fn what_is_sent_at_random_reaches_every_kind_of_event() {
         "unfounded",
     ];
     assert_eq!(seen, expected.into());
-}
-
-#[test]
-fn a_task_is_final_under_one_root_only() {
-    // The same agreement on two states: the roots differ where the disputes do.
-    let mut one = Polity::new();
-    let order = one.order(2, 3);
-    let mut two = Polity { genesis: one.genesis.clone(), ledger: one.ledger.clone() };
-    one.block(vec![one.dispute(&order, 1, &[(104, fair(1)), (105, lie(1))])]);
-    two.block(vec![two.dispute(&order, 1, &[(104, fair(1)), (105, third(1))])]);
-    assert_ne!(one.ledger.tip().state_root, two.ledger.tip().state_root);
-    let id = order.payload.id();
-    assert_ne!(one.ledger.dispute(&id, TaskIndex(1)), two.ledger.dispute(&id, TaskIndex(1)));
 }
