@@ -6,6 +6,7 @@ mod demo;
 mod fix;
 mod guests;
 mod namespaces;
+mod planted;
 mod project;
 mod setup;
 mod soak;
@@ -27,6 +28,9 @@ Every project command.
     cargo xtask demo [ARG]…     builds polity and the guests, then runs: polity demo ARG…
     cargo xtask soak [--kills N] [--seed S]
                                 kills nodes under load, 200 times if not told otherwise
+    cargo xtask soak --seeds N [--from SEED]
+                                runs so many seeds of the simulation in which everything goes wrong
+    cargo xtask planted         plants bugs in copies of the minds, and sees that tests find them
 
 Build results go to cargo's target directory; CARGO_TARGET_DIR moves it.
 ";
@@ -59,6 +63,7 @@ fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
         "check" => check::run(&project, &mut steps)?,
         "fix" => fix::run(&project, &mut steps)?,
         "guests" => guests::run(&project, &mut steps)?,
+        "planted" => planted::run(&project, &mut steps)?,
         "soak" => soak::run(&project, &mut steps, rest)?,
         "demo" => match demo::run(&project, &mut steps, rest)? {},
         unknown => bail!("no command {unknown}; `cargo xtask` prints the commands"),

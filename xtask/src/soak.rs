@@ -9,6 +9,12 @@ const KILLS: &str = "kills::any_node_may_die_at_any_moment_and_every_acknowledge
 /// What nodes write down, unless `POLITY_LOG` asks for something else.
 const LOG: &str = "info,node=debug,work=debug,network=debug,storage=debug";
 
+/// The simulation's long run; see `crates/sim/examples/soak.rs`.
+fn simulate(steps: &mut Steps, args: &[String]) -> anyhow::Result<()> {
+    let mut command = steps.cargo("run --locked --release --package sim --example soak --");
+    steps.run("everything goes wrong, in virtual time", command.args(args))
+}
+
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
@@ -37,6 +43,9 @@ impl Options {
 
 /// The command `soak`.
 pub(crate) fn run(project: &Project, steps: &mut Steps, args: &[String]) -> anyhow::Result<()> {
+    if args.first().is_some_and(|name| matches!(name.as_str(), "--seeds" | "--from")) {
+        return simulate(steps, args);
+    }
     let Options { kills, seed } = Options::parse(args)?;
     let seed = match seed {
         Some(seed) => seed,

@@ -123,7 +123,8 @@ fn sponsors_make_as_many_parties_as_the_bound_says() {
         // As often as it changes anything, everybody vouches for everybody; the ledger takes no
         // word of an owner that is of the same party.
         for _ in 0..3 {
-            for (by, of) in everybody.iter().flat_map(|by| everybody.iter().map(move |of| (by, of))) {
+            for (by, of) in everybody.iter().flat_map(|by| everybody.iter().map(move |of| (by, of)))
+            {
                 let sponsored = roster.owner(of).is_some_and(|record| record.sponsor.is_some());
                 if sponsored && roster.party(by) != roster.party(of) {
                     assert!(roster.second(of, *by));

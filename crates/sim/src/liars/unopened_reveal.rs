@@ -16,10 +16,8 @@ impl Liar for UnopenedReveal {
         let job = batch.statement.payload.job;
         let outcomes: Vec<_> =
             batch.leaves.iter().map(|leaf| truth::outcome(job, leaf.task, " (rather)")).collect();
-        let other = |(leaf, outcome): (&Reveal, &Outcome)| Reveal {
-            outcome: outcome.digest(),
-            ..*leaf
-        };
+        let other =
+            |(leaf, outcome): (&Reveal, &Outcome)| Reveal { outcome: outcome.digest(), ..*leaf };
         let leaves = batch.leaves.iter().zip(&outcomes).map(other).collect();
         (RevealBatch::sign(job, leaves, hand.network, hand.key), outcomes)
     }

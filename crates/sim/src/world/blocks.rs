@@ -45,9 +45,8 @@ impl World {
     }
 
     pub(super) fn want_block(&mut self) {
-        let reason = self.overdue
-            || self.chain.tip().owes_block()
-            || (self.fresh && !self.chain.is_idle());
+        let reason =
+            self.overdue || self.chain.tip().owes_block() || (self.fresh && !self.chain.is_idle());
         if !self.block_due && reason {
             self.block_due = true;
             self.after(BLOCK_MS, Event::MakeBlock);

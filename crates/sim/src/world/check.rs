@@ -3,7 +3,9 @@
 use super::{
     At, BEGIN, BOUND_MS, FIRST_MS, QUIET_MS, Settled, World,
     book::{Lie, Reach, names},
-    claims_in, polity::LIFETIME_MS, truth,
+    claims_in,
+    polity::LIFETIME_MS,
+    truth,
 };
 use identity::PublicKey;
 use ledger::{DisputeRecord, DisputeStatus, Effect, Ledger};
@@ -126,7 +128,9 @@ impl World {
                     self.tally.count(format!("disputes {how}"));
                     let names: Vec<_> = refuted.iter().map(|node| self.name(node)).collect();
                     let refuted = if names.is_empty() { "nobody".into() } else { names.join(" ") };
-                    self.note(format_args!("= the dispute about {task} is {how}, against {refuted}"));
+                    self.note(format_args!(
+                        "= the dispute about {task} is {how}, against {refuted}"
+                    ));
                 }
                 Effect::Disputed { task, .. } => {
                     self.note(format_args!("= {task} is disputed"));
@@ -204,9 +208,8 @@ impl World {
         };
         let open = self.setting.params.audit_per_mille > 0 && tip.owes_block();
         let unanswered = tip.duties().any(|duty| {
-            let waits = |node: &PublicKey| {
-                self.is_honest_node(node) && !duty.answered.contains(node)
-            };
+            let waits =
+                |node: &PublicKey| self.is_honest_node(node) && !duty.answered.contains(node);
             let disputed = tip.dispute(&duty.job, duty.task).is_some();
             !disputed && duty.auditors.iter().any(waits)
         });
@@ -236,7 +239,10 @@ impl World {
 
     /// What must hold at the end of a run.
     pub(super) fn check_end(&mut self) {
-        let healed = self.setting.healed_ms().max(self.setting.plans.iter().map(|p| p.at_ms).max().unwrap_or(0));
+        let healed = self
+            .setting
+            .healed_ms()
+            .max(self.setting.plans.iter().map(|p| p.at_ms).max().unwrap_or(0));
         let long = self.jobs.keys().any(|job| !self.has_enough(job));
         let healed = if long { healed + LIFETIME_MS } else { healed };
         let most = FIRST_MS + healed + BOUND_MS + QUIET_MS;

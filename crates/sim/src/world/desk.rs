@@ -8,8 +8,8 @@ use super::{Event, World, claims_in, truth};
 use identity::{PublicKey, Signed};
 use ledger::{DisputeRecord, Duty};
 use protocol::{
-    Accusation, Agreements, Audit, Cause, Contradiction, Dispute, JobId, OutcomeDigest, Ruling, TaskIndex,
-    Time, Tx, Verdicts,
+    Accusation, Agreements, Audit, Cause, Contradiction, Dispute, JobId, OutcomeDigest, Ruling,
+    TaskIndex, Time, Tx, Verdicts,
 };
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -71,9 +71,7 @@ impl World {
     /// Reads what there is, if anybody can be reached who has it.
     fn catch_up(&mut self, node: usize) {
         let height = self.chain.height();
-        let has = |other: usize| {
-            other != node && self.nodes[other].up && self.linked(node, other)
-        };
+        let has = |other: usize| other != node && self.nodes[other].up && self.linked(node, other);
         let seen = (0..self.nodes.len()).filter(|other| has(*other));
         let best = seen.map(|other| self.nodes[other].ledger.tip().height).max();
         if let Some(best) = best {

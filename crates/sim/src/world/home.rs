@@ -1,11 +1,11 @@
 //! Homes: what their work wants done, and what they are told.
 
-use super::{At, BEGIN, Event, Ordered, World, book, book::Reach, describe, desk::As, truth, worker::Deed};
+use super::{
+    At, BEGIN, Event, Ordered, World, book, book::Reach, describe, desk::As, truth, worker::Deed,
+};
 use identity::{PublicKey, Signed};
 use ledger::Refusal;
-use protocol::{
-    Agreements, Dispute, JobEvent, JobId, Machine, Placement, ToHome, ToWorker, Tx,
-};
+use protocol::{Agreements, Dispute, JobEvent, JobId, Machine, Placement, ToHome, ToWorker, Tx};
 use work::{Effect, Input, TaskStatus};
 
 impl World {

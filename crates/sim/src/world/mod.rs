@@ -152,12 +152,8 @@ pub struct World {
 impl World {
     /// A world before its first event.
     pub fn new(setting: Setting) -> Self {
-        let polity = Polity::found(
-            setting.natures.len(),
-            setting.validators,
-            setting.params.clone(),
-            BEGIN,
-        );
+        let polity =
+            Polity::found(setting.natures.len(), setting.validators, setting.params.clone(), BEGIN);
         let ledger = Ledger::genesis(&polity.genesis);
         let homes: BTreeSet<_> = setting.plans.iter().map(|plan| plan.home).collect();
         let nodes = (0..setting.natures.len())

@@ -3,9 +3,7 @@
 use super::{Plan, truth};
 use identity::{Digest, NetworkId, PublicKey, SecretKey, Signed};
 use objects::{Cid, Codec};
-use protocol::{
-    Founder, Genesis, Job, Limits, Params, Placement, TaskSpec, TaskTable, Time,
-};
+use protocol::{Founder, Genesis, Job, Limits, Params, Placement, TaskSpec, TaskTable, Time};
 
 /// How long the results of a job count.
 pub(super) const LIFETIME_MS: u64 = 600_000;
@@ -60,7 +58,12 @@ impl Polity {
     }
 
     /// The order of a plan, by the owner of its home, and its table.
-    pub(super) fn order(&self, number: usize, plan: &Plan, issued: Time) -> (Signed<Job>, TaskTable) {
+    pub(super) fn order(
+        &self,
+        number: usize,
+        plan: &Plan,
+        issued: Time,
+    ) -> (Signed<Job>, TaskTable) {
         let spec = |n: u32| TaskSpec { name: format!("{n}.csv"), inputs: Vec::new(), stdin: None };
         let tasks = (0..plan.tasks).map(spec).collect();
         let table = TaskTable { args: vec!["{}".into()], tasks };

@@ -1,8 +1,8 @@
 //! A home writes the receipt of a finished job, and a stranger verifies it.
 
 use super::{Event, World};
-use objects::{Cid, Codec};
 use identity::Signed;
+use objects::{Cid, Codec};
 use protocol::{Body, JobId, Part, Receipt, Report, Ruled, Tx, Unsettled, Verdicts};
 use work::JobRecord;
 
