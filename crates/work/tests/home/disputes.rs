@@ -292,6 +292,18 @@ fn who_reveals_a_lie_after_the_verdict_is_refuted_as_well() {
     assert_eq!(rulings(&world).len(), 1);
 }
 
+/// The verdict may come while a claim is on its way to the ledger, where it may get lost.
+#[test]
+fn whoever_lied_is_claimed_once_more_when_the_verdict_comes() {
+    let (mut world, job, walk) = begin(6, "2of3", &[0, 1, 2]);
+    world.ledger.validators = Validators::Slow;
+    world.settle();
+    let filed = world.disputes.len();
+    world.rule(job, 0, Some(truth(job)));
+    assert_eq!(world.disputes.len(), filed + 1);
+    assert_eq!(claimants(&world.disputes[filed].claims), sorted(&walk[..3]));
+}
+
 #[test]
 fn what_the_validators_cannot_decide_is_undecided() {
     let (mut world, job, walk) = begin(5, "2of3", &[0, 1, 0]);

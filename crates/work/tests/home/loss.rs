@@ -278,3 +278,21 @@ fn take(world: &mut World, wanted: impl Fn(&Letter) -> bool) -> Vec<Letter> {
     world.letters = rest.into();
     taken
 }
+
+/// Those who did not answer are asked again in turn, not the first of them again and again.
+#[test]
+fn who_never_answers_keeps_nobody_else_from_the_task() {
+    let (mut world, job, walk) = begin(Mute);
+    world.workers.values_mut().for_each(|worker| worker.manner = Mute);
+    world.settle();
+    let skips = |world: &World| world.work.job(&job).unwrap().skips(TaskIndex(0)).len();
+    while skips(&world) < walk.len() {
+        world.tick();
+    }
+    for node in &walk[1..] {
+        world.workers.get_mut(node).unwrap().manner = Honest;
+    }
+    world.finish(job);
+    assert!(world.is_final(job, 0));
+    assert!(!executors(&world, job).contains(&walk[0]));
+}
