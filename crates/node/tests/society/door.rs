@@ -1,9 +1,10 @@
 //! The door of a node, asked by the test itself: many questions without a process for each.
 
-use api::{ApiError, Client, NodeApi, client::Connect};
+use api::{ApiError, Client, NodeApi, Submission, client::Connect};
 use cli::data::DataDir;
+use identity::Signed;
 use protocol::{
-    Height, JobId, Receipt,
+    Height, Job, JobId, Receipt,
     port::{Answer, Stream},
 };
 use std::{future::Future, io, path::Path};
@@ -60,6 +61,13 @@ impl Door {
     /// All jobs of this home.
     pub fn jobs(&self) -> Vec<api::JobSummary> {
         self.ask(self.client.jobs())
+    }
+
+    /// Orders a job whose content is at its home already.
+    pub fn submit(&self, order: Signed<Job>) {
+        let blobs = api::blobs_of(Vec::new());
+        // What happens to it is asked for later.
+        drop(self.ask(self.client.submit(Submission { order, blobs })));
     }
 
     /// The receipt of a finished job.

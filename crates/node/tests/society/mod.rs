@@ -233,11 +233,15 @@ pub fn found_at(
         signed.push(Signed::new(founder, NetworkId::FOUNDING, &owner));
         homes.push(data.root().to_path_buf());
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-    let founded = Time(u64::try_from(now).unwrap());
-    let genesis = Genesis::found("test".into(), founded, signed, validators, params).unwrap();
+    let genesis = Genesis::found("test".into(), now(), signed, validators, params).unwrap();
     fs::write(dir.join("genesis.polity"), genesis.encode()).unwrap();
     homes
+}
+
+/// What the clock of this machine says.
+pub fn now() -> Time {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    Time(u64::try_from(now).unwrap())
 }
 
 /// Blocks come often enough that a test can wait for many of them.
