@@ -1,5 +1,6 @@
 //! Audits: final tasks that other owners run again, picked by a beacon that nobody knew before.
 
+use crate::part::Rooted;
 use identity::{Digest, PublicKey, canonical};
 use protocol::{Height, JobId, OutcomeDigest, Params, Roster, TaskIndex, Time, draw};
 use serde::{Deserialize, Serialize};
@@ -113,7 +114,14 @@ impl Audits {
         self.duties.retain(|_, duty| duty.expires >= time);
     }
 
-    pub(crate) fn root(&self) -> Digest {
+    /// Whether [`Self::prune`] would forget something.
+    pub(crate) fn is_stale(&self, time: Time) -> bool {
+        self.duties.values().any(|duty| duty.expires < time)
+    }
+}
+
+impl Rooted for Audits {
+    fn root(&self) -> Digest {
         Digest::of(
             "polity audits",
             &[&canonical::encode(&self.recent), &canonical::encode(&self.duties)],

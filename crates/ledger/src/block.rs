@@ -121,23 +121,42 @@ impl Ledger {
         next.tip.height = height;
         next.tip.time = time;
         next.tip.beacon = beacon;
-        next.jobs.prune(time);
-        next.spent.retain(|_, expires| *expires >= time);
-        next.orders.prune(time);
-        next.standing.prune(time);
-        next.release(height, time, effects);
-        let at = (height, time, &beacon);
-        for job in next.audits.pick(at, &next.roster, &next.params) {
-            next.jobs.picked(&job);
+        next.prune(time);
+        if next.standing.is_over(time) {
+            next.release(height, time, effects);
         }
-        next.audits.prune(time);
+        if !next.audits.recent.is_empty() {
+            let at = (height, time, &beacon);
+            for job in next.audits.pick(at, &next.roster, &next.params) {
+                next.jobs.picked(&job);
+            }
+        }
         for (job, task) in next.disputes.overdue(time) {
             let filed = next.disputes.get(&job, task).and_then(|r| r.txs.first().copied());
             let (tx, _) = filed.unwrap_or_default();
             next.give_up((job, task), (tx, height, time), effects);
         }
-        next.disputes.prune(time);
+        if next.disputes.is_stale(time) {
+            next.disputes.prune(time);
+        }
         next
+    }
+
+    /// Forgets what has expired. Parts of which nothing has stay shared.
+    fn prune(&mut self, time: Time) {
+        self.spent.retain(|_, expires| *expires >= time);
+        if self.jobs.is_stale(time) {
+            self.jobs.prune(time);
+        }
+        if self.orders.is_stale(time) {
+            self.orders.prune(time);
+        }
+        if self.standing.is_stale(time) {
+            self.standing.prune(time);
+        }
+        if self.audits.is_stale(time) {
+            self.audits.prune(time);
+        }
     }
 
     fn check_header(&self, header: &Header) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! Disputes: who claims what about a task, what validators found, and how it ended.
 
+use crate::part::Rooted;
 use identity::{Digest, PublicKey, canonical};
 use protocol::{Certificate, Height, JobId, OutcomeDigest, TaskIndex, Time};
 use serde::{Deserialize, Serialize};
@@ -151,7 +152,14 @@ impl Disputes {
         self.records.retain(|_, record| record.is_open() || record.expires >= time);
     }
 
-    pub(crate) fn root(&self) -> Digest {
+    /// Whether [`Self::prune`] would forget something.
+    pub(crate) fn is_stale(&self, time: Time) -> bool {
+        self.iter().any(|record| !record.is_open() && record.expires < time)
+    }
+}
+
+impl Rooted for Disputes {
+    fn root(&self) -> Digest {
         Digest::of("polity disputes", &[&canonical::encode(&self.records)])
     }
 }

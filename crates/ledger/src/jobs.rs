@@ -1,6 +1,6 @@
 //! Which tasks of which jobs are final, until the jobs expire.
 
-use crate::AuditCount;
+use crate::{AuditCount, part::Rooted};
 use identity::{Digest, canonical};
 use protocol::{JobId, TaskIndex, Time};
 use serde::{Deserialize, Serialize};
@@ -70,8 +70,14 @@ impl Jobs {
         self.records.retain(|_, record| record.expires >= time);
     }
 
-    /// A digest of all of it.
-    pub(crate) fn root(&self) -> Digest {
+    /// Whether [`Self::prune`] would forget something.
+    pub(crate) fn is_stale(&self, time: Time) -> bool {
+        self.records.values().any(|record| record.expires < time)
+    }
+}
+
+impl Rooted for Jobs {
+    fn root(&self) -> Digest {
         let mut hasher = identity::Hasher::new("polity jobs");
         for (id, record) in &self.records {
             hasher.part(id.as_bytes());

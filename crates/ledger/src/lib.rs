@@ -13,6 +13,7 @@ mod error;
 mod handle;
 mod jobs;
 mod orders;
+mod part;
 mod standing;
 mod state;
 

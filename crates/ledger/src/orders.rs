@@ -1,5 +1,6 @@
 //! Sealed orders: which block holds each, until it expires.
 
+use crate::part::Rooted;
 use identity::{Digest, canonical};
 use protocol::{Height, Job, JobId, Time};
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,14 @@ impl Orders {
         self.placed.retain(|_, (_, expires)| *expires >= time);
     }
 
-    pub(crate) fn root(&self) -> Digest {
+    /// Whether [`Self::prune`] would forget something.
+    pub(crate) fn is_stale(&self, time: Time) -> bool {
+        self.placed.values().any(|(_, expires)| *expires < time)
+    }
+}
+
+impl Rooted for Orders {
+    fn root(&self) -> Digest {
         Digest::of("polity orders", &[&canonical::encode(&self.placed)])
     }
 }

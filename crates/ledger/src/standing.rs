@@ -1,6 +1,6 @@
 //! Standing: what was found against nodes, which rights their owners lost for it, and until when.
 
-use crate::Effect;
+use crate::{Effect, part::Rooted};
 use identity::{Digest, PublicKey, canonical};
 use protocol::{Cause, Finding, Height, Params, Right, Sanction, Time};
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 /// Findings, and sanctions, that are remembered. Older ones are in the blocks.
 const REMEMBERED: usize = 10_000;
+/// Contradictions of one node that are recorded in the time of one sanction.
+const CONTRADICTIONS: usize = 16;
 
 /// Findings and sanctions, oldest first, and what failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,7 +114,30 @@ impl Standing {
         self.failed.retain(|_, until| *until >= time);
     }
 
-    pub(crate) fn root(&self) -> Digest {
+    /// Whether [`Self::prune`] would forget something.
+    pub(crate) fn is_stale(&self, time: Time) -> bool {
+        self.failed.values().any(|until| *until < time)
+    }
+
+    /// Whether [`Self::release`] would give a right back.
+    pub(crate) fn is_over(&self, time: Time) -> bool {
+        self.sanctions.iter().any(|s| s.released.is_none() && s.until <= time)
+    }
+
+    /// Whether the node was found often enough to contradict itself since its owner is not drawn: the
+    /// owner has been sanctioned for that, and further proofs would only fill the record.
+    pub(crate) fn is_found_out(&self, node: &PublicKey, owner: &PublicKey) -> bool {
+        let Some(sanction) = self.active(owner, Right::Execute) else { return false };
+        let since = sanction.finding.height;
+        let theirs = self.findings.iter().rev().take_while(|found| found.height >= since);
+        let contradictions = theirs
+            .filter(|found| found.node == *node && !matches!(found.cause, Cause::Refuted { .. }));
+        contradictions.count() >= CONTRADICTIONS
+    }
+}
+
+impl Rooted for Standing {
+    fn root(&self) -> Digest {
         Digest::of("polity standing", &[&canonical::encode(self)])
     }
 }

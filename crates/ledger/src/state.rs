@@ -2,7 +2,8 @@
 
 use crate::{
     AuditCount, DisputeRecord, DisputeStatus, Duty, Effect, Refusal, audits::Audits,
-    beacons::Beacons, disputes::Disputes, jobs::Jobs, orders::Orders, standing::Standing,
+    beacons::Beacons, disputes::Disputes, jobs::Jobs, orders::Orders, part::Part,
+    standing::Standing,
 };
 use identity::{Digest, NetworkId, PublicKey};
 use protocol::{
@@ -32,15 +33,15 @@ pub struct Ledger {
     pub(crate) beacons: Beacons,
     /// One-time keys of used invitations, until they expire.
     pub(crate) spent: BTreeMap<String, Time>,
-    pub(crate) jobs: Jobs,
+    pub(crate) jobs: Part<Jobs>,
     /// Sealed orders.
-    pub(crate) orders: Orders,
+    pub(crate) orders: Part<Orders>,
     /// What differs.
-    pub(crate) disputes: Disputes,
+    pub(crate) disputes: Part<Disputes>,
     /// What is run again.
-    pub(crate) audits: Audits,
+    pub(crate) audits: Part<Audits>,
     /// What was found against whom.
-    pub(crate) standing: Standing,
+    pub(crate) standing: Part<Standing>,
     /// Every final task, in order: (job, task, outcome).
     pub(crate) settled: Growing,
 }
@@ -70,11 +71,11 @@ impl Ledger {
                 genesis.params.draw_age_blocks,
             ),
             spent: BTreeMap::new(),
-            jobs: Jobs::default(),
-            orders: Orders::default(),
-            disputes: Disputes::default(),
-            audits: Audits::default(),
-            standing: Standing::default(),
+            jobs: Part::default(),
+            orders: Part::default(),
+            disputes: Part::default(),
+            audits: Part::default(),
+            standing: Part::default(),
             settled: Growing::default(),
         };
         ledger.tip.state_root = ledger.root();

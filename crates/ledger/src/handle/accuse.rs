@@ -22,14 +22,19 @@ pub(crate) fn apply(
         return Err(Refusal::Expired { expires, time });
     }
     order::check_issued(ledger, *issued, time)?;
-    ledger.owner_of(against)?;
+    let accused = ledger.owner_of(against)?;
     let only_validators = |cause: &&Cause| {
         let of_validators = matches!(cause, Cause::Votes { .. } | Cause::Verdicts { .. });
         !of_validators || ledger.validators.binary_search(against).is_ok()
     };
     let at = (checked.digest(), height, time);
     match proven.filter(only_validators) {
-        Some(cause) if ledger.standing.is_known(against, cause) => Err(Refusal::NothingNew),
+        Some(cause)
+            if ledger.standing.is_known(against, cause)
+                || ledger.standing.is_found_out(against, &accused) =>
+        {
+            Err(Refusal::NothingNew)
+        }
         Some(cause) => {
             ledger.standing.succeed(&author);
             ledger.find(*against, cause, at, effects);

@@ -44,6 +44,19 @@ fn one_contradiction_counts_once_whoever_tells_it_and_however() {
 }
 
 #[test]
+fn a_validator_that_votes_twice_without_end_does_not_fill_the_record() {
+    let mut polity = Polity::new();
+    for view in 0..16 {
+        polity.block(vec![polity.accuse(102, 104, polity.votes(104, 300 + view, [1, 2]))]);
+    }
+    let further = polity.accuse(102, 104, polity.votes(104, 400, [1, 2]));
+    assert_eq!(polity.refusal(further), Some(Refusal::NothingNew));
+    let of_another = polity.accuse(102, 103, polity.votes(103, 400, [1, 2]));
+    assert_eq!(polity.refusal(of_another), None);
+    assert_eq!(polity.ledger.findings().len(), 16);
+}
+
+#[test]
 fn what_proves_nothing_is_recorded_against_the_author() {
     let mut polity = Polity::new();
     let order = polity.order(2, 3);
