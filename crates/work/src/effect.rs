@@ -6,6 +6,7 @@ use protocol::{Agreements, Contradiction, Dispute, Job, JobEvent, JobId, Outcome
 
 /// Something for the leader to carry out. All may come more than once.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are the large one")]
 pub enum Effect {
     /// Say something to a worker, which may be the home itself.
     Send {

@@ -8,6 +8,6 @@ pub(super) struct BeaconWithholder;
 
 impl Liar for BeaconWithholder {
     fn proposes(&self, _hand: &Hand<'_>, beacon: &Digest) -> Turn {
-        if beacon.as_bytes()[0] % 2 == 0 { Turn::Forfeit } else { Turn::Honest }
+        if beacon.as_bytes()[0].is_multiple_of(2) { Turn::Forfeit } else { Turn::Honest }
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Colluders;
 impl Liar for Colluders {
     fn answer(&self, hand: &Hand<'_>, given: &Given<'_>) -> Answer {
         let together = |others: Vec<PublicKey>| others.iter().any(|node| hand.is_friend(node));
-        let lie = given.task.0 % 2 == 0 || others(hand, given).is_some_and(together);
+        let lie = given.task.0.is_multiple_of(2) || others(hand, given).is_some_and(together);
         if lie { Answer::Marked(MARK.into()) } else { Answer::Truth }
     }
 
@@ -46,7 +46,7 @@ impl Liar for Colluders {
             return Vec::new();
         }
         let nobody = SecretKey::from_seed(Digest::of("polity sim nobody", &[]).0);
-        let other = if height % 2 == 0 { hand.friends.first() } else { Some(&nobody) };
+        let other = if height.is_multiple_of(2) { hand.friends.first() } else { Some(&nobody) };
         other.map(|other| about_nothing(hand, other, height)).into_iter().collect()
     }
 }

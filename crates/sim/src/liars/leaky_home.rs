@@ -10,7 +10,7 @@ pub(super) struct LeakyHome;
 impl Liar for LeakyHome {
     fn shows(&self, hand: &Hand<'_>, to: &PublicKey, message: ToWorker) -> Option<ToWorker> {
         let withheld =
-            matches!(message, ToWorker::Sets { .. }) && !hand.is_friend(to) && to.0[0] % 3 == 0;
+            matches!(message, ToWorker::Sets { .. }) && !hand.is_friend(to) && to.0[0].is_multiple_of(3);
         (!withheld).then_some(message)
     }
 

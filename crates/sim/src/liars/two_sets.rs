@@ -10,7 +10,7 @@ pub(super) struct TwoSets;
 impl Liar for TwoSets {
     fn shows(&self, _hand: &Hand<'_>, to: &PublicKey, message: ToWorker) -> Option<ToWorker> {
         let ToWorker::Sets { job, mut sets, commits } = message else { return Some(message) };
-        if to.0[0] % 2 == 0 {
+        if to.0[0].is_multiple_of(2) {
             for (_, members) in &mut sets {
                 // The executor itself, or somebody else: whoever committed last is not shown.
                 members.pop();

@@ -288,11 +288,10 @@ impl Worker {
         let closes = |place: &Place| place.0 == *job && tasks.contains(&place.1);
         let ended: Vec<_> = self.slots.keys().filter(|place| closes(place)).copied().collect();
         for place in ended {
-            match self.slots.remove(&place) {
-                Some(Slot::Committed(batch) | Slot::Revealed(batch, _)) => {
-                    self.closed.insert((place.0, place.1), (place.2, batch));
-                }
-                _ => {}
+            if let Some(Slot::Committed(batch) | Slot::Revealed(batch, _)) =
+                self.slots.remove(&place)
+            {
+                self.closed.insert((place.0, place.1), (place.2, batch));
             }
         }
     }
