@@ -289,8 +289,8 @@ mod tests {
         let bytes = canonical::encode(&signed(1, (0, 300), VoteKind::Nullify));
         assert!(canonical::decode::<Vote>(&bytes, bytes.len()).is_ok());
         let text = "\"nullify\"";
-        assert_eq!(serde_json::to_string(&VoteKind::Nullify).unwrap(), text);
-        let full = serde_json::to_string(&VoteKind::Finalize(proposal(1))).unwrap();
+        assert_eq!(serde_json::to_string(&VoteKind::Nullify).expect("it holds"), text);
+        let full = serde_json::to_string(&VoteKind::Finalize(proposal(1))).expect("it holds");
         let moved = full.replace("finalize", "nullify");
         assert!(serde_json::from_str::<VoteKind>(&moved).is_err());
         let more = full.replace("\"parent_view\"", "\"more\":1,\"parent_view\"");

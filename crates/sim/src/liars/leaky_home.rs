@@ -9,8 +9,9 @@ pub(super) struct LeakyHome;
 
 impl Liar for LeakyHome {
     fn shows(&self, hand: &Hand<'_>, to: &PublicKey, message: ToWorker) -> Option<ToWorker> {
-        let withheld =
-            matches!(message, ToWorker::Sets { .. }) && !hand.is_friend(to) && to.0[0].is_multiple_of(3);
+        let withheld = matches!(message, ToWorker::Sets { .. })
+            && !hand.is_friend(to)
+            && to.0[0].is_multiple_of(3);
         (!withheld).then_some(message)
     }
 

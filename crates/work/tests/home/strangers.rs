@@ -105,7 +105,7 @@ fn two_commitments_for_one_replica_are_kept_as_a_contradiction() {
     let (task, attempt) = (TaskIndex(0), said.attempt);
     let cause = Cause::Commits { job, task, attempt };
     assert_eq!(found.check(world.network), Ok((other, cause)));
-    assert_eq!(world.accused, [found.clone()], "it is accused once");
+    assert_eq!(world.accused[..], *std::slice::from_ref(found), "it is accused once");
     assert_eq!(world.work.counts().contradictory, 4);
     world.restart();
     assert_eq!(world.accused.len(), 2, "and again by who leads next");
@@ -139,7 +139,7 @@ fn a_reveal_that_does_not_open_its_commitment_is_kept_and_its_node_replaced() {
     let (task, attempt) = (TaskIndex(0), commit.leaf.attempt);
     let cause = Cause::Opening { job, task, attempt };
     assert_eq!(found.check(world.network), Ok((cheat, cause)));
-    assert_eq!(world.accused, [found.clone()]);
+    assert_eq!(world.accused[..], *std::slice::from_ref(found));
     assert_eq!(world.disputes, [], "what opens nothing is no claim");
 }
 
