@@ -257,7 +257,8 @@ impl World {
         self.account(&tip);
         for (node, (job, task)) in self.book.rulers() {
             let cause = Cause::Verdicts { job: *job, task: *task };
-            let named = tip.findings().iter().any(|f| f.node == *node && f.cause == cause);
+            let named = tip.findings().iter().any(|f| f.node == *node && f.cause == cause)
+                || is_found_out(&tip, node);
             assert!(named, "{} ruled twice about {task} and is not named", self.name(node));
         }
         for (_, report) in &self.receipts {
@@ -288,6 +289,10 @@ impl World {
                 Reach::Unheard => "lies: nobody heard them",
                 Reach::ToLiar => "lies: told to a home that lies",
                 Reach::Late => "lies: told when the task had ended",
+                // Its owner is sanctioned, and further proofs would only fill the record.
+                Reach::Heard if lie != Lie::Outcome && is_found_out(tip, &by) => {
+                    "lies: by somebody who was found out before"
+                }
                 Reach::Heard => self.excuse(by, at, lie),
             };
             self.tally.count(fate);
@@ -319,6 +324,14 @@ impl World {
         let of = |key: &identity::SecretKey| key.public() == *owner;
         self.polity.owners.iter().position(of).expect("only owners are sanctioned")
     }
+}
+
+/// Whether a node was found to contradict itself.
+fn is_found_out(ledger: &Ledger, node: &PublicKey) -> bool {
+    let contradicts = |cause: &Cause| {
+        !matches!(cause, Cause::Refuted { .. } | Cause::Unfounded { .. } | Cause::Votes { .. })
+    };
+    ledger.findings().iter().any(|found| found.node == *node && contradicts(&found.cause))
 }
 
 fn word_of(cause: &Cause) -> &'static str {

@@ -291,9 +291,16 @@ impl World {
             self.note(format_args!("n{node} accuses {}", self.name(&place.0)));
             let (network, key) = (self.polity.network(), &self.nodes[node].key);
             let signed = Signed::new(accusation.clone(), network, key);
-            self.submit(node, Tx::Accuse(Box::new(signed)));
+            let tx = Tx::Accuse(Box::new(signed));
+            // Whoever was found out often enough is not found out again.
+            match self.refusal(node, &tx) {
+                Some(refusal) if !refusal.is_passing() => {
+                    self.nodes[node].desk.accused.remove(place);
+                }
+                _ => self.submit(node, tx),
+            }
         }
-        !open.is_empty()
+        !self.nodes[node].desk.accused.is_empty()
     }
 
     /// Begins to run a task again, unless it does already.

@@ -59,7 +59,7 @@ const MOST_EVENTS: usize = 1_000_000;
 /// How long after its submission, and after the last fault, a job of an honest home may take. A
 /// replica that is lost costs 15 s, or 30 s once it was shown a set, and several may be lost one
 /// after the other.
-pub const BOUND_MS: u64 = 300_000;
+pub const BOUND_MS: u64 = 400_000;
 /// How long after that everything else may take: rulings, audits, and the longest sanction.
 const QUIET_MS: u64 = 300_000;
 
