@@ -114,6 +114,7 @@ pub trait Application: Send + Sync + 'static {
 
 /// What consensus noticed beside blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "both are rare, and the queue is short")]
 pub enum Event {
     /// A validator signed two votes that contradict each other; both signatures were checked.
     Evidence(VotePair),

@@ -2,8 +2,8 @@
 //!
 //! `start` is the file that starts and stops everything, top to bottom. `chain` holds what the
 //! ledger decided, `home` carries out what `work` decides, `worker` runs other homes' tasks, `rerun`
-//! runs what is disputed or audited, `door` is what this owner's commands talk to. No rule of the
-//! protocol is here.
+//! runs what is disputed or audited, `door` is what this owner's commands talk to.
+//! `misbehave` is for demonstrations. No rule of the protocol is here.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -8,7 +8,7 @@ use crate::{
     events::Hub,
     home::{self, Home},
     join, misbehave,
-    post::Post,
+    post::{Letter, Post},
     rerun, vote,
     worker::{self, Executor, Withheld},
 };
@@ -19,12 +19,15 @@ use execution::Engine;
 use identity::SecretKey;
 use network::Network;
 use protocol::{
-    Genesis, Tx,
+    Genesis, ToWorker, Tx,
     port::{Clock, Gossip, Log, Streams},
 };
 use std::sync::{Arc, OnceLock};
-use storage::{Journal, exchange};
-use tokio::{sync::Semaphore, task::JoinSet};
+use storage::{Journal, Store, exchange};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+};
 use work::Work;
 
 /// A running node.
@@ -113,67 +116,16 @@ impl Node {
             basis.clock.clone(),
         )
         .await?;
-        let fingerprint = Engine::fingerprint();
-        let told = basis.config.misbehave;
-        let conduct = misbehave::conduct(told, &basis.key, &store, &withheld);
-        if told == Some(misbehave::Misbehaviour::FalseAccuser) {
-            roles.spawn(misbehave::accuse_falsely(
-                chain.clone(),
-                basis.key.clone(),
-                basis.clock.clone(),
-                streams.clone(),
-                submit.clone(),
-            ));
-        }
-        let executor =
-            Arc::new(Executor::new(engine, store.clone(), fetcher.clone(), withheld.clone()));
-        let sworn = Arc::new(worker::Sworn::default());
-        let again = rerun::Parts {
-            key: basis.key.clone(),
-            chain: chain.clone(),
-            clock: basis.clock.clone(),
-            streams: streams.clone(),
-            submit: submit.clone(),
-            executor: executor.clone(),
-            conduct: conduct.clone(),
-            sworn: sworn.clone(),
-        };
-        roles.spawn(async move { Ok(rerun::run(again).await?) });
-        let parts = worker::Parts {
-            key: basis.key.clone(),
-            chain: chain.clone(),
-            clock: basis.clock.clone(),
-            streams: streams.clone(),
-            post: post.clone(),
-            executor: executor.clone(),
-            conduct,
-            sworn,
-            withheld,
-            parallel: parallel(&basis.config.execution),
-        };
-        roles.spawn(async move {
-            worker::run(parts, letters.for_worker).await;
-            Ok(())
-        });
-        let home = Home {
-            key: basis.key.clone(),
-            chain: chain.clone(),
-            clock: basis.clock.clone(),
-            streams,
-            post,
-            submit,
-            store,
-            fetcher,
-            hub: Arc::new(Hub::default()),
-            cluster: cluster.clone(),
-            keeping: Arc::new(Semaphore::new(home::KEEPING)),
-        };
+        let hands = Hands { store, streams, withheld, fetcher, post, chain, submit };
+        employ(&basis, &hands, engine, letters.for_worker, &mut roles);
+        let home = home_of(&basis, hands, cluster.clone());
         let running = home.clone();
         roles.spawn(async move {
             Ok(home::run(running, effects, letters.for_home, letters.lost).await?)
         });
 
         // The front door, last: who can knock finds everything in place.
+        let fingerprint = Engine::fingerprint();
         let door = Door { home, network, owner: basis.owner.clone(), fingerprint };
         let (gateway, stop_gateway) = open_door(&basis, door).await?;
         Ok(Self {
@@ -408,6 +360,83 @@ async fn enter(
     let admission = join::admission(line, basis.owner.as_ref(), &basis.key, name)?;
     join::join(chain, basis.clock.as_ref(), streams, submit, admission).await?;
     Ok(())
+}
+
+/// What the roles of a node share.
+struct Hands {
+    store: Store,
+    streams: Arc<dyn Streams>,
+    withheld: Arc<Withheld>,
+    fetcher: exchange::Fetcher,
+    post: Post,
+    chain: Chain,
+    submit: Submit,
+}
+
+/// Starts what this node does for others: replicas of their tasks, verdicts, audits.
+fn employ(
+    basis: &Basis,
+    hands: &Hands,
+    engine: Engine,
+    letters: mpsc::Receiver<Letter<ToWorker>>,
+    roles: &mut JoinSet<anyhow::Result<()>>,
+) {
+    let Hands { store, streams, withheld, fetcher, post, chain, submit } = hands;
+    let (key, clock) = (&basis.key, &basis.clock);
+    let told = basis.config.misbehave;
+    let conduct = misbehave::conduct(told, key, store, withheld);
+    if told == Some(misbehave::Misbehaviour::FalseAccuser) {
+        let (chain, submit) = (chain.clone(), submit.clone());
+        let (key, clock, streams) = (key.clone(), clock.clone(), streams.clone());
+        roles.spawn(misbehave::accuse_falsely(chain, key, clock, streams, submit));
+    }
+    let executor = Executor::new(engine, store.clone(), fetcher.clone(), withheld.clone());
+    let executor = Arc::new(executor);
+    let sworn = Arc::new(worker::Sworn::default());
+    let again = rerun::Parts {
+        key: key.clone(),
+        chain: chain.clone(),
+        clock: clock.clone(),
+        streams: streams.clone(),
+        submit: submit.clone(),
+        executor: executor.clone(),
+        conduct: conduct.clone(),
+        sworn: sworn.clone(),
+    };
+    roles.spawn(async move { Ok(rerun::run(again).await?) });
+    let parts = worker::Parts {
+        key: key.clone(),
+        chain: chain.clone(),
+        clock: clock.clone(),
+        streams: streams.clone(),
+        post: post.clone(),
+        executor,
+        conduct,
+        sworn,
+        withheld: withheld.clone(),
+        parallel: parallel(&basis.config.execution),
+    };
+    roles.spawn(async move {
+        worker::run(parts, letters).await;
+        Ok(())
+    });
+}
+
+/// The home of this owner's jobs.
+fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> Home {
+    Home {
+        key: basis.key.clone(),
+        chain: hands.chain,
+        clock: basis.clock.clone(),
+        streams: hands.streams,
+        post: hands.post,
+        submit: hands.submit,
+        store: hands.store,
+        fetcher: hands.fetcher,
+        hub: Arc::new(Hub::default()),
+        cluster,
+        keeping: Arc::new(Semaphore::new(home::KEEPING)),
+    }
 }
 
 async fn open_door(

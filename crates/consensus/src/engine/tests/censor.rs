@@ -28,10 +28,10 @@ fn run(seed: u64) -> String {
             let draft = mind.draft(&call);
             let empty = draft.block.as_ref().is_none_or(|block| block.txs.is_empty());
             // With nothing else to put into it, it would rather have no block.
-            (!empty || seed % 2 == 0).then_some(draft)
+            (!empty || seed.is_multiple_of(2)).then_some(draft)
         }),
         judge: Arc::new(move |mind, parent, block, now| {
-            let hated = seed % 3 > 0 && block.txs.iter().any(|tx| is_of(tx, victim));
+            let hated = !seed.is_multiple_of(3) && block.txs.iter().any(|tx| is_of(tx, victim));
             match hated {
                 true => Some(Verdict::Invalid("it is of that owner".into())),
                 false => Some(mind.verdict(parent, block, now)),

@@ -34,7 +34,7 @@ fn contradict(scheme: &Scheme, vote: &EngineVote, choice: u8) -> EngineVote {
         Vote::Notarize(vote) => {
             Vote::Notarize(Notarize::sign(scheme, other(&vote.proposal)).expect("a signer"))
         }
-        Vote::Finalize(_) if choice % 3 == 0 => {
+        Vote::Finalize(_) if choice.is_multiple_of(3) => {
             Vote::Nullify(Nullify::sign::<sha256::Digest>(scheme, round).expect("a signer"))
         }
         Vote::Finalize(vote) => {

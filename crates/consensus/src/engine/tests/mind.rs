@@ -10,11 +10,16 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+/// Answers a call for a proposal.
+type Propose = dyn Fn(&Mind, &Call) -> Option<Draft> + Send + Sync;
+/// Judges a proposal.
+type Judge = dyn Fn(&Mind, &Parent, &Block, Time) -> Option<Verdict> + Send + Sync;
+
 /// How a validator answers the engine; `None` is never.
 #[derive(Clone)]
 pub(super) struct Character {
-    pub(super) propose: Arc<dyn Fn(&Mind, &Call) -> Option<Draft> + Send + Sync>,
-    pub(super) judge: Arc<dyn Fn(&Mind, &Parent, &Block, Time) -> Option<Verdict> + Send + Sync>,
+    pub(super) propose: Arc<Propose>,
+    pub(super) judge: Arc<Judge>,
 }
 
 impl Default for Character {

@@ -33,13 +33,16 @@ pub(super) struct Halves {
     pub(super) hears: Arc<dyn Fn(&Key) -> SplitTarget + Send + Sync>,
 }
 
+/// Makes the application of the validator with this key.
+type MakeChain = dyn Fn(&SecretKey) -> Arc<Chain>;
+
 /// Who plays, and which part.
 pub(super) struct Cast {
     pub(super) settings: Settings,
     /// Keys in the order of the settings.
     pub(super) keys: Vec<SecretKey>,
     /// An empty record of final blocks for a validator.
-    pub(super) chain: Box<dyn Fn(&SecretKey) -> Arc<Chain>>,
+    pub(super) chain: Box<MakeChain>,
     /// What a validator runs on its record; called for each of its starts.
     pub(super) app: Box<dyn Fn(usize, Arc<Chain>) -> Arc<dyn Application>>,
     /// Who does not say what its engine says.
