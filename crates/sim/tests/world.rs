@@ -5,7 +5,7 @@
 use protocol::{Unsettled, Verification};
 use sim::{
     liars::Kind,
-    world::{Ending, Nature, Setting, Trace, World},
+    world::{Ending, Nature, Plan, Setting, Trace, World},
 };
 use std::{fs, path::Path};
 
@@ -175,6 +175,33 @@ fn two_halves_of_the_validators_finalise_nothing_until_they_meet() {
     let lines = ending.trace.lines();
     let place = |words: &str| lines.iter().position(|line| line.contains(words)).unwrap();
     assert!(place("together again") < place("= block 1"), "no block while they are apart");
+}
+
+/// A home can stall and choose its friends; nothing that it makes up gets onto the ledger, and no
+/// receipt that it makes up verifies. The world checks both.
+#[test]
+fn what_a_lying_home_makes_up_is_taken_by_nobody() {
+    let homes = [
+        Kind::TwoSets,
+        Kind::LeakyHome,
+        Kind::Repeater,
+        Kind::UnfairHome,
+        Kind::ForgedReceipt,
+        Kind::Colluders,
+    ];
+    for kind in homes {
+        let mut setting = Setting::calm(10);
+        setting.natures[0] = Nature::lying(kind);
+        setting.plans[0].tasks = 20;
+        let honest = Plan { home: 1, at_ms: 3_000, ..setting.plans[0].clone() };
+        setting.plans.push(honest);
+        setting.params.sanctions_ms = vec![1_000];
+        setting.params.heartbeat_ms = 500;
+        let ending = World::new(setting).run();
+        assert!(ending.tally.of("final tasks") >= 20, "{kind:?}");
+        let wrong = ending.tally.of("wrong final tasks, K owners colluding");
+        assert_eq!(wrong, 0, "{kind:?}");
+    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub enum Kind {
     LeakyHome,
     /// A home that has one task agreed on twice.
     Repeater,
-    /// A home that passes candidates over in silence.
+    /// A home that passes candidates over in silence, and reveals what opens nothing.
     UnfairHome,
     /// A home that writes receipts of what never happened.
     ForgedReceipt,
