@@ -63,6 +63,9 @@ pub(super) struct Args {
     /// Memory that one task may use: 64M, 2G
     #[arg(long, value_name = "M", value_parser = text::bytes)]
     memory: Option<u64>,
+    /// How long one task may take on a node, before it is tried elsewhere: 30s, 10m. Usually 10m
+    #[arg(long, value_name = "T", value_parser = text::duration)]
+    wall: Option<Duration>,
     /// Check everything and order nothing
     #[arg(long)]
     dry_run: bool,
@@ -109,6 +112,7 @@ impl Args {
             timeout: None,
             fuel: None,
             memory: None,
+            wall: None,
             dry_run: false,
         }
     }
@@ -123,6 +127,7 @@ impl Args {
         Limits {
             fuel: self.fuel.unwrap_or(usual.fuel),
             memory_bytes: self.memory.unwrap_or(usual.memory_bytes),
+            wall_ms: self.wall.map_or(usual.wall_ms, text::ms),
             ..usual
         }
     }
