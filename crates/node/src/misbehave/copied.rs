@@ -1,7 +1,6 @@
 //! Runs one task of a job, and claims what that one gave for all others.
 
-use super::Conduct;
-use crate::worker::{Execution, Executor, Replica};
+use crate::worker::{Conduct, Execution, Executor, Replica};
 use execution::Engine;
 use objects::{Cid, Codec};
 use protocol::{End, JobId, NoResult, Outcome, TaskIndex, port::Answer};

@@ -1,4 +1,4 @@
-//! Nodes that lie on purpose, for demonstrations: what an honest node does, and who departs from it.
+//! Nodes that lie on purpose, for demonstrations.
 //!
 //! The worker asks its [`Conduct`] at the few places where a node could lie. Every kind of liar is
 //! one file. Only a network that was founded as a demonstration runs any of them.
@@ -16,11 +16,11 @@ mod wrong_result;
 
 pub(crate) use false_accuser::accuse_falsely;
 
-use crate::worker::{Execution, Executor, Replica, Withheld};
+use crate::worker::{Conduct, Honest, Withheld};
 use anyhow::bail;
 use identity::SecretKey;
 use lie::Liar;
-use protocol::{Commitment, Genesis, NoResult, Outcome, Reveal, port::Answer};
+use protocol::Genesis;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use storage::Store;
@@ -48,43 +48,6 @@ pub(crate) enum Misbehaviour {
     /// Accuses nodes that did nothing.
     FalseAccuser,
 }
-
-/// What a node does where it could lie. The default is honest.
-pub(crate) trait Conduct: Send + Sync + 'static {
-    /// Gives the outcome of a replica, to be committed to; or says why there is none.
-    fn execute<'a>(
-        &'a self,
-        replica: &'a Replica,
-        executor: &'a Executor,
-    ) -> Answer<'a, Result<Execution, NoResult>> {
-        Box::pin(executor.outcome(replica))
-    }
-
-    /// Whether it answers for the replicas that it takes.
-    fn answers(&self) -> bool {
-        true
-    }
-
-    /// What it commits to once more after it committed to these.
-    fn commits_again(&self, _said: &[Commitment]) -> Option<Vec<Commitment>> {
-        None
-    }
-
-    /// What it reveals of a replica that opens so.
-    fn reveals(&self, opening: Reveal, outcome: Outcome) -> (Reveal, Outcome) {
-        (opening, outcome)
-    }
-
-    /// What it says that a disputed or audited task gave.
-    fn ruling(&self, honest: Outcome) -> Outcome {
-        honest
-    }
-}
-
-/// Does as the rules say.
-struct Honest;
-
-impl Conduct for Honest {}
 
 /// Refuses to misbehave where it is no demonstration.
 ///

@@ -1,7 +1,7 @@
 //! Lies only where nobody is there to compare: jobs whose tasks one node runs alone.
 
-use super::{Conduct, lie::Liar};
-use crate::worker::{Execution, Executor, Replica};
+use super::lie::Liar;
+use crate::worker::{Conduct, Execution, Executor, Replica};
 use protocol::{NoResult, port::Answer};
 
 pub(super) struct Selective(pub(super) Liar);

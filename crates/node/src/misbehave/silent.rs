@@ -1,6 +1,6 @@
 //! Takes replicas and never answers.
 
-use super::Conduct;
+use crate::worker::Conduct;
 
 pub(super) struct Silent;
 

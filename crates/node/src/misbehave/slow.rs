@@ -1,7 +1,6 @@
 //! Lets everybody wait for its commitments.
 
-use super::Conduct;
-use crate::worker::{Execution, Executor, Replica};
+use crate::worker::{Conduct, Execution, Executor, Replica};
 use protocol::{NoResult, port::Answer};
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Commits to every replica twice, so as to choose later.
 
-use super::Conduct;
+use crate::worker::Conduct;
 use identity::Digest;
 use protocol::Commitment;
 

@@ -1,6 +1,7 @@
 //! Commits to what the task gave, and reveals something else.
 
-use super::{Conduct, lie};
+use super::lie;
+use crate::worker::Conduct;
 use protocol::{Outcome, Reveal};
 
 pub(super) struct UnopenedReveal;

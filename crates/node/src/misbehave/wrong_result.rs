@@ -4,7 +4,7 @@ use super::{
     Conduct,
     lie::{self, Liar},
 };
-use crate::worker::{Execution, Executor, Replica};
+use crate::worker::{Conduct, Execution, Executor, Replica};
 use protocol::{NoResult, Outcome, port::Answer};
 
 pub(super) struct WrongResult(pub(super) Liar);

@@ -11,8 +11,7 @@ mod verdict;
 
 use crate::{
     chain::{Chain, ChainError, Submit},
-    misbehave::Conduct,
-    worker::{Executor, Sworn},
+    worker::{Conduct, Executor, Sworn},
 };
 use identity::{PublicKey, SecretKey};
 use offers::Offers;

@@ -1,18 +1,19 @@
 //! The worker: takes replicas, runs them, commits, and reveals when it is shown the whole set.
 
+mod conduct;
 mod execute;
 mod replicas;
 mod speak;
 mod sworn;
 mod withheld;
 
+pub(crate) use conduct::{Conduct, Honest};
 pub(crate) use execute::{Execution, Executor, describe};
 pub(crate) use sworn::{Oath, Sworn};
 pub(crate) use withheld::Withheld;
 
 use crate::{
     chain::Chain,
-    misbehave::Conduct,
     post::{Letter, Mail, Post},
 };
 use identity::{PublicKey, SecretKey, Signed};

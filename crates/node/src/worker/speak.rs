@@ -1,13 +1,10 @@
 //! What the worker signs: many outcomes under one signature when many are ready.
 
 use super::{
-    Replica,
+    Conduct, Replica,
     replicas::{Replicas, Revealed},
 };
-use crate::{
-    misbehave::Conduct,
-    post::{Mail, Post},
-};
+use crate::post::{Mail, Post};
 use identity::{Digest, NetworkId, PublicKey, SecretKey};
 use protocol::{
     CommitBatch, Commitment, JobId, Outcome, Reveal, RevealBatch, Salt, ToHome, limits,

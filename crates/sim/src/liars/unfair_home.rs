@@ -10,7 +10,7 @@ pub(super) struct UnfairHome;
 impl Liar for UnfairHome {
     /// Whoever it does not like is never asked.
     fn shows(&self, _hand: &Hand<'_>, to: &PublicKey, message: ToWorker) -> Option<ToWorker> {
-        let disliked = matches!(message, ToWorker::Assign { .. }) && to.0[0] % 3 == 0;
+        let disliked = matches!(message, ToWorker::Assign { .. }) && to.0[0].is_multiple_of(3);
         (!disliked).then_some(message)
     }
 
