@@ -1,9 +1,6 @@
 //! Claims what every other node that colludes claims, without having spoken to it.
 
-use super::{
-    Conduct,
-    lie::{self, Liar},
-};
+use super::lie::{self, Liar};
 use crate::worker::{Conduct, Execution, Executor, Replica};
 use protocol::{NoResult, Outcome, port::Answer};
 

@@ -1,9 +1,6 @@
 //! Claims a wrong outcome of about a third of its replicas, and rules as it claims.
 
-use super::{
-    Conduct,
-    lie::{self, Liar},
-};
+use super::lie::{self, Liar};
 use crate::worker::{Conduct, Execution, Executor, Replica};
 use protocol::{NoResult, Outcome, port::Answer};
 
