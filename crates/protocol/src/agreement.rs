@@ -277,7 +277,7 @@ impl Agreements {
                 continue;
             }
             let opened = spoken.commitments.get(&(task, *attempt)).is_some_and(|(who, hidden)| {
-                *who == by && commitment_of(&reveal.salt, &reveal.outcome) == *hidden
+                *who == by && commitment_of(&by, &reveal.salt, &reveal.outcome) == *hidden
             });
             if !opened {
                 return Err(AgreementError::Opening { task, by });

@@ -113,7 +113,8 @@ fn opening(
     let same = commit.by() == reveal.by()
         && commit.job() == reveal.job()
         && (task, attempt) == (reveal.leaf.task, reveal.leaf.attempt);
-    let opens = commitment_of(&reveal.leaf.salt, &reveal.leaf.outcome) == commit.leaf.hidden;
+    let opens =
+        commitment_of(&commit.by(), &reveal.leaf.salt, &reveal.leaf.outcome) == commit.leaf.hidden;
     if !same || opens {
         return proves_nothing("the reveal opens this commitment, or belongs to another one");
     }

@@ -57,7 +57,9 @@ impl Claim {
         if !same {
             return Err(Error::invalid("claim", "its statements are about different replicas"));
         }
-        if commitment_of(&reveal.leaf.salt, &reveal.leaf.outcome) != commit.leaf.hidden {
+        if commitment_of(&commit.by(), &reveal.leaf.salt, &reveal.leaf.outcome)
+            != commit.leaf.hidden
+        {
             return Err(Error::invalid("claim", "the reveal does not open the commitment"));
         }
         Ok(reveal.leaf.outcome)

@@ -16,9 +16,10 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Salt(#[serde(with = "serde_bytes")] pub [u8; 16]);
 
-/// The commitment to an outcome: `H(salt ‖ outcome digest)`.
-pub fn commitment_of(salt: &Salt, outcome: &OutcomeDigest) -> Digest {
-    Digest::of("polity commitment", &[&salt.0, outcome.0.as_bytes()])
+/// The commitment of a node to an outcome: `H(node ‖ salt ‖ outcome digest)`. It names the node, so
+/// that nobody commits to what another one has hidden, and opens it with that one's salt.
+pub fn commitment_of(node: &PublicKey, salt: &Salt, outcome: &OutcomeDigest) -> Digest {
+    Digest::of("polity commitment", &[&node.0, &salt.0, outcome.0.as_bytes()])
 }
 
 /// A leaf of [`Commits`].
@@ -155,4 +156,16 @@ pub fn set_digest(job: &JobId, task: TaskIndex, members: &[Member]) -> Digest {
         hasher.part(member.hidden.as_bytes());
     }
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_node_hides_another_cannot_open_as_its_own() {
+        let (one, other) = (PublicKey([1; 32]), PublicKey([2; 32]));
+        let (salt, outcome) = (Salt([3; 16]), OutcomeDigest(Digest([4; 32])));
+        assert_ne!(commitment_of(&one, &salt, &outcome), commitment_of(&other, &salt, &outcome));
+    }
 }

@@ -69,7 +69,7 @@ struct Worker {
 /// Runs the worker until its letters end.
 pub(crate) async fn run(parts: Parts, mut letters: mpsc::Receiver<Letter<ToWorker>>) {
     let (waiting, queue) = mpsc::channel(WAITING);
-    let replicas = Arc::new(Mutex::new(Replicas::new(parts.sworn.clone())));
+    let replicas = Arc::new(Mutex::new(Replicas::new(parts.key.public(), parts.sworn.clone())));
     let (post, key) = (parts.post.clone(), parts.key.clone());
     let voice = (key, parts.conduct.clone());
     let speaker = Speaker::new(post, parts.chain.network(), voice, replicas.clone());

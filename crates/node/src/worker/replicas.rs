@@ -51,14 +51,15 @@ pub(super) enum Opening {
 
 /// All replicas that the homes have not closed.
 pub(super) struct Replicas {
+    me: PublicKey,
     slots: BTreeMap<Place, Slot>,
     sworn: Arc<Sworn>,
 }
 
 impl Replicas {
     /// None yet; what is committed to is remembered there.
-    pub(super) fn new(sworn: Arc<Sworn>) -> Self {
-        Self { slots: BTreeMap::new(), sworn }
+    pub(super) fn new(me: PublicKey, sworn: Arc<Sworn>) -> Self {
+        Self { me, slots: BTreeMap::new(), sworn }
     }
 
     /// `None` if the replica is new; the batch with its commitment if it has one.
@@ -92,7 +93,7 @@ impl Replicas {
         blocks: Vec<Cid>,
     ) -> Result<Commitment, Vec<Cid>> {
         let Some(slot) = self.slots.get_mut(place) else { return Err(blocks) };
-        let hidden = commitment_of(&salt, &outcome.digest());
+        let hidden = commitment_of(&self.me, &salt, &outcome.digest());
         let (home, needed, expires) = (order.home, order.verification.k, order.expires);
         let ran =
             Ran { home, needed, expires, outcome, salt, blocks, committed: None, revealed: None };
@@ -142,7 +143,8 @@ impl Replicas {
         let Some(Slot::Ran(ran)) = self.slots.get(place) else { return None };
         let outcome = ran.outcome.digest();
         let complete = members.len() >= usize::from(ran.needed);
-        if !complete || ran.home != from || commitment_of(&ran.salt, &outcome) != *hidden {
+        if !complete || ran.home != from || commitment_of(&self.me, &ran.salt, &outcome) != *hidden
+        {
             return None;
         }
         if let Some(revealed) = &ran.revealed {

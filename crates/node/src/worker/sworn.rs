@@ -132,9 +132,9 @@ mod tests {
     fn oath(job: JobId, expires: u64) -> Oath {
         let (attempt, salt) = (Attempt(1), Salt([7; 16]));
         let outcome = OutcomeDigest(identity::Digest([9; 32]));
-        let hidden = commitment_of(&salt, &outcome);
-        let leaf = Commitment { task: TASK, attempt, hidden };
         let key = SecretKey::from_seed([1; 32]);
+        let hidden = commitment_of(&key.public(), &salt, &outcome);
+        let leaf = Commitment { task: TASK, attempt, hidden };
         let batch = CommitBatch::sign(job, vec![leaf], NetworkId::FOUNDING, &key);
         let (commit, expires) = (Arc::new(batch), Time(expires));
         Oath { attempt, outcome, salt, expires, commit, revealed: None }

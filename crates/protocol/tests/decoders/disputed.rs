@@ -20,7 +20,7 @@ impl Sample {
     pub(super) fn claim(&self, replica: u8) -> Claim {
         let (secret, attempt) = (key(102 + replica), Attempt(replica.into()));
         let (outcome, salt) = (self.found(replica), salt(replica));
-        let hidden = commitment_of(&salt, &outcome);
+        let hidden = commitment_of(&secret.public(), &salt, &outcome);
         let places = [TASK, TaskIndex(2)];
         let leaves = places.map(|task| Commitment { task, attempt, hidden }).to_vec();
         let commits = CommitBatch::sign(self.id, leaves, self.network, &secret);

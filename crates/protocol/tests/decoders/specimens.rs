@@ -163,9 +163,10 @@ impl Sample {
     }
 
     fn member(&self, task: TaskIndex, replica: u8) -> Member {
-        let hidden = commitment_of(&salt(replica), &self.outcome(task).digest());
+        let node = key(102 + replica).public();
+        let hidden = commitment_of(&node, &salt(replica), &self.outcome(task).digest());
         let attempt = Attempt(replica.into());
-        Member { node: key(102 + replica).public(), attempt, hidden }
+        Member { node, attempt, hidden }
     }
 
     fn members(&self, task: TaskIndex) -> Vec<Member> {

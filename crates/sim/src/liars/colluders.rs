@@ -112,7 +112,7 @@ pub(super) fn claim_of(
     outcome: OutcomeDigest,
 ) -> Claim {
     let salt = Salt([7; 16]);
-    let hidden = commitment_of(&salt, &outcome);
+    let hidden = commitment_of(&key.public(), &salt, &outcome);
     let commits = CommitBatch::sign(job, vec![Commitment { task, attempt, hidden }], network, key);
     let reveal = Reveal { task, attempt, set: Digest::default(), outcome, salt };
     let reveals = RevealBatch::sign(job, vec![reveal], network, key);

@@ -10,7 +10,10 @@ impl Liar for TwoCommitments {
         let job = batch.statement.payload.job;
         let other = |leaf: &Commitment| {
             let outcome = invented(job, leaf.task, " (or so)");
-            Commitment { hidden: commitment_of(&Salt([9; 16]), &outcome), ..*leaf }
+            Commitment {
+                hidden: commitment_of(&hand.key.public(), &Salt([9; 16]), &outcome),
+                ..*leaf
+            }
         };
         let leaves = batch.leaves.iter().map(other).collect();
         let second = CommitBatch::sign(job, leaves, hand.network, hand.key);

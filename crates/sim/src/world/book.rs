@@ -69,7 +69,7 @@ impl Book {
         for leaf in &batch.leaves {
             let at = (job, leaf.task);
             let hidden = self.commits.get(&(by, job, leaf.task, leaf.attempt));
-            if hidden != Some(&commitment_of(&leaf.salt, &leaf.outcome)) {
+            if hidden != Some(&commitment_of(&by, &leaf.salt, &leaf.outcome)) {
                 lies.push((at, Lie::Opening));
             } else if leaf.outcome != right(at) {
                 lies.push((at, Lie::Outcome));

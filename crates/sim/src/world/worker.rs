@@ -130,7 +130,11 @@ impl Acting<'_> {
     }
 
     fn commitment(&self, place: &Place) -> Commitment {
-        let hidden = commitment_of(&self.salt(place), &self.outcome(place).digest());
+        let hidden = commitment_of(
+            &self.hand.key.public(),
+            &self.salt(place),
+            &self.outcome(place).digest(),
+        );
         Commitment { task: place.1, attempt: place.2, hidden }
     }
 

@@ -62,7 +62,7 @@ impl Work {
         let leaves = batch.leaves.clone();
         for (leaf, outcome) in leaves.into_iter().zip(outcomes) {
             let Some(record) = self.jobs.get(&job) else { return };
-            match worth(record, job, &leaf, &outcome, room) {
+            match worth(record, (node, job), &leaf, &outcome, room) {
                 Worth::Fresh(size) => {
                     room = room.saturating_sub(size);
                     fresh.push((leaf, outcome, size));
@@ -144,7 +144,13 @@ impl Work {
     }
 }
 
-fn worth(record: &JobRecord, job: JobId, leaf: &Reveal, outcome: &Outcome, room: u64) -> Worth {
+fn worth(
+    record: &JobRecord,
+    (node, job): (PublicKey, JobId),
+    leaf: &Reveal,
+    outcome: &Outcome,
+    room: u64,
+) -> Worth {
     let state = record.tasks.get(leaf.task.0 as usize).map(|entry| &entry.state);
     let Some(TaskState::Open(race)) = state else { return Worth::Late };
     let replica = race.replica(leaf.attempt);
@@ -153,7 +159,7 @@ fn worth(record: &JobRecord, job: JobId, leaf: &Reveal, outcome: &Outcome, room:
         let same = (before.outcome, before.salt) == (leaf.outcome, leaf.salt);
         return if same { Worth::Again } else { Worth::Contradictory };
     }
-    if commitment_of(&leaf.salt, &leaf.outcome) != hidden {
+    if commitment_of(&node, &leaf.salt, &leaf.outcome) != hidden {
         return Worth::False;
     }
     let shown = replica.shown.map(|number| race.sets[number as usize].digest);

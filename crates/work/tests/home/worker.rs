@@ -134,7 +134,11 @@ impl Worker {
         }
         for chunk in fresh.chunks(LEAVES) {
             let leaf = |at: &Place| {
-                let hidden = commitment_of(&self.salt(*at), &self.outcome(job, at.1).digest());
+                let hidden = commitment_of(
+                    &self.key.public(),
+                    &self.salt(*at),
+                    &self.outcome(job, at.1).digest(),
+                );
                 Commitment { task: at.1, attempt: at.2, hidden }
             };
             let leaves = chunk.iter().map(leaf).collect();

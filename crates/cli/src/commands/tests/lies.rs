@@ -33,7 +33,7 @@ fn claim(
     key: &SecretKey,
 ) -> Claim {
     let salt = Salt([attempt.0 as u8; 16]);
-    let hidden = commitment_of(&salt, &outcome);
+    let hidden = commitment_of(&key.public(), &salt, &outcome);
     let commits = CommitBatch::sign(job, vec![Commitment { task, attempt, hidden }], network, key);
     let reveal = Reveal { task, attempt, set: Digest([2; 32]), outcome, salt };
     let reveals = RevealBatch::sign(job, vec![reveal], network, key);

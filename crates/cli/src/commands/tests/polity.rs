@@ -254,11 +254,12 @@ impl Polity {
                     .map(|(key, attempt)| Member {
                         node: key.public(),
                         attempt: *attempt,
-                        hidden: commitment_of(&salt, &digest),
+                        hidden: commitment_of(&key.public(), &salt, &digest),
                     })
                     .collect();
                 let set = set_digest(&job, task, &members);
-                hidden.push(Commitment { task, attempt, hidden: commitment_of(&salt, &digest) });
+                let own = commitment_of(&key.public(), &salt, &digest);
+                hidden.push(Commitment { task, attempt, hidden: own });
                 opened.push(Reveal { task, attempt, set, outcome: digest, salt });
             }
             commits.push(CommitBatch::sign(job, hidden, network, key));
