@@ -294,7 +294,8 @@ async fn order(
     let root = basis.options.data.root();
     let dir = root.join("consensus");
     vote::may_vote(chain, streams, me, root, &dir).await?;
-    let app = Proposer::new(chain.clone(), basis.key.clone());
+    let proposing = misbehave::proposing(basis.config.misbehave, &basis.key, &basis.genesis);
+    let app = Proposer::new(chain.clone(), basis.key.clone(), proposing);
     let (handle, events) = consensus::start(
         basis.config.consensus.clone(),
         &basis.key,
@@ -436,6 +437,7 @@ fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> Home {
         hub: Arc::new(Hub::default()),
         cluster,
         keeping: Arc::new(Semaphore::new(home::KEEPING)),
+        hosting: misbehave::hosting(basis.config.misbehave),
     }
 }
 

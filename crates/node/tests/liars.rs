@@ -249,3 +249,40 @@ fn a_node_misbehaves_only_where_that_was_agreed_on() {
     let said = up_all(dir, &homes).remove(0).failed();
     assert!(said.contains("wrong-results"), "{said}");
 }
+
+#[test]
+fn a_validator_that_never_proposes_spoils_or_censors_stops_nobody() {
+    for how in ["forfeiter", "spoiler", "censor"] {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        program(dir);
+        inputs(dir, 4);
+        let nodes = society(dir, demonstration(), &[(4, how)]);
+        // Whoever is censored is among them.
+        for (n, home) in nodes.iter().enumerate().take(3) {
+            sweep(dir, home, "2of2", &format!("out-{n}"));
+        }
+        assert!(sanctions(&nodes[0]).is_empty(), "{how}: {:?}", sanctions(&nodes[0]));
+        assert!(evidence(&nodes[0]).is_empty(), "{how}");
+    }
+}
+
+#[test]
+fn a_home_that_shows_different_sets_or_none_harms_only_its_own_jobs() {
+    for how in ["two-sets", "withholding"] {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        program(dir);
+        inputs(dir, 4);
+        let nodes = society(dir, demonstration(), &[(5, how)]);
+        // Its own job ends too, with what could be agreed on until it expired.
+        let run = ["run", "copy.wasm", "--each", "in/*.txt", "--arg", "{}", "--timeout", "5s"];
+        let said = nodes[4].polity(&[&run[..], &["--verify", "2of2", "-o", "cheated"]].concat());
+        assert!(said.code.is_some(), "{}", said.err);
+        for (n, home) in nodes.iter().enumerate().take(2) {
+            sweep(dir, home, "2of2", &format!("out-{n}"));
+        }
+        assert!(sanctions(&nodes[0]).is_empty(), "{how}: {:?}", sanctions(&nodes[0]));
+        assert!(disputes(&nodes[0]).is_empty(), "{how}: {:?}", disputes(&nodes[0]));
+    }
+}

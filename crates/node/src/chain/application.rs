@@ -7,15 +7,34 @@ use ledger::Ledger;
 use protocol::{Block, Certificate, Header, Time, Tx, port::Answer};
 use std::sync::Arc;
 
+/// Where a proposer could cheat. The default is fair.
+pub(crate) trait Proposing: Send + Sync + 'static {
+    /// Whether a waiting transaction is considered.
+    fn considers(&self, _tx: &Tx) -> bool {
+        true
+    }
+
+    /// What it proposes, given a block that holds; or nothing at all.
+    fn proposes(&self, fair: Block) -> Option<Block> {
+        Some(fair)
+    }
+}
+
+/// Proposes what applies, in the order in which it came.
+pub(crate) struct Fair;
+
+impl Proposing for Fair {}
+
 /// The ledger behind the engine of one validator.
 pub(crate) struct Proposer {
     chain: Chain,
     key: SecretKey,
+    proposing: Arc<dyn Proposing>,
 }
 
 impl Proposer {
-    pub(crate) fn new(chain: Chain, key: SecretKey) -> Self {
-        Self { chain, key }
+    pub(crate) fn new(chain: Chain, key: SecretKey, proposing: Arc<dyn Proposing>) -> Self {
+        Self { chain, key, proposing }
     }
 }
 
@@ -61,7 +80,7 @@ impl Chain {
         }
     }
 
-    fn draft(&self, key: &SecretKey, call: &Call) -> Draft {
+    fn draft(&self, key: &SecretKey, proposing: &dyn Proposing, call: &Call) -> Draft {
         let state = match self.state_at(&call.parent) {
             Ok(Some(state)) => state,
             Ok(None) => return Draft::default(),
@@ -72,7 +91,7 @@ impl Chain {
         };
         let mut stale = Vec::new();
         let mut checked = Vec::with_capacity(call.candidates.len());
-        for candidate in &call.candidates {
+        for candidate in call.candidates.iter().filter(|waiting| proposing.considers(&waiting.tx)) {
             match self.check(&candidate.tx) {
                 Ok(tx) => checked.push(tx),
                 Err(_) => stale.push(candidate.digest),
@@ -84,7 +103,7 @@ impl Chain {
             stale.push(digest);
         }
         let wanted = call.due || !block.txs.is_empty();
-        Draft { block: wanted.then_some(block), stale }
+        Draft { block: wanted.then_some(block).and_then(|fair| proposing.proposes(fair)), stale }
     }
 }
 
@@ -109,7 +128,8 @@ impl Application for Proposer {
 
     fn propose(&self, call: Call) -> Answer<'static, Draft> {
         let (chain, key) = (self.chain.clone(), self.key.clone());
-        Box::pin(async move { chain.draft(&key, &call) })
+        let proposing = self.proposing.clone();
+        Box::pin(async move { chain.draft(&key, proposing.as_ref(), &call) })
     }
 
     fn verify(&self, parent: Parent, block: Arc<Block>, now: Time) -> Answer<'static, Verdict> {

@@ -7,7 +7,7 @@ mod follow;
 mod rulings;
 mod serve;
 
-pub(crate) use application::Proposer;
+pub(crate) use application::{Fair, Proposer, Proposing};
 pub(crate) use contradicting::accuse_contradicting;
 pub(crate) use follow::{announce, catch_up, follow};
 pub(crate) use serve::{Submit, ask, serve, submit_to_validators};

@@ -18,7 +18,7 @@ use cluster::Cluster;
 use futures::StreamExt;
 use identity::{PublicKey, SecretKey};
 use protocol::{
-    Agreements, ToHome, Tx,
+    Agreements, ToHome, ToWorker, Tx,
     port::{Clock, Offence, PeerEvent, Streams},
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -28,6 +28,19 @@ use tokio::{
     task::JoinSet,
 };
 use work::{Effect, Input, Work};
+
+/// Where a home could cheat. The default is honest.
+pub(crate) trait Hosting: Send + Sync + 'static {
+    /// What a worker is told, given what it should be told; or nothing at all.
+    fn says(&self, _to: &PublicKey, honest: ToWorker) -> Option<ToWorker> {
+        Some(honest)
+    }
+}
+
+/// Tells everybody what `work` decides.
+pub(crate) struct Plain;
+
+impl Hosting for Plain {}
 
 /// What the home needs of the node. A cheap copy.
 #[derive(Clone)]
@@ -44,6 +57,7 @@ pub(crate) struct Home {
     pub(crate) cluster: Cluster<Work>,
     /// Outputs that are fetched at once.
     pub(crate) keeping: Arc<Semaphore>,
+    pub(crate) hosting: Arc<dyn Hosting>,
 }
 
 /// How many tasks' outputs are fetched at once.
@@ -109,7 +123,9 @@ impl Home {
     ) -> Result<(), HomeError> {
         match effect {
             Effect::Send { to, message } => {
-                self.post.send(to, Mail::Worker(Box::new(message))).await;
+                if let Some(message) = self.hosting.says(&to, message) {
+                    self.post.send(to, Mail::Worker(Box::new(message))).await;
+                }
             }
             Effect::Event { job, event } => self.hub.tell(job, event),
             Effect::Publish(agreements) => {

@@ -3,20 +3,29 @@
 //! The worker asks its [`Conduct`] at the few places where a node could lie. Every kind of liar is
 //! one file. Only a network that was founded as a demonstration runs any of them.
 
+mod censor;
 mod colluding;
 mod copied;
 mod false_accuser;
+mod forfeiter;
 mod lie;
 mod selective;
 mod silent;
 mod slow;
+mod spoiler;
 mod two_commitments;
+mod two_sets;
 mod unopened_reveal;
+mod withholding;
 mod wrong_result;
 
 pub(crate) use false_accuser::accuse_falsely;
 
-use crate::worker::{Conduct, Honest, Withheld};
+use crate::{
+    chain::{Fair, Proposing},
+    home::{Hosting, Plain},
+    worker::{Conduct, Honest, Withheld},
+};
 use anyhow::bail;
 use identity::SecretKey;
 use lie::Liar;
@@ -47,6 +56,16 @@ pub(crate) enum Misbehaviour {
     UnopenedReveal,
     /// Accuses nodes that did nothing.
     FalseAccuser,
+    /// Never proposes a block, and so withholds its part of the beacon.
+    Forfeiter,
+    /// Proposes blocks that do not apply.
+    Spoiler,
+    /// Proposes nothing that is of one of the founders.
+    Censor,
+    /// As a home, shows the replicas of a task different sets.
+    TwoSets,
+    /// As a home, does not show some nodes any set, and passes them over.
+    Withholding,
 }
 
 /// Refuses to misbehave where it is no demonstration.
@@ -82,7 +101,35 @@ pub(crate) fn conduct(
         Misbehaviour::Slow => Arc::new(slow::Slow),
         Misbehaviour::TwoCommitments => Arc::new(two_commitments::TwoCommitments),
         Misbehaviour::UnopenedReveal => Arc::new(unopened_reveal::UnopenedReveal),
-        // It lies to the ledger, not as a worker.
-        Misbehaviour::FalseAccuser => Arc::new(Honest),
+        // They lie elsewhere, not as workers.
+        Misbehaviour::FalseAccuser
+        | Misbehaviour::Forfeiter
+        | Misbehaviour::Spoiler
+        | Misbehaviour::Censor
+        | Misbehaviour::TwoSets
+        | Misbehaviour::Withholding => Arc::new(Honest),
+    }
+}
+
+/// How this node proposes, if it votes.
+pub(crate) fn proposing(
+    how: Option<Misbehaviour>,
+    key: &SecretKey,
+    genesis: &Genesis,
+) -> Arc<dyn Proposing> {
+    match how {
+        Some(Misbehaviour::Forfeiter) => Arc::new(forfeiter::Forfeiter),
+        Some(Misbehaviour::Spoiler) => Arc::new(spoiler::Spoiler),
+        Some(Misbehaviour::Censor) => Arc::new(censor::Censor::new(key.public(), genesis)),
+        _ => Arc::new(Fair),
+    }
+}
+
+/// How this node treats the workers of its jobs.
+pub(crate) fn hosting(how: Option<Misbehaviour>) -> Arc<dyn Hosting> {
+    match how {
+        Some(Misbehaviour::TwoSets) => Arc::new(two_sets::TwoSets),
+        Some(Misbehaviour::Withholding) => Arc::new(withholding::Withholding),
+        _ => Arc::new(Plain),
     }
 }
