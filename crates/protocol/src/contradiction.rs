@@ -1,7 +1,10 @@
 //! Evidence: two statements by one key that cannot both be true, or a reveal that does not open its
 //! commitment. It needs no verdict; it is proof by itself.
 
-use crate::{Cause, CommitQuote, Error, RevealQuote, Time, Verdicts, VotePair, commitment_of};
+use crate::{
+    Attempt, Batched, Cause, CommitQuote, Error, JobId, Quote, RevealQuote, TaskIndex, Time,
+    Verdicts, VotePair, commitment_of,
+};
 use identity::{NetworkId, PublicKey, Sign, Signed};
 use serde::{Deserialize, Serialize};
 
@@ -67,21 +70,40 @@ fn proves_nothing<T>(reason: &str) -> Result<T, Error> {
     Err(Error::invalid("contradiction", reason))
 }
 
+/// The replica that two statements of one key are about.
+fn replica<S: Batched, L: Serialize, T: Batched, M: Serialize>(
+    (first, at): (&Quote<S, L>, (TaskIndex, Attempt)),
+    (second, other): (&Quote<T, M>, (TaskIndex, Attempt)),
+    network: NetworkId,
+) -> Result<(PublicKey, JobId, TaskIndex, Attempt), Error> {
+    first.check(network)?;
+    second.check(network)?;
+    let same = first.by() == second.by() && first.job() == second.job() && at == other;
+    if !same {
+        return proves_nothing("the statements are of two keys, or about two replicas");
+    }
+    let (task, attempt) = at;
+    Ok((first.by(), first.job(), task, attempt))
+}
+
+fn at_commit(quote: &CommitQuote) -> (&CommitQuote, (TaskIndex, Attempt)) {
+    (quote, (quote.leaf.task, quote.leaf.attempt))
+}
+
+fn at_reveal(quote: &RevealQuote) -> (&RevealQuote, (TaskIndex, Attempt)) {
+    (quote, (quote.leaf.task, quote.leaf.attempt))
+}
+
 fn commits(
     first: &CommitQuote,
     second: &CommitQuote,
     network: NetworkId,
 ) -> Result<(PublicKey, Cause), Error> {
-    first.check(network)?;
-    second.check(network)?;
-    let (task, attempt) = (first.leaf.task, first.leaf.attempt);
-    let same = first.by() == second.by()
-        && first.job() == second.job()
-        && (task, attempt) == (second.leaf.task, second.leaf.attempt);
-    if !same || first.leaf.hidden == second.leaf.hidden {
-        return proves_nothing("these commitments can stand beside each other");
+    let (by, job, task, attempt) = replica(at_commit(first), at_commit(second), network)?;
+    if first.leaf.hidden == second.leaf.hidden {
+        return proves_nothing("these commitments are the same");
     }
-    Ok((first.by(), Cause::Commits { job: first.job(), task, attempt }))
+    Ok((by, Cause::Commits { job, task, attempt }))
 }
 
 fn reveals(
@@ -89,17 +111,11 @@ fn reveals(
     second: &RevealQuote,
     network: NetworkId,
 ) -> Result<(PublicKey, Cause), Error> {
-    first.check(network)?;
-    second.check(network)?;
-    let (task, attempt) = (first.leaf.task, first.leaf.attempt);
-    let same = first.by() == second.by()
-        && first.job() == second.job()
-        && (task, attempt) == (second.leaf.task, second.leaf.attempt);
-    let equal = (first.leaf.outcome, first.leaf.salt) == (second.leaf.outcome, second.leaf.salt);
-    if !same || equal {
-        return proves_nothing("these reveals can stand beside each other");
+    let (by, job, task, attempt) = replica(at_reveal(first), at_reveal(second), network)?;
+    if (first.leaf.outcome, first.leaf.salt) == (second.leaf.outcome, second.leaf.salt) {
+        return proves_nothing("these reveals open to the same");
     }
-    Ok((first.by(), Cause::Reveals { job: first.job(), task, attempt }))
+    Ok((by, Cause::Reveals { job, task, attempt }))
 }
 
 fn opening(
@@ -107,18 +123,11 @@ fn opening(
     reveal: &RevealQuote,
     network: NetworkId,
 ) -> Result<(PublicKey, Cause), Error> {
-    commit.check(network)?;
-    reveal.check(network)?;
-    let (task, attempt) = (commit.leaf.task, commit.leaf.attempt);
-    let same = commit.by() == reveal.by()
-        && commit.job() == reveal.job()
-        && (task, attempt) == (reveal.leaf.task, reveal.leaf.attempt);
-    let opens =
-        commitment_of(&commit.by(), &reveal.leaf.salt, &reveal.leaf.outcome) == commit.leaf.hidden;
-    if !same || opens {
-        return proves_nothing("the reveal opens this commitment, or belongs to another one");
+    let (by, job, task, attempt) = replica(at_commit(commit), at_reveal(reveal), network)?;
+    if commitment_of(&by, &reveal.leaf.salt, &reveal.leaf.outcome) == commit.leaf.hidden {
+        return proves_nothing("the reveal opens this commitment");
     }
-    Ok((commit.by(), Cause::Opening { job: commit.job(), task, attempt }))
+    Ok((by, Cause::Opening { job, task, attempt }))
 }
 
 fn verdicts(

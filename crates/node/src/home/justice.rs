@@ -3,8 +3,12 @@
 use super::{Home, HomeError};
 use identity::Signed;
 use ledger::Refusal;
-use protocol::{Accusation, Contradiction, Dispute, Job, Tx};
+use protocol::{Accusation, Contradiction, Dispute, Job, JobId, TaskIndex, Time, Tx};
 use work::Input;
+
+/// How often a claim that came after the verdict is offered again, and the pause between.
+const LATE_TRIES: u32 = 20;
+const LATE_MS: u64 = 3_000;
 
 impl Home {
     /// Has a sealed order ordered. If nobody takes it now, `work` says it again.
@@ -19,14 +23,14 @@ impl Home {
     /// Files a dispute, or tells `work` that there can be none.
     pub(super) async fn dispute(self, dispute: Box<Dispute>) -> Result<(), HomeError> {
         let (job, task) = (dispute.order.payload.id(), dispute.task);
-        let signed = Signed::new(*dispute, self.chain.network(), &self.key);
-        match self.offer(Tx::Dispute(Box::new(signed))).await {
-            None => {}
+        let tx = Tx::Dispute(Box::new(Signed::new(*dispute, self.chain.network(), &self.key)));
+        match self.offer(tx.clone()).await {
+            None => self.file_late((job, task), tx).await,
             // Others filed it before, and it may have ended: no further block would tell.
             Some(Refusal::NothingNew | Refusal::Undecided { .. }) => {
                 self.tell_ruling(job, task).await?;
             }
-            Some(refusal) if refusal.is_passing() => {}
+            Some(refusal) if self.may_pass(&refusal) => {}
             Some(refusal) => {
                 let reason = refusal.to_string();
                 tracing::warn!(%job, %task, reason, "the ledger takes no dispute about this task");
@@ -34,6 +38,26 @@ impl Home {
             }
         }
         Ok(())
+    }
+
+    /// Whether the ledger may take later what it refuses now. A right that is due back comes with
+    /// the next block.
+    fn may_pass(&self, refusal: &Refusal) -> bool {
+        let due = |until: &Time| *until <= self.clock.now();
+        refusal.is_passing() || matches!(refusal, Refusal::Barred { until, .. } if due(until))
+    }
+
+    /// What somebody claimed after the verdict is said by `work` once: it is offered until the
+    /// ledger has it.
+    async fn file_late(&self, (job, task): (JobId, TaskIndex), tx: Tx) {
+        let ledger = self.chain.ledger();
+        let decided = ledger.dispute(&job, task).is_some_and(|record| record.outcome().is_some());
+        for _ in 0..if decided { LATE_TRIES } else { 0 } {
+            self.clock.until(self.clock.now().after_ms(LATE_MS)).await;
+            if self.offer(tx.clone()).await.is_some() {
+                return;
+            }
+        }
     }
 
     /// Accuses a node of contradicting itself.
