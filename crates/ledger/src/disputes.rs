@@ -85,6 +85,13 @@ impl DisputeRecord {
         others
     }
 
+    /// Whether an honest validator says that the task cannot be run: then it should not have been
+    /// disputed. Silence says nothing.
+    pub(crate) fn could_not_be_run(&self, validators: usize) -> bool {
+        let tolerated = validators - Certificate::quorum(validators);
+        self.rulings.iter().filter(|(_, outcome)| outcome.is_none()).count() > tolerated
+    }
+
     /// What a quorum of `validators` found. `Err` if no quorum can be reached any more.
     pub(crate) fn count(&self, validators: usize) -> Result<Option<OutcomeDigest>, Hung> {
         let mut found: BTreeMap<OutcomeDigest, usize> = BTreeMap::new();
@@ -139,6 +146,11 @@ impl Disputes {
     /// How many disputes this owner has open.
     pub(crate) fn open_of(&self, filer: &PublicKey) -> usize {
         self.iter().filter(|record| record.is_open() && record.filer == *filer).count()
+    }
+
+    /// How many disputes are open.
+    pub(crate) fn open(&self) -> usize {
+        self.iter().filter(|record| record.is_open()).count()
     }
 
     /// Open disputes whose time is over.

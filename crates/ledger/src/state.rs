@@ -250,12 +250,16 @@ impl Ledger {
         at: (Digest, Height, Time),
         effects: &mut Vec<Effect>,
     ) {
+        let validators = self.validators.len();
         let Some(record) = self.disputes.get_mut(&job, task) else { return };
         let (home, filer, filed_by, height) = (record.home, record.filer, record.filed_by, at.1);
+        let unfounded = record.could_not_be_run(validators);
         record.status = DisputeStatus::Undecided { height };
         let refuted = Vec::new();
         effects.push(Effect::Ruled { job, task, home, outcome: None, refuted, height });
-        self.fail((filer, filed_by), at, effects);
+        if unfounded {
+            self.fail((filer, filed_by), at, effects);
+        }
     }
 
     /// Gives rights back whose time has come.

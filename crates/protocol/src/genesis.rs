@@ -46,7 +46,8 @@ pub struct Params {
     pub audit_per_mille: u16,
     /// How many owners run such a task again.
     pub auditors: u16,
-    /// How long validators have to decide a dispute. Block time.
+    /// How long validators have to decide a dispute, and an eighth of it more for each that is open
+    /// already. Block time.
     pub verdict_ms: u64,
     /// Fuel that validators spend on one disputed task, at most: disputes about tasks that may use
     /// more are not taken.

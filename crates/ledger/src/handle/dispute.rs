@@ -74,6 +74,12 @@ fn check(
     }
 }
 
+/// How long validators have: longer, the more they have to do already.
+fn patience_ms(ledger: &Ledger) -> u64 {
+    let (verdict_ms, open) = (ledger.params.verdict_ms, ledger.disputes.open() as u64);
+    verdict_ms.saturating_add((verdict_ms / 8).saturating_mul(open))
+}
+
 fn open(
     ledger: &mut Ledger,
     time: Time,
@@ -96,7 +102,7 @@ fn open(
         filer,
         filed_by: filed.by,
         opened: height,
-        deadline: time.after_ms(ledger.params.verdict_ms),
+        deadline: time.after_ms(patience_ms(ledger)),
         expires: order.expires,
         claims: Vec::new(),
         rulings: Vec::new(),
