@@ -3,6 +3,7 @@
 //!
 //! What there is to do is read from the ledger's state after every block, never from messages, so
 //! that a node which restarts goes on. One task runs at a time: a verdict can wait, votes cannot.
+//! An audit waits for every verdict.
 
 mod audit;
 mod offers;
@@ -23,6 +24,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+use verdict::Ready;
 
 /// The first pause before a task is tried again; it doubles each time.
 const PAUSE_MS: u64 = 1_000;
@@ -62,6 +64,7 @@ pub(crate) struct Rerun {
     /// Disputes on which a ruling was signed: never another one.
     ruled: BTreeSet<Place>,
     audited: BTreeSet<Place>,
+    ready: Ready,
     offers: Offers,
     /// The last block that was compared with what this node committed to.
     read: Height,
@@ -80,6 +83,7 @@ pub(crate) async fn run(parts: Parts) -> Result<(), ChainError> {
         tries: BTreeMap::new(),
         ruled: BTreeSet::new(),
         audited: BTreeSet::new(),
+        ready: Ready::default(),
         offers: Offers::default(),
         read: *head.borrow(),
     };
@@ -87,9 +91,12 @@ pub(crate) async fn run(parts: Parts) -> Result<(), ChainError> {
         head.borrow_and_update();
         rerun.forget();
         rerun.compare().await?;
-        rerun.rule().await?;
-        rerun.audit().await?;
+        let worked = rerun.rule().await? || rerun.audit().await?;
         rerun.offers.put(&rerun.parts).await;
+        if worked {
+            // There may be more, and something more urgent by now.
+            continue;
+        }
         let Some(wake) = rerun.next_wake() else {
             match head.changed().await {
                 Ok(()) => continue,

@@ -3,15 +3,16 @@
 
 use super::Parts;
 use identity::Digest;
+use ledger::Refusal;
 use protocol::{Time, Tx};
 use std::collections::BTreeMap;
 
 /// Pause before a transaction is offered again.
 const AGAIN_MS: u64 = 3_000;
-/// Transactions that wait. Beyond it the oldest is dropped: what it says is found again.
+/// Transactions that wait before nothing is added that can be found again later.
 const WAITING: usize = 1_024;
 
-/// What waits, by when it was made.
+/// What waits, by when it was made. Nothing is dropped that the ledger could still take.
 #[derive(Default)]
 pub(super) struct Offers {
     number: u64,
@@ -23,9 +24,11 @@ impl Offers {
     pub(super) fn add(&mut self, tx: Tx) {
         self.number += 1;
         self.waiting.insert(self.number, (tx, Time::default()));
-        if self.waiting.len() > WAITING {
-            self.waiting.pop_first();
-        }
+    }
+
+    /// Whether so much waits that only verdicts are added: the ledger bounds their number.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= WAITING
     }
 
     /// When the next one is offered again.
@@ -39,17 +42,21 @@ impl Offers {
         let ledger = parts.chain.ledger();
         let mut done: Vec<u64> = Vec::new();
         for (number, (tx, offered)) in &mut self.waiting {
+            if offered.after_ms(AGAIN_MS) > now {
+                continue;
+            }
             let refusal = match parts.chain.check(tx) {
                 Ok(checked) => ledger.check_tx(&checked).err(),
                 Err(error) => Some(error.into()),
             };
             if let Some(refusal) = refusal.filter(|refusal| !refusal.is_passing()) {
                 let digest: Digest = tx.digest();
-                tracing::debug!(%digest, %refusal, "not offered any more");
+                if refusal == Refusal::NothingNew {
+                    tracing::debug!(%digest, "the ledger has it, or needs it no more");
+                } else {
+                    tracing::info!(%digest, %refusal, "what this node found is not taken");
+                }
                 done.push(*number);
-                continue;
-            }
-            if offered.after_ms(AGAIN_MS) > now {
                 continue;
             }
             *offered = now;

@@ -9,7 +9,7 @@ impl Rerun {
     /// Reads the final blocks that it has not read, and compares them with what this node said.
     pub(super) async fn compare(&mut self) -> Result<(), ChainError> {
         let last = self.parts.chain.ledger().tip().height;
-        while self.read < last {
+        while self.read < last && !self.offers.is_full() {
             let next = self.read.next();
             let Some((block, _)) = self.parts.chain.block(next).await? else { break };
             for tx in block.txs {

@@ -1,42 +1,62 @@
 //! A validator's part in disputes: it runs the task again and signs what it found.
 
-use super::Rerun;
+use super::{Place, Rerun};
 use crate::chain::ChainError;
 use identity::Signed;
 use ledger::DisputeRecord;
-use protocol::{Dispute, NoResult, Ruling, Tx, Verdicts};
+use protocol::{Dispute, NoResult, Ruling, Time, Tx, Verdicts};
 
-/// Rulings that wait for further ones before they are signed.
+/// Rulings under one signature, at most.
 const TOGETHER: usize = 16;
+/// How long a ruling waits for further ones.
+const TOGETHER_MS: u64 = 500;
+
+/// Rulings that are not signed yet.
+#[derive(Default)]
+pub(super) struct Ready {
+    rulings: Vec<Ruling>,
+    /// When the first of them was ready.
+    since: Time,
+}
 
 impl Rerun {
-    /// Rules on every open dispute on which this validator has not ruled.
-    pub(super) async fn rule(&mut self) -> Result<(), ChainError> {
+    /// Rules on the oldest open dispute on which this validator has not ruled. False if there is
+    /// none that can be ruled on now.
+    pub(super) async fn rule(&mut self) -> Result<bool, ChainError> {
+        let next = self.next_dispute();
+        let found = next.is_some();
+        if let Some(record) = next
+            && let Some(ruling) = self.ruling(&record).await?
+        {
+            let place = (record.job, record.task);
+            self.ruled.insert(place);
+            self.tries.remove(&place);
+            if self.ready.rulings.is_empty() {
+                self.ready.since = self.parts.clock.now();
+            }
+            self.ready.rulings.push(ruling);
+        }
+        let waited_ms = self.parts.clock.now().since_ms(self.ready.since);
+        if !found || self.ready.rulings.len() >= TOGETHER || waited_ms >= TOGETHER_MS {
+            self.sign();
+        }
+        Ok(found)
+    }
+
+    fn next_dispute(&self) -> Option<DisputeRecord> {
         let ledger = self.parts.chain.ledger();
         if !ledger.validators().contains(&self.me) {
-            return Ok(());
+            return None;
         }
         let waits = |record: &&DisputeRecord| {
-            record.is_open() && !record.rulings.iter().any(|(validator, _)| *validator == self.me)
+            let place: Place = (record.job, record.task);
+            record.is_open()
+                && !record.rulings.iter().any(|(validator, _)| *validator == self.me)
+                && !self.ruled.contains(&place)
+                && self.is_due(&place)
         };
-        let mut records: Vec<_> = ledger.disputes().filter(waits).cloned().collect();
-        records.sort_by_key(|record| (record.opened, record.job, record.task));
-        let mut ready = Vec::new();
-        for record in records {
-            let place = (record.job, record.task);
-            if self.ruled.contains(&place) || !self.is_due(&place) {
-                continue;
-            }
-            if let Some(ruling) = self.ruling(&record).await? {
-                ready.push(ruling);
-                self.ruled.insert(place);
-            }
-            if ready.len() >= TOGETHER {
-                self.sign(std::mem::take(&mut ready)).await;
-            }
-        }
-        self.sign(ready).await;
-        Ok(())
+        let waiting = ledger.disputes().filter(waits);
+        waiting.min_by_key(|record| (record.opened, record.job, record.task)).cloned()
     }
 
     /// What this validator says about one dispute; nothing yet if it is to be tried again.
@@ -46,6 +66,7 @@ impl Rerun {
         let filings = self.parts.chain.filings(record).await?;
         let Some(Signed { payload: Dispute { order, .. }, .. }) = filings.first() else {
             tracing::error!(%job, %task, "the journal does not hold the dispute");
+            self.postpone((job, task));
             return Ok(None);
         };
         let claimants = record.claims.iter().map(|(node, _)| *node);
@@ -76,12 +97,12 @@ impl Rerun {
         }
     }
 
-    async fn sign(&mut self, rulings: Vec<Ruling>) {
-        if rulings.is_empty() {
-            return;
+    /// Signs what is ready. It is offered with everything else.
+    fn sign(&mut self) {
+        let rulings = std::mem::take(&mut self.ready.rulings);
+        if !rulings.is_empty() {
+            let verdicts = Verdicts::sign(rulings, self.parts.chain.network(), &self.parts.key);
+            self.offers.add(Tx::Verdict(Box::new(verdicts)));
         }
-        let verdicts = Verdicts::sign(rulings, self.parts.chain.network(), &self.parts.key);
-        self.offers.add(Tx::Verdict(Box::new(verdicts)));
-        self.offers.put(&self.parts).await;
     }
 }
