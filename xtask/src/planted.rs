@@ -98,8 +98,8 @@ const PLANTS: &[Plant] = &[
     Plant {
         what: "saying one thing twice is a contradiction",
         file: "protocol/src/contradiction.rs",
-        text: "if !same || first.leaf.hidden == second.leaf.hidden {",
-        instead: "if !same {",
+        text: "if first.leaf.hidden == second.leaf.hidden {",
+        instead: "if first.leaf.hidden != first.leaf.hidden {",
     },
     Plant {
         what: "sanctioned owners are drawn",

@@ -172,6 +172,15 @@ impl Evidence {
                         report.accused.push(Accused { node, owner, cause, claimed });
                     }
                 }
+                for (node, outcome) in decided.dissent(&job, task, found) {
+                    let owner = owner_of(node)?;
+                    let known =
+                        |other: &Accused| (other.node, other.claimed) == (node, Some(outcome));
+                    if !report.accused.iter().any(known) {
+                        let (cause, claimed) = (Cause::Refuted { job, task }, Some(outcome));
+                        report.accused.push(Accused { node, owner, cause, claimed });
+                    }
+                }
                 if report.accused.is_empty() {
                     return Err(EvidenceError::NobodyRefuted);
                 }
@@ -203,6 +212,20 @@ impl Decided {
         let id = job.id();
         let found = verdicts_of(&self.verdicts, &id, network, &genesis.validators)?;
         Ok((id, task, *found.get(&task).ok_or(EvidenceError::NoVerdict)?))
+    }
+
+    /// Validators that found something else than the quorum did, as they signed it.
+    fn dissent(
+        &self,
+        job: &JobId,
+        task: TaskIndex,
+        found: OutcomeDigest,
+    ) -> BTreeSet<(PublicKey, OutcomeDigest)> {
+        let ruled = |verdict: &Signed<Verdicts>| {
+            let outcome = verdict.payload.on(job, task)?.outcome?;
+            (outcome != found).then_some((verdict.by, outcome))
+        };
+        self.verdicts.iter().filter_map(ruled).collect()
     }
 
     /// Everybody's claim. A node that claims several outcomes is named for each.

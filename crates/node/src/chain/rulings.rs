@@ -26,14 +26,15 @@ impl Chain {
         Ok(filings)
     }
 
-    /// Verdicts that decided these disputes: of each validator at most one on a task, and only
-    /// those that found what was decided.
+    /// Verdicts on these disputes, of each validator at most one on a task: those that found what
+    /// was decided, and if `all` is said those that found something else too.
     ///
     /// # Errors
     /// If the journal fails.
     pub(crate) async fn verdicts_on(
         &self,
         records: &[DisputeRecord],
+        all: bool,
     ) -> Result<Vec<Signed<Verdicts>>, ChainError> {
         let decided: Vec<_> = records
             .iter()
@@ -55,7 +56,8 @@ impl Chain {
                 let Tx::Verdict(verdict) = tx else { continue };
                 let new = decided.iter().filter(|(record, outcome, _)| {
                     let ruling = verdict.payload.on(&record.job, record.task);
-                    ruling.is_some_and(|ruling| ruling.outcome == Some(*outcome))
+                    let found = ruling.and_then(|ruling| ruling.outcome);
+                    found.is_some_and(|found| all || found == *outcome)
                         && said.insert((verdict.by, record.job, record.task))
                 });
                 if new.count() > 0 {

@@ -39,7 +39,8 @@ impl Door {
         }
         let chain = &self.home.chain;
         let disputes = chain.filings(record).await.map_err(internal)?;
-        let verdicts = chain.verdicts_on(std::slice::from_ref(record)).await.map_err(internal)?;
+        let verdicts =
+            chain.verdicts_on(std::slice::from_ref(record), true).await.map_err(internal)?;
         let first = disputes.first().ok_or_else(|| internal("the chain has no such dispute"))?;
         let table = self.table_of(&first.payload).await?;
         let claims = disputes.iter().flat_map(|dispute| &dispute.payload.claims);

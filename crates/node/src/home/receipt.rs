@@ -121,7 +121,7 @@ impl Home {
         ruled.retain(|ruled| ledger.dispute(&job, ruled.task).is_some());
         let records: Vec<_> =
             ruled.iter().filter_map(|ruled| ledger.dispute(&job, ruled.task)).cloned().collect();
-        Ok((ruled, self.chain.verdicts_on(&records).await?))
+        Ok((ruled, self.chain.verdicts_on(&records, false).await?))
     }
 
     async fn keep_file(&self, bytes: Bytes) -> Result<Cid, BlobError> {

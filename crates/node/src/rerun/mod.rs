@@ -8,6 +8,8 @@
 mod audit;
 mod offers;
 mod sworn;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use crate::{
@@ -75,25 +77,11 @@ pub(crate) struct Rerun {
 /// # Errors
 /// If the journal of the chain fails.
 pub(crate) async fn run(parts: Parts) -> Result<(), ChainError> {
-    let me = parts.key.public();
     let mut head = parts.chain.head();
-    let mut rerun = Rerun {
-        parts,
-        me,
-        tries: BTreeMap::new(),
-        ruled: BTreeSet::new(),
-        audited: BTreeSet::new(),
-        ready: Ready::default(),
-        offers: Offers::default(),
-        read: *head.borrow(),
-    };
+    let mut rerun = Rerun::new(parts, *head.borrow());
     loop {
         head.borrow_and_update();
-        rerun.forget();
-        rerun.compare().await?;
-        let worked = rerun.rule().await? || rerun.audit().await?;
-        rerun.offers.put(&rerun.parts).await;
-        if worked {
+        if rerun.turn().await? {
             // There may be more, and something more urgent by now.
             continue;
         }
@@ -111,6 +99,29 @@ pub(crate) async fn run(parts: Parts) -> Result<(), ChainError> {
 }
 
 impl Rerun {
+    /// Blocks after `read` are compared with what this node committed to.
+    fn new(parts: Parts, read: Height) -> Self {
+        Self {
+            me: parts.key.public(),
+            parts,
+            tries: BTreeMap::new(),
+            ruled: BTreeSet::new(),
+            audited: BTreeSet::new(),
+            ready: Ready::default(),
+            offers: Offers::default(),
+            read,
+        }
+    }
+
+    /// Runs the most urgent task, if there is one, and offers what waits.
+    async fn turn(&mut self) -> Result<bool, ChainError> {
+        self.forget();
+        self.compare().await?;
+        let worked = self.rule().await? || self.audit().await?;
+        self.offers.put(&self.parts).await;
+        Ok(worked)
+    }
+
     /// Forgets attempts at what nobody wants any more.
     fn forget(&mut self) {
         let ledger = self.parts.chain.ledger();

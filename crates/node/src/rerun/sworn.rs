@@ -3,7 +3,7 @@
 use super::Rerun;
 use crate::{chain::ChainError, quotes};
 use identity::Signed;
-use protocol::{Agreements, Dispute, TaskIndex, Tx};
+use protocol::{Agreements, Dispute, TaskIndex, Tx, limits};
 
 impl Rerun {
     /// Reads the final blocks that it has not read, and compares them with what this node said.
@@ -58,6 +58,7 @@ impl Rerun {
         let own = oath.claim((order.payload.id(), task), network, key)?;
         let mut claims = quotes::claims_in(agreements, task);
         claims.retain(|claim| claim.node() != self.me);
+        claims.truncate(usize::from(limits::REPLICAS) - 1);
         claims.push(own);
         claims.sort_by_key(protocol::Claim::node);
         let drawn = agreements.drawn;

@@ -71,6 +71,18 @@ fn a_verdict_convinces_a_stranger_of_who_lied_and_who_did_not() {
 }
 
 #[test]
+fn a_validator_that_found_something_else_is_named_beside_the_claimants() {
+    let evidence = of(|d| d.verdicts.push(verdict(104, Some(&third(2)))));
+    let report = evidence.verify(Some(network())).unwrap();
+    let said: Vec<_> = report.accused.iter().map(|one| (one.node, one.claimed)).collect();
+    let liar = key(104).public();
+    assert_eq!(said, [(liar, Some(other(2).digest())), (liar, Some(third(2).digest()))]);
+    // Who ruled as it claimed is named once.
+    let same = of(|d| d.verdicts.push(verdict(104, Some(&other(2)))));
+    assert_eq!(same.verify(Some(network())).unwrap().accused.len(), 1);
+}
+
+#[test]
 fn the_validators_can_find_that_everybody_lied() {
     let report = of(|d| {
         d.verdicts = (102..=104).map(|node| verdict(node, Some(&third(2)))).collect();

@@ -1,0 +1,6 @@
+//! What is run again: verdicts, audits, and objections to what became final.
+
+mod audits;
+mod fixture;
+mod objections;
+mod verdicts;
