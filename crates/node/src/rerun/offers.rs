@@ -16,6 +16,7 @@ const WAITING: usize = 1_024;
 #[derive(Default)]
 pub(super) struct Offers {
     number: u64,
+    /// With the time at which each is offered next.
     waiting: BTreeMap<u64, (Tx, Time)>,
 }
 
@@ -33,7 +34,7 @@ impl Offers {
 
     /// When the next one is offered again.
     pub(super) fn next(&self) -> Option<Time> {
-        self.waiting.values().map(|(_, at)| at.after_ms(AGAIN_MS)).min()
+        self.waiting.values().map(|(_, due)| *due).min()
     }
 
     /// Offers what is due, and drops what the ledger has or would refuse.
@@ -41,8 +42,8 @@ impl Offers {
         let now = parts.clock.now();
         let ledger = parts.chain.ledger();
         let mut done: Vec<u64> = Vec::new();
-        for (number, (tx, offered)) in &mut self.waiting {
-            if offered.after_ms(AGAIN_MS) > now {
+        for (number, (tx, due)) in &mut self.waiting {
+            if *due > now {
                 continue;
             }
             let refusal = match parts.chain.check(tx) {
@@ -59,7 +60,7 @@ impl Offers {
                 done.push(*number);
                 continue;
             }
-            *offered = now;
+            *due = now.after_ms(AGAIN_MS);
             if let Err(reason) = (parts.submit)(tx.clone()).await {
                 tracing::info!(reason, "no validator took what this node found; trying again");
             }
