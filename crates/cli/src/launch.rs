@@ -48,7 +48,9 @@ pub struct RerunOrder {
     pub inputs: Vec<(String, Bytes)>,
     /// What it reads from stdin; nothing, if `None`.
     pub stdin: Option<Bytes>,
-    /// The job's seed of randomness.
+    /// The program's environment.
+    pub env: Vec<(String, String)>,
+    /// The seed of the task's randomness.
     pub seed: Digest,
     /// The task.
     pub task: TaskIndex,

@@ -7,7 +7,7 @@ use crate::{Error, Order, Ran};
 use bytes::Bytes;
 use identity::Digest;
 use objects::{Cid, Codec};
-use protocol::{Limits, TaskIndex};
+use protocol::Limits;
 
 /// A program and what it gives.
 struct Known {
@@ -31,7 +31,7 @@ known! {
     "vector" => "exit 0, 813685 fuel, 6hgu34xxqu2rjniwkm7nrvde52tcm7sm7fmek47hblmkqmz2pz7a",
     "integer" => "exit 0, 1575849 fuel, wp7xfznoyq2pxpxmtqd6reol75dg573y2tqa3df7wkiscahc6rdq",
     "memory" => "exit 0, 25985439 fuel, 5ohdl72tbiwhivbpzzpzbdctp5pkkqbexyvcvix75n7abjmnrhgq",
-    "world" => "trap: IntegerOverflow, 6901 fuel, 6qnuf2ucyane7o7r7cepasobtvzuye5mahdlu4r25lckakpo6lyq",
+    "world" => "trap: IntegerOverflow, 7279 fuel, nirofama4uilwwzvdpt5ggnky3t4sxmjzhpluyhoobl3k7tj5sua",
 }
 
 /// Runs every program with `run` and compares.
@@ -67,8 +67,8 @@ fn order(program: &'static [u8]) -> Order {
         args: vec!["first".into(), "second".into()],
         inputs: vec![("b.csv".into(), "1,2\n".into()), ("a.csv".into(), "3\n".into())],
         stdin: Some("standard input".into()),
+        env: vec![("first".into(), "1".into()), ("SECOND".into(), "two".into())],
         seed: Digest::plain(b"known answers"),
-        task: TaskIndex(7),
         limits: Limits {
             fuel: 100_000_000,
             memory_bytes: 1 << 20,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use identity::Digest;
 use objects::Cid;
-use protocol::{End, Limits, NoResult, TaskIndex};
+use protocol::{End, Limits, NoResult};
 
 /// One task to run. Whoever builds it has checked every content against its CID.
 #[derive(Clone, Debug)]
@@ -18,10 +18,10 @@ pub struct Order {
     pub inputs: Vec<(String, Bytes)>,
     /// What the guest reads from stdin; nothing, if `None`.
     pub stdin: Option<Bytes>,
-    /// The job's seed of randomness.
+    /// The guest's environment, in this order.
+    pub env: Vec<(String, String)>,
+    /// The seed of the guest's randomness.
     pub seed: Digest,
-    /// The task: with the seed, it decides the guest's randomness.
-    pub task: TaskIndex,
     /// What the guest may use.
     pub limits: Limits,
 }

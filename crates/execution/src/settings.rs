@@ -132,7 +132,7 @@ mod tests {
     fn the_fingerprint_changes_only_on_purpose() {
         assert_eq!(
             fingerprint().to_string(),
-            "ticmohhegubbgj7oquu6kzk7etnoyvr46e2kcvglohtv6kuyaw7a"
+            "nt6t2eeiqxtyddzqu4ehwbqn2m5yyvcshvrv7s7uiczr7t3t7kza"
         );
     }
 }

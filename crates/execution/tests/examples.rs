@@ -9,7 +9,7 @@ use bytes::Bytes;
 use execution::{Config, Done, Engine, Order, Ran};
 use identity::Digest;
 use objects::{Cid, Codec};
-use protocol::{End, Limits, TaskIndex};
+use protocol::{End, Limits};
 use std::{env, fs, path::PathBuf};
 
 /// `$POLITY_GUESTS`, else `guests` in the target directory that this test was built in.
@@ -36,7 +36,7 @@ fn order(guest_name: &str, args: &[&str], inputs: Vec<(String, Bytes)>) -> Order
         inputs,
         stdin: None,
         seed: Digest::plain(b"seed"),
-        task: TaskIndex(0),
+        env: Vec::new(),
         limits: Limits::default(),
     }
 }
@@ -85,7 +85,7 @@ async fn without_arguments_every_file_is_taken_and_a_bad_one_ends_it_with_a_reas
 #[tokio::test]
 async fn a_simulation_follows_the_seed_of_its_task() {
     let first = order("ising", &["16", "500", "1.8", "3.5"], Vec::new());
-    let second = Order { task: TaskIndex(1), ..first.clone() };
+    let second = Order { seed: Digest::plain(b"other seed"), ..first.clone() };
     let (one, again, other) = (done(first.clone()).await, done(first).await, done(second).await);
     assert_eq!(one.end, End::Exit(0), "{}", text(&one.stderr));
     eprintln!("ising: {} fuel", one.fuel_used);

@@ -21,6 +21,9 @@ pub enum Refusal {
     /// The invitation was used.
     #[error("the invitation is spent; ask for another one")]
     Spent,
+    /// The polity has one owner, and keeps to it.
+    #[error("this polity is one owner's alone; found one of several owners with: polity found")]
+    OneOwner,
     /// Too late.
     #[error("expired at {expires}, the block's time is {time}")]
     Expired {

@@ -49,7 +49,7 @@ pub struct Ledger {
 impl Ledger {
     /// The state of block 0.
     pub fn genesis(genesis: &Genesis) -> Self {
-        let mut roster = Roster::default();
+        let mut roster = Roster::new(genesis.params.distinct);
         for founder in &genesis.founders {
             let name = founder.payload.name.clone();
             let record =

@@ -38,8 +38,8 @@ impl Launch for House {
             args: order.args,
             inputs: order.inputs,
             stdin: order.stdin,
+            env: order.env,
             seed: order.seed,
-            task,
             limits: order.limits,
         };
         match runtime.block_on(engine.run(order)) {

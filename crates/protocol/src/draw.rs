@@ -71,8 +71,8 @@ fn ranked(
     };
     let barred = roster.barred_parties();
     let mut parties: BTreeMap<PublicKey, Vec<(Digest, PublicKey)>> = BTreeMap::new();
-    for (node, record) in roster.nodes() {
-        let party = roster.party(&record.owner);
+    for (node, _) in roster.nodes() {
+        let Some(party) = roster.party_of_node(node) else { continue };
         if !barred.contains(&party) {
             parties.entry(party).or_default().push((rank(node), *node));
         }

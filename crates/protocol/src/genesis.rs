@@ -23,6 +23,24 @@ impl Sign for Founder {
     const DOMAIN: &'static str = "founder";
 }
 
+/// What the replicas of one task must differ in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Distinct {
+    /// Owners: more precisely parties, see [`crate::Roster::party`].
+    #[default]
+    Owners,
+    /// Nodes, of whichever owner. It shows determinism, not honesty: only for a polity that one
+    /// owner founded alone, and to which no other owner is admitted.
+    Nodes,
+}
+
+impl Distinct {
+    pub(crate) fn is_usual(&self) -> bool {
+        *self == Self::Owners
+    }
+}
+
 /// What every node of a network must agree on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,6 +76,9 @@ pub struct Params {
     pub failed_disputes: u32,
     /// Whether nodes may be told to misbehave. Only `polity demo` founds such a network.
     pub demonstration: bool,
+    /// What the replicas of one task must differ in.
+    #[serde(default, skip_serializing_if = "Distinct::is_usual")]
+    pub distinct: Distinct,
 }
 
 impl Default for Params {
@@ -77,6 +98,7 @@ impl Default for Params {
             open_disputes: 256,
             failed_disputes: 3,
             demonstration: false,
+            distinct: Distinct::Owners,
         }
     }
 }
@@ -198,6 +220,9 @@ impl Genesis {
         }
         if p.audit_per_mille > 1_000 || p.auditors > 16 {
             return wrong("more than 1,000 of 1,000 tasks, or more than 16 auditors".into());
+        }
+        if p.distinct == Distinct::Nodes && self.founders.len() > 1 {
+            return wrong("several founders, but replicas of one owner".into());
         }
         if p.verdict_ms == 0 || p.open_disputes == 0 || p.failed_disputes == 0 {
             return wrong("nobody could dispute".into());

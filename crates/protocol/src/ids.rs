@@ -76,3 +76,7 @@ name!(
     /// The digest inside the CID of an [`crate::Outcome`].
     OutcomeDigest, identity::Digest
 );
+name!(
+    /// What the result of a task is a function of: see [`crate::Job::key_of`].
+    TaskKey, identity::Digest
+);

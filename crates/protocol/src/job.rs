@@ -1,7 +1,7 @@
 //! A job: an owner's signed order, and the table of its tasks.
 
-use crate::{Error, JobId, Time, limits};
-use identity::{NetworkId, PublicKey, Sign, Signed};
+use crate::{Error, JobId, TaskKey, Time, limits};
+use identity::{Digest, NetworkId, PublicKey, Sign, Signed, canonical};
 use objects::Cid;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -128,9 +128,9 @@ pub struct Job {
     pub tasks: u32,
     /// The engine that must run it: version and configuration, as in [`crate::Outcome::fingerprint`].
     /// Nodes with another one do not run it, so that no honest node is ever compared with them.
-    pub engine: identity::Digest,
-    /// Seed of the randomness that the program sees.
-    pub seed: identity::Digest,
+    pub engine: Digest,
+    /// Seed of the randomness that the program sees: see [`TaskTable::seed_of`].
+    pub seed: Digest,
     /// What each task may use.
     pub limits: Limits,
     /// How the replicas are found.
@@ -142,7 +142,7 @@ pub struct Job {
     /// Until when results count (block time).
     pub expires: Time,
     /// Makes two orders of the same content two jobs.
-    pub nonce: identity::Digest,
+    pub nonce: Digest,
 }
 
 impl Sign for Job {
@@ -211,13 +211,17 @@ pub struct TaskSpec {
     pub inputs: Vec<Input>,
     /// What the program reads from stdin, if anything.
     pub stdin: Option<Cid>,
+    /// Its parameters, by name: the program's environment, and `{name}` in its arguments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub params: Vec<(String, String)>,
 }
 
 /// All tasks of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskTable {
-    /// Arguments after the program's name; `{}` stands for the task's name.
+    /// Arguments after the program's name; `{}` stands for the task's name, `{x}` for the value of
+    /// its parameter `x`, and for itself if there is none.
     pub args: Vec<String>,
     /// The tasks, in the order of their indexes.
     pub tasks: Vec<TaskSpec>,
@@ -234,7 +238,7 @@ impl TaskTable {
     /// # Errors
     /// If it is not canonical, or a name or a count is out of bounds.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let table: Self = identity::canonical::decode(bytes, limits::TABLE_BYTES)?;
+        let table: Self = canonical::decode(bytes, limits::TABLE_BYTES)?;
         table.check()?;
         Ok(table)
     }
@@ -254,6 +258,7 @@ impl TaskTable {
         }
         for task in &self.tasks {
             check_file_name(&task.name)?;
+            task.check_params()?;
             if task.inputs.len() > limits::INPUTS {
                 return wrong(format!("task {} has {} inputs", task.name, task.inputs.len()));
             }
@@ -274,8 +279,88 @@ impl TaskTable {
 
     /// The arguments of one task: `argv` without the program's name.
     pub fn args_of(&self, task: &TaskSpec) -> Vec<String> {
-        self.args.iter().map(|arg| arg.replace("{}", &task.name)).collect()
+        self.args.iter().map(|arg| task.fill_in(arg)).collect()
     }
+
+    /// The seed of one task's randomness: a function of the job's seed and of all that the program
+    /// is given. So the same case gives the same result, wherever it stands in whichever sweep.
+    pub fn seed_of(&self, seed: &Digest, task: &TaskSpec) -> Digest {
+        let files: Vec<_> = task.inputs.iter().map(|input| (&input.name, &input.cid)).collect();
+        let given = (self.args_of(task), &task.params, files, &task.stdin);
+        Digest::of("polity task seed", &[seed.as_bytes(), &canonical::encode(&given)])
+    }
+}
+
+impl Job {
+    /// What the result of a task is a function of, whichever job it is a part of: program, seed,
+    /// inputs, arguments, parameters, engine, and every limit but wall time.
+    pub fn key_of(&self, table: &TaskTable, task: &TaskSpec) -> TaskKey {
+        let Limits { fuel, memory_bytes, output_bytes, .. } = self.limits;
+        let seed = table.seed_of(&self.seed, task);
+        let all = (self.program, seed, self.engine, fuel, memory_bytes, output_bytes);
+        TaskKey(Digest::of("polity task key", &[&canonical::encode(&all)]))
+    }
+}
+
+impl TaskSpec {
+    /// One argument with this task's name and parameters in it.
+    fn fill_in(&self, arg: &str) -> String {
+        let mut filled = String::with_capacity(arg.len());
+        let mut rest = arg;
+        while let Some((before, after)) = rest.split_once('{') {
+            filled.push_str(before);
+            let known = after.split_once('}').and_then(|(name, after)| {
+                let value = if name.is_empty() { Some(&self.name) } else { self.param(name) };
+                value.map(|value| (value, after))
+            });
+            rest = match known {
+                Some((value, after)) => {
+                    filled.push_str(value);
+                    after
+                }
+                None => {
+                    filled.push('{');
+                    after
+                }
+            };
+        }
+        filled.push_str(rest);
+        filled
+    }
+
+    fn param(&self, name: &str) -> Option<&String> {
+        self.params.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    fn check_params(&self) -> Result<(), Error> {
+        let wrong = |reason: String| Err(Error::invalid("task table", reason));
+        let bytes: usize = self.params.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if self.params.len() > limits::PARAMS || bytes > limits::PARAMS_BYTES {
+            let count = self.params.len();
+            return wrong(format!("task {} has {count} parameters of {bytes} bytes", self.name));
+        }
+        for (at, (name, value)) in self.params.iter().enumerate() {
+            if !is_param_name(name) {
+                return wrong(format!("{name:?} is no name of a parameter: letters, digits and _"));
+            }
+            if value.contains('\0') {
+                return wrong(format!("parameter {name} contains a zero byte"));
+            }
+            if self.params[..at].iter().any(|(other, _)| other == name) {
+                return wrong(format!("task {} has two parameters named {name}", self.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether parameters may be called so: letters, digits and `_`, no digit first.
+pub fn is_param_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty()
+        && name.len() <= limits::NAME_BYTES
+        && name.chars().all(plain)
+        && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// One path component that is safe to create in any directory.
@@ -291,4 +376,68 @@ pub(crate) fn check_file_name(name: &str) -> Result<(), Error> {
         return Err(Error::invalid("file name", format!("{shown:?} is not one plain name")));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use objects::Codec;
+
+    fn task(params: &[(&str, &str)]) -> TaskSpec {
+        let params = params.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        TaskSpec { name: "one".into(), inputs: Vec::new(), stdin: None, params }
+    }
+
+    fn table(args: &[&str], tasks: Vec<TaskSpec>) -> TaskTable {
+        TaskTable { args: args.iter().map(|arg| (*arg).into()).collect(), tasks }
+    }
+
+    #[test]
+    fn arguments_take_names_and_parameters_once() {
+        let task = task(&[("x", "{y}"), ("y", "2")]);
+        let args = ["{}.csv", "--x={x}", "{y}{y}", "{z}", "{", "{x", "{{}}", "a}b"];
+        let filled = table(&args, Vec::new()).args_of(&task);
+        assert_eq!(filled, ["one.csv", "--x={y}", "22", "{z}", "{", "{x", "{one}", "a}b"]);
+    }
+
+    #[test]
+    fn parameters_have_plain_and_different_names() {
+        for (params, good) in [
+            (vec![("x", "1"), ("_y2", "")], true),
+            (vec![("x", "1"), ("x", "2")], false),
+            (vec![("2x", "1")], false),
+            (vec![("", "1")], false),
+            (vec![("a=b", "1")], false),
+            (vec![("x", "a\0b")], false),
+        ] {
+            assert_eq!(table(&[], vec![task(&params)]).check().is_ok(), good, "{params:?}");
+        }
+    }
+
+    #[test]
+    fn the_seed_of_a_task_follows_what_the_program_is_given_and_nothing_else() {
+        let seed = Digest([1; 32]);
+        let of = |args: &[&str], task: &TaskSpec| table(args, Vec::new()).seed_of(&seed, task);
+        let first = task(&[("x", "1")]);
+        let named = TaskSpec { name: "two".into(), ..first.clone() };
+        assert_eq!(of(&["a"], &first), of(&["a"], &named), "its name is not given");
+        assert_ne!(of(&["{}"], &first), of(&["{}"], &named), "its name is an argument");
+        let file =
+            |name: &str| Input { name: name.into(), cid: Cid::of(Codec::Raw, b"1"), size_bytes: 1 };
+        let others = [
+            task(&[("x", "2")]),
+            task(&[("y", "1")]),
+            task(&[]),
+            TaskSpec { stdin: Some(Cid::of(Codec::Raw, b"")), ..first.clone() },
+            TaskSpec { inputs: vec![file("a")], ..first.clone() },
+            TaskSpec { inputs: vec![file("b")], ..first.clone() },
+        ];
+        let mut seeds: Vec<_> = others.iter().map(|task| of(&["a"], task)).collect();
+        seeds.extend([of(&["a"], &first), of(&["b"], &first), of(&[], &first)]);
+        seeds.push(table(&["a"], Vec::new()).seed_of(&Digest([2; 32]), &first));
+        let count = seeds.len();
+        seeds.sort();
+        seeds.dedup();
+        assert_eq!(seeds.len(), count, "each is another");
+    }
 }

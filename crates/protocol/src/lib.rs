@@ -45,9 +45,9 @@ pub use dispute::{Audit, Claim, Claimed, Dispute, Ruling, Verdicts, dispute_name
 pub use error::Error;
 pub use event::JobEvent;
 pub use evidence::{Accused, Decided, Evidence, EvidenceError, EvidenceReport, Proof};
-pub use genesis::{Founder, Genesis, Params};
-pub use ids::{Attempt, Height, JobId, OutcomeDigest, TaskIndex};
-pub use job::{Input, Job, Limits, Placement, TaskSpec, TaskTable, Verification};
+pub use genesis::{Distinct, Founder, Genesis, Params};
+pub use ids::{Attempt, Height, JobId, OutcomeDigest, TaskIndex, TaskKey};
+pub use job::{Input, Job, Limits, Placement, TaskSpec, TaskTable, Verification, is_param_name};
 pub use machine::Machine;
 pub use message::{ChainReply, ChainRequest, ToHome, ToWorker};
 pub use outcome::{End, NoResult, Outcome, Output, Trap};

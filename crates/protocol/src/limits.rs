@@ -24,6 +24,10 @@ pub const BATCH_LEAVES: usize = 1024;
 pub const ARGS: usize = 1024;
 /// Bytes of all arguments together.
 pub const ARGS_BYTES: usize = 64 << 10;
+/// Parameters of one task.
+pub const PARAMS: usize = 256;
+/// Names and values of all parameters of one task.
+pub const PARAMS_BYTES: usize = 64 << 10;
 /// Input files of one task.
 pub const INPUTS: usize = 4096;
 /// Bytes of a file name.

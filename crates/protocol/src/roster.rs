@@ -1,6 +1,6 @@
 //! Who is admitted: owners, their nodes, and which owners count as one.
 
-use crate::{Height, Time};
+use crate::{Distinct, Height, Time};
 use identity::{Digest, PublicKey, canonical};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,9 +38,16 @@ pub struct Roster {
     owners: BTreeMap<PublicKey, OwnerRecord>,
     #[serde(with = "as_pairs")]
     nodes: BTreeMap<PublicKey, NodeRecord>,
+    #[serde(default, skip_serializing_if = "Distinct::is_usual")]
+    distinct: Distinct,
 }
 
 impl Roster {
+    /// Nobody yet.
+    pub fn new(distinct: Distinct) -> Self {
+        Self { distinct, ..Self::default() }
+    }
+
     /// The record of an owner.
     pub fn owner(&self, owner: &PublicKey) -> Option<&OwnerRecord> {
         self.owners.get(owner)
@@ -92,16 +99,39 @@ impl Roster {
         at
     }
 
-    /// The party of a node's owner.
+    /// The party of a node's owner; where nodes are told apart, the node itself.
     pub fn party_of_node(&self, node: &PublicKey) -> Option<PublicKey> {
-        self.nodes.get(node).map(|record| self.party(&record.owner))
+        let record = self.nodes.get(node)?;
+        Some(match self.distinct {
+            Distinct::Owners => self.party(&record.owner),
+            Distinct::Nodes => *node,
+        })
     }
 
     /// Parties that are not drawn, because an owner that counts to them is sanctioned. Else whoever
     /// is sanctioned could sponsor another owner and go on.
     pub fn barred_parties(&self) -> BTreeSet<PublicKey> {
-        let barred = self.owners.iter().filter(|(_, record)| record.barred.is_some());
-        barred.map(|(owner, _)| self.party(owner)).collect()
+        let is_barred = |record: &OwnerRecord| record.barred.is_some();
+        match self.distinct {
+            Distinct::Owners => {
+                let barred = self.owners.iter().filter(|(_, record)| is_barred(record));
+                barred.map(|(owner, _)| self.party(owner)).collect()
+            }
+            Distinct::Nodes => {
+                let owner = |record: &NodeRecord| self.owners.get(&record.owner);
+                let barred = self.nodes.iter().filter(|(_, r)| owner(r).is_some_and(is_barred));
+                barred.map(|(node, _)| *node).collect()
+            }
+        }
+    }
+
+    /// Until when a party is not drawn: as long as one of its owners is barred.
+    pub fn barred_until(&self, party: &PublicKey) -> Option<Time> {
+        let theirs = self.owners.iter().filter(|(owner, _)| match self.distinct {
+            Distinct::Owners => self.party(owner) == *party,
+            Distinct::Nodes => self.nodes.get(party).is_some_and(|record| record.owner == **owner),
+        });
+        theirs.filter_map(|(_, record)| record.barred).max()
     }
 
     /// Bars an owner until a time, or not any more; false if there is no such owner.
@@ -113,7 +143,7 @@ impl Roster {
     pub fn parties(&self) -> usize {
         let barred = self.barred_parties();
         let parties: BTreeSet<_> =
-            self.nodes.values().map(|record| self.party(&record.owner)).collect();
+            self.nodes.keys().filter_map(|node| self.party_of_node(node)).collect();
         parties.difference(&barred).count()
     }
 

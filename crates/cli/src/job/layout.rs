@@ -72,7 +72,12 @@ mod tests {
     use protocol::{End, JobId, Output, TaskIndex, TaskSpec};
 
     fn table(names: &[&str]) -> TaskTable {
-        let task = |name: &&str| TaskSpec { name: (*name).into(), inputs: Vec::new(), stdin: None };
+        let task = |name: &&str| TaskSpec {
+            name: (*name).into(),
+            inputs: Vec::new(),
+            stdin: None,
+            params: Vec::new(),
+        };
         TaskTable { args: Vec::new(), tasks: names.iter().map(task).collect() }
     }
 

@@ -59,7 +59,7 @@ impl Plan {
                 Some(content) => Some(parcel(content, &mut parcels)?.root.cid),
                 None => None,
             };
-            tasks.push(TaskSpec { name: draft.name, inputs, stdin });
+            tasks.push(TaskSpec { name: draft.name, inputs, stdin, params: Vec::new() });
         }
         let table = TaskTable { args, tasks };
         table.check().map_err(|e| Failure::usage(e.to_string()))?;

@@ -220,7 +220,8 @@ impl<'a> Bench<'a> {
             args: self.table.args_of(spec),
             inputs,
             stdin,
-            seed: self.job.seed,
+            env: spec.params.clone(),
+            seed: self.table.seed_of(&self.job.seed, spec),
             task,
         };
         self.launch.rerun(order).map_err(|error| {

@@ -2,6 +2,7 @@
 (module
   (import "wasi_snapshot_preview1" "args_get" (func $args (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "clock_time_get" (func $time (param i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_get" (func $env (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_fdstat_get" (func $fdstat (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_filestat_get" (func $filestat (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
@@ -15,6 +16,7 @@
   (data (i32.const 48) "../etc")
   (func (export "_start")
     (drop (call $args (i32.const 1024) (i32.const 1040)))
+    (drop (call $env (i32.const 1392) (i32.const 2008)))
     (drop (call $time (i32.const 0) (i64.const 0) (i32.const 1100)))
     (drop (call $random (i32.const 1108) (i32.const 100)))
     (drop (call $fdstat (i32.const 3) (i32.const 1208)))
@@ -29,6 +31,6 @@
     (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 1392)))
     (drop (call $time (i32.const 1) (i64.const 0) (i32.const 2000)))
     (i32.store (i32.const 0) (i32.const 1024))
-    (i32.store (i32.const 4) (i32.const 1000))
+    (i32.store (i32.const 4) (i32.const 1100))
     (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
     (drop (i32.div_s (i32.const 0x80000000) (i32.sub (i32.load (i32.const 16)) (i32.const 1))))))

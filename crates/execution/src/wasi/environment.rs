@@ -4,38 +4,33 @@ use super::{
     call::Call,
     cost,
     errno::{Answer, Errno},
+    memory::GuestMemory,
 };
 
 impl Call<'_> {
     pub(crate) fn args_sizes_get(&mut self, count: u32, size: u32) -> Answer {
-        let bytes: usize = self.world.args.iter().map(|arg| arg.len() + 1).sum();
-        self.memory.put_u32(count, self.world.args.len() as u32)?;
-        Ok(self.memory.put_u32(size, bytes as u32)?)
+        let sizes = sizes(&self.world.args);
+        self.put_sizes(sizes, count, size)
     }
 
     pub(crate) fn args_get(&mut self, pointers: u32, buffer: u32) -> Answer {
-        let bytes: usize = self.world.args.iter().map(|arg| arg.len() + 1).sum();
-        self.pay(bytes, 1)?;
-        let (mut pointer, mut at) = (pointers, buffer);
-        for arg in &self.world.args {
-            self.memory.put_u32(pointer, at)?;
-            self.memory.put(at, arg.as_bytes())?;
-            let end = at.checked_add(arg.len() as u32).ok_or(Errno::Fault)?;
-            self.memory.put(end, &[0])?;
-            at = end.checked_add(1).ok_or(Errno::Fault)?;
-            pointer = pointer.checked_add(4).ok_or(Errno::Fault)?;
-        }
-        Ok(())
+        self.pay(sizes(&self.world.args).1, 1)?;
+        put_texts(&mut self.memory, &self.world.args, pointers, buffer)
     }
 
-    /// The environment is empty.
     pub(crate) fn environ_sizes_get(&mut self, count: u32, size: u32) -> Answer {
-        self.memory.put_u32(count, 0)?;
-        Ok(self.memory.put_u32(size, 0)?)
+        let sizes = sizes(&self.world.env);
+        self.put_sizes(sizes, count, size)
     }
 
-    pub(crate) fn environ_get(&mut self, _pointers: u32, _buffer: u32) -> Answer {
-        Ok(())
+    pub(crate) fn environ_get(&mut self, pointers: u32, buffer: u32) -> Answer {
+        self.pay(sizes(&self.world.env).1, 1)?;
+        put_texts(&mut self.memory, &self.world.env, pointers, buffer)
+    }
+
+    fn put_sizes(&mut self, (texts, bytes): (usize, usize), count: u32, size: u32) -> Answer {
+        self.memory.put_u32(count, texts as u32)?;
+        Ok(self.memory.put_u32(size, bytes as u32)?)
     }
 
     pub(crate) fn clock_res_get(&mut self, clock: u32, result: u32) -> Answer {
@@ -101,4 +96,23 @@ impl Call<'_> {
     pub(crate) fn sock_shutdown(&mut self, _fd: u32, _how: u32) -> Answer {
         Err(Errno::Notsup.into())
     }
+}
+
+/// How many texts, and their bytes with the zero after each.
+fn sizes(texts: &[String]) -> (usize, usize) {
+    (texts.len(), texts.iter().map(|text| text.len() + 1).sum())
+}
+
+/// Writes texts, each with a zero after it, and where each begins.
+fn put_texts(memory: &mut GuestMemory<'_>, texts: &[String], pointers: u32, buffer: u32) -> Answer {
+    let (mut pointer, mut at) = (pointers, buffer);
+    for text in texts {
+        memory.put_u32(pointer, at)?;
+        memory.put(at, text.as_bytes())?;
+        let end = at.checked_add(text.len() as u32).ok_or(Errno::Fault)?;
+        memory.put(end, &[0])?;
+        at = end.checked_add(1).ok_or(Errno::Fault)?;
+        pointer = pointer.checked_add(4).ok_or(Errno::Fault)?;
+    }
+    Ok(())
 }

@@ -32,4 +32,4 @@ pub(crate) use world::World;
 
 /// The version of everything in this directory. Any change that a guest could see must change it:
 /// replicas of different worlds are not compared.
-pub(crate) const WORLD_VERSION: &str = "polity wasi preview1 world 1";
+pub(crate) const WORLD_VERSION: &str = "polity world 2";

@@ -23,6 +23,8 @@ const PROGRAM: &str = "program";
 /// One guest's world.
 pub(crate) struct World {
     pub(crate) args: Vec<String>,
+    /// Each as `name=value`.
+    pub(crate) env: Vec<String>,
     pub(crate) tree: Tree,
     pub(crate) descriptors: Descriptors,
     pub(crate) budget: Budget,
@@ -38,18 +40,20 @@ pub(crate) struct World {
 impl World {
     /// The world of an order; `None` if its inputs cannot be files of one directory.
     pub(crate) fn new(order: Order) -> Option<Self> {
-        if order.inputs.len() > limits::INPUTS || order.args.iter().any(|arg| arg.contains('\0')) {
+        let env: Vec<_> = order.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let zero = order.args.iter().chain(&env).any(|text| text.contains('\0'));
+        if order.inputs.len() > limits::INPUTS || zero {
             return None;
         }
         let mut args = vec![PROGRAM.to_owned()];
         args.extend(order.args);
-        let task = order.task.0.to_be_bytes();
-        let key = Digest::of("polity guest randomness", &[order.seed.as_bytes(), &task]);
+        let key = Digest::of("polity guest randomness", &[order.seed.as_bytes()]);
         let mut tree = Tree::new(order.inputs)?;
         tree.hold(IN);
         tree.hold(OUT);
         Some(Self {
             args,
+            env,
             tree,
             descriptors: Descriptors::new(),
             budget: Budget::new(order.limits.output_bytes),

@@ -2,7 +2,8 @@
 
 use crate::support::{CALLS, command, engine, order};
 use execution::{Config, Engine, Order, Ran};
-use protocol::{End, TaskIndex, Trap};
+use identity::Digest;
+use protocol::{End, Trap};
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Calls everything there is with arguments that are good, bad and absurd, as its randomness says,
@@ -54,8 +55,8 @@ fn restless() -> Order {
 
 async fn run_all(engine: &Engine) -> Vec<Ran> {
     let mut all = Vec::new();
-    for task in 0..50 {
-        all.push(engine.run(Order { task: TaskIndex(task), ..restless() }).await);
+    for n in 0..50u8 {
+        all.push(engine.run(Order { seed: Digest::plain(&[n]), ..restless() }).await);
     }
     all
 }

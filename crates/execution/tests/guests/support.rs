@@ -4,7 +4,7 @@ use bytes::Bytes;
 use execution::{Config, Done, Engine, Order, Ran};
 use identity::Digest;
 use objects::{Cid, Codec};
-use protocol::{Limits, NoResult, TaskIndex};
+use protocol::{Limits, NoResult};
 
 /// Limits that no honest guest of these tests meets.
 pub(crate) const LIMITS: Limits =
@@ -113,7 +113,7 @@ pub(crate) fn order(program: &Bytes) -> Order {
         inputs: Vec::new(),
         stdin: None,
         seed: Digest::plain(b"seed"),
-        task: TaskIndex(0),
+        env: Vec::new(),
         limits: LIMITS,
     }
 }

@@ -3,7 +3,6 @@
 use crate::support::{LIMITS, answers, command, done, order, printed};
 use execution::Order;
 use identity::Digest;
-use protocol::TaskIndex;
 
 /// 2000-01-01T00:00:00Z in nanoseconds.
 const START_NS: u64 = 946_684_800_000_000_000;
@@ -14,22 +13,24 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 }
 
 #[tokio::test]
-async fn arguments_follow_the_programs_name_and_the_environment_is_empty() {
+async fn arguments_follow_the_programs_name_and_the_environment_is_as_given() {
     let program = command(
         r#"(func (export "_start")
              (drop (call $args_sizes_get (i32.const 0) (i32.const 4)))
              (drop (call $environ_sizes_get (i32.const 8) (i32.const 12)))
-             (drop (call $args_get (i32.const 16) (i32.const 28)))
-             (call $print (i32.const 0) (i32.const 64)))"#,
+             (drop (call $args_get (i32.const 16) (i32.const 36)))
+             (drop (call $environ_get (i32.const 28) (i32.const 53)))
+             (call $print (i32.const 0) (i32.const 80)))"#,
     );
     let mut order = order(&program);
     order.args = vec!["größe".into(), String::new()];
+    order.env = vec![("x".into(), "1".into()), ("LÄNGE".into(), "two words".into())];
     let seen = printed(order).await;
     let mut expected = Vec::new();
-    for number in [3u32, 8 + 8 + 1, 0, 0, 28, 36, 44] {
+    for number in [3u32, 8 + 8 + 1, 2, 4 + 17, 36, 44, 52, 53, 57] {
         expected.extend(number.to_le_bytes());
     }
-    expected.extend("program\0größe\0\0".as_bytes());
+    expected.extend("program\0größe\0\0x=1\0LÄNGE=two words\0".as_bytes());
     assert_eq!(seen[..expected.len()], expected);
 }
 
@@ -110,19 +111,16 @@ async fn waiting_for_the_earliest_of_many_and_for_what_is_ready() {
 }
 
 #[tokio::test]
-async fn randomness_is_a_function_of_seed_and_task() {
+async fn randomness_is_a_function_of_the_seed() {
     let program = command(
         r#"(func (export "_start")
              (drop (call $random_get (i32.const 0) (i32.const 1000)))
              (call $print (i32.const 0) (i32.const 1000)))"#,
     );
-    let of = |seed: &[u8], task| {
-        printed(Order { seed: Digest::plain(seed), task: TaskIndex(task), ..order(&program) })
-    };
-    let first = of(b"a", 0).await;
-    assert_eq!(of(b"a", 0).await, first);
-    assert_ne!(of(b"a", 1).await, first);
-    assert_ne!(of(b"b", 0).await, first);
+    let of = |seed: &[u8]| printed(Order { seed: Digest::plain(seed), ..order(&program) });
+    let first = of(b"a").await;
+    assert_eq!(of(b"a").await, first);
+    assert_ne!(of(b"b").await, first);
     assert!((0..=255).filter(|byte| first.contains(byte)).count() > 200, "it looks random");
 }
 
@@ -148,7 +146,7 @@ async fn files_have_fixed_times_and_numbers_that_only_their_paths_decide() {
     assert_ne!(u64_at(file, 8), u64_at(directory, 8));
     let mut many = order(&program);
     many.inputs = ["0", "z", "a.csv"].map(|name| (name.into(), "other".into())).into();
-    many.task = TaskIndex(9);
+    many.seed = Digest::plain(b"other seed");
     let many = printed(many).await;
     assert_eq!(u64_at(&many, 8), u64_at(file, 8), "the same path, the same number");
 }

@@ -2,7 +2,7 @@
 
 use crate::{Effect, Ledger, Refusal};
 use identity::Signed;
-use protocol::{Admission, Height, InvitationKind, NodeRecord, OwnerRecord, Time};
+use protocol::{Admission, Distinct, Height, InvitationKind, NodeRecord, OwnerRecord, Time};
 
 pub(crate) fn apply(
     ledger: &mut Ledger,
@@ -33,6 +33,9 @@ pub(crate) fn apply(
         return Err(Refusal::Admitted(voucher.node));
     }
     let kind = invitation.payload.kind;
+    if kind == InvitationKind::Owner && ledger.params.distinct == Distinct::Nodes {
+        return Err(Refusal::OneOwner);
+    }
     if kind == InvitationKind::Owner && roster.owner(&voucher.owner).is_some() {
         return Err(Refusal::Admitted(voucher.owner));
     }

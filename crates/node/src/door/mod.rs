@@ -97,12 +97,13 @@ impl Door {
         };
         roster
             .nodes()
-            .map(|(node, record)| NodeInfo {
+            .map(|(node, record)| (node, record, roster.party_of_node(node).unwrap_or(*node)))
+            .map(|(node, record, party)| NodeInfo {
                 node: *node,
                 owner: record.owner,
                 owner_name: roster.owner(&record.owner).map(|o| o.name.clone()).unwrap_or_default(),
-                party: roster.party(&record.owner),
-                barred_until: standing::barred_until(&ledger, &roster.party(&record.owner)),
+                party,
+                barred_until: roster.barred_until(&party),
                 lost: standing::lost(&ledger, &record.owner),
                 validator: genesis.validators.contains(node),
                 connected: connected.contains(node),

@@ -7,7 +7,7 @@ use api::{
 };
 use identity::{Digest, PublicKey, SecretKey, Signed};
 use ledger::{DisputeRecord, DisputeStatus, Ledger};
-use protocol::{Certificate, OutcomeDigest, Seconding, Time, Tx, dispute_name};
+use protocol::{Certificate, OutcomeDigest, Seconding, Tx, dispute_name};
 use std::time::Duration;
 
 /// How long a second voucher may take to become final.
@@ -24,13 +24,6 @@ pub(super) fn lost(ledger: &Ledger, owner: &PublicKey) -> Vec<LostRight> {
     let theirs = |s: &&protocol::Sanction| s.owner == *owner && s.released.is_none();
     let lost = |s: &protocol::Sanction| LostRight { right: s.right, until: s.until };
     ledger.sanctions().iter().filter(theirs).map(lost).collect()
-}
-
-/// Until when a party is not drawn: as long as one of its owners is barred.
-pub(super) fn barred_until(ledger: &Ledger, party: &PublicKey) -> Option<Time> {
-    let roster = ledger.roster();
-    let theirs = roster.owners().filter(|(owner, _)| roster.party(owner) == *party);
-    theirs.filter_map(|(_, record)| record.barred).max()
 }
 
 /// How far a dispute is.

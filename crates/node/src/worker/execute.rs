@@ -105,8 +105,8 @@ impl Executor {
             args: prepared.table.args_of(spec),
             inputs,
             stdin,
-            seed: job.seed,
-            task,
+            env: spec.params.clone(),
+            seed: prepared.table.seed_of(&job.seed, spec),
             limits: job.limits,
         };
         match self.engine.run(order).await {

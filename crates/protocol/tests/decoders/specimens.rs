@@ -85,6 +85,7 @@ fn table() -> TaskTable {
             size_bytes: 5,
         }],
         stdin: (name == "b.csv").then(|| Cid::of(Codec::Raw, b"stdin")),
+        params: if name == "c.csv" { vec![("x".into(), "1".into())] } else { Vec::new() },
     };
     TaskTable {
         args: vec!["--in".into(), "{}".into()],

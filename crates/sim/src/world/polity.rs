@@ -64,7 +64,12 @@ impl Polity {
         plan: &Plan,
         issued: Time,
     ) -> (Signed<Job>, TaskTable) {
-        let spec = |n: u32| TaskSpec { name: format!("{n}.csv"), inputs: Vec::new(), stdin: None };
+        let spec = |n: u32| TaskSpec {
+            name: format!("{n}.csv"),
+            inputs: Vec::new(),
+            stdin: None,
+            params: Vec::new(),
+        };
         let tasks = (0..plan.tasks).map(spec).collect();
         let table = TaskTable { args: vec!["{}".into()], tasks };
         let nonce: &[&[u8]] = if number == 0 { &[] } else { &[&(number as u64).to_be_bytes()] };

@@ -1,6 +1,7 @@
 //! The ledger admitted, barred or released somebody.
 
 use crate::{Work, place::Again, turn::Turn};
+use identity::PublicKey;
 use protocol::{Height, Roster};
 use std::collections::BTreeSet;
 
@@ -11,12 +12,9 @@ impl Work {
         }
         let root = roster.root();
         let parties = roster.barred_parties();
-        let is_barred = |owner| parties.contains(&roster.party(owner));
-        let barred: BTreeSet<_> = roster
-            .nodes()
-            .filter(|(_, record)| is_barred(&record.owner))
-            .map(|(node, _)| *node)
-            .collect();
+        let party = |node: &PublicKey| roster.party_of_node(node);
+        let is_barred = |node: &PublicKey| party(node).is_some_and(|p| parties.contains(&p));
+        let barred: BTreeSet<_> = roster.nodes().map(|(node, _)| *node).filter(is_barred).collect();
         self.rosters.insert(root, roster);
         self.roster = Some((height, root));
         self.drop_rosters();

@@ -22,9 +22,8 @@ impl Draw {
         (height, beacon): (Height, Digest),
         (root, roster): (Digest, &Roster),
     ) -> Self {
-        let of_node = |(node, record): (&PublicKey, &protocol::NodeRecord)| {
-            (*node, roster.party(&record.owner))
-        };
-        Self { height, beacon, roster: root, nodes: roster.nodes().map(of_node).collect() }
+        let nodes =
+            roster.nodes().filter_map(|(node, _)| Some((*node, roster.party_of_node(node)?)));
+        Self { height, beacon, roster: root, nodes: nodes.collect() }
     }
 }

@@ -269,6 +269,7 @@ fn program() -> Bytes {
 }
 
 fn table() -> TaskTable {
-    let task = TaskSpec { name: "task".into(), inputs: Vec::new(), stdin: None };
+    let task =
+        TaskSpec { name: "task".into(), inputs: Vec::new(), stdin: None, params: Vec::new() };
     TaskTable { args: Vec::new(), tasks: vec![task] }
 }
