@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Streams that are served at once; each holds at most one blob in memory. Default: 32.
+    /// Streams that are served at once; each holds at most one blob in memory. Default: 256.
     pub serve_streams: usize,
     /// Streams of one peer that are served at once; more are an offence. At least twice what
     /// fetchers open, for those that ended and are not gone yet. Default: 8.
@@ -30,7 +30,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            serve_streams: 32,
+            serve_streams: 256,
             serve_streams_per_peer: 8,
             serve_idle_ms: 30_000,
             serve_answer_ms: 20_000,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, Shared, WeakShared};
 use identity::PublicKey;
 use objects::Cid;
-use protocol::port::{BlobError, Blobs, Clock, StreamError, Streams};
+use protocol::port::{BlobError, Blobs, Clock, Stream, StreamError, Streams};
 use std::{
     collections::HashMap,
     fmt,
@@ -16,6 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Peers whose streams are counted before those without any are forgotten.
 const COUNTED_PEERS: usize = 1024;
+/// Streams that are kept although nobody uses them now.
+const IDLE_STREAMS: usize = 256;
 
 /// Why a peer could not help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,6 +104,8 @@ pub(super) struct Inner {
     pub(super) config: Config,
     /// Open streams by peer.
     permits: Mutex<HashMap<PublicKey, Arc<Semaphore>>>,
+    /// A stream to a peer that no session uses now: one for each, so that its server has room.
+    idle: Mutex<HashMap<PublicKey, Stream>>,
     /// Blobs that are being fetched now.
     flights: Mutex<HashMap<Cid, WeakShared<Flight>>>,
 }
@@ -116,8 +120,9 @@ impl Fetcher {
     ) -> Self {
         config.fetch_window = config.fetch_window.clamp(1, MAX_WANTS);
         config.fetch_streams_per_peer = config.fetch_streams_per_peer.max(1);
-        let (permits, flights) = (Mutex::default(), Mutex::default());
-        Self { inner: Arc::new(Inner { blobs, streams, clock, config, permits, flights }) }
+        let (permits, idle, flights) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let inner = Inner { blobs, streams, clock, config, permits, idle, flights };
+        Self { inner: Arc::new(inner) }
     }
 
     /// The bytes of a blob: from the store, else from the first of `from` that has it. Several
@@ -183,6 +188,19 @@ impl Inner {
         match self.blobs.get(cid).await {
             Err(BlobError::Corrupt(_)) => Ok(None),
             result => Ok(result?),
+        }
+    }
+
+    /// The stream to a peer that nobody uses now.
+    pub(super) fn idle(&self, peer: PublicKey) -> Option<Stream> {
+        lock(&self.idle).remove(&peer)
+    }
+
+    /// Leaves a stream for the next session, unless there is one.
+    pub(super) fn keep_idle(&self, peer: PublicKey, stream: Stream) {
+        let mut idle = lock(&self.idle);
+        if idle.len() < IDLE_STREAMS {
+            idle.entry(peer).or_insert(stream);
         }
     }
 

@@ -13,11 +13,15 @@ use protocol::port::{Offence, Stream, read_frame, write_frame};
 use std::{collections::HashMap, io, sync::Arc};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// A stream and the right to have it open.
+/// A stream and the right to use it.
 struct Open {
     peer: PublicKey,
     stream: Stream,
     _permit: OwnedSemaphorePermit,
+    /// Whether it was used by a session before. The peer may have closed it since.
+    used: bool,
+    /// Whether every answer that was asked for was read.
+    clean: bool,
 }
 
 /// Peers in the order in which they are asked. One that fails is not asked again. Only one stream
@@ -70,7 +74,13 @@ impl Session {
                 continue;
             }
             let mut news = Vec::new();
-            let refusal = self.ask(peer, &wants, &mut news).await.err();
+            let mut refusal = self.ask(peer, &wants, &mut news).await.err();
+            let stale = self.open.as_ref().is_some_and(|open| open.used && !open.clean);
+            if stale && news.is_empty() && matches!(refusal, Some(Refusal::Broken(_))) {
+                // The peer may have closed it while nobody used it.
+                self.open = None;
+                refusal = self.ask(peer, &wants, &mut news).await.err();
+            }
             if refusal.is_some() {
                 self.open = None;
             }
@@ -101,13 +111,14 @@ impl Session {
         news: &mut Vec<(Cid, Bytes)>,
     ) -> Result<(), Refusal> {
         let inner = self.inner.clone();
-        let stream = self.stream(peer).await?;
+        let open = self.stream(peer).await?;
+        open.clean = false;
         for wants in wants.chunks(inner.config.fetch_window) {
             let request = encode_request(wants);
-            let sent = write_frame(stream, &request);
+            let sent = write_frame(&mut open.stream, &request);
             within(&*inner.clock, inner.config.fetch_answer_ms, sent).await.map_err(broken)?;
             for cid in wants {
-                if let Some(bytes) = read_answer(&inner, peer, stream).await? {
+                if let Some(bytes) = read_answer(&inner, peer, &mut open.stream).await? {
                     if cid.check(&bytes).is_err() {
                         inner.streams.penalise(peer, Offence::BadContent);
                         return Err(Refusal::BadContent);
@@ -116,18 +127,39 @@ impl Session {
                 }
             }
         }
+        open.clean = true;
         Ok(())
     }
 
-    /// The stream to the peer; one to another peer is closed first.
-    async fn stream(&mut self, peer: PublicKey) -> Result<&mut Stream, Refusal> {
+    /// The stream to the peer: the one that is open, one that an earlier session left, or a new
+    /// one. One to another peer is given back first.
+    async fn stream(&mut self, peer: PublicKey) -> Result<&mut Open, Refusal> {
         if self.open.as_ref().is_none_or(|open| open.peer != peer) {
-            self.open = None;
+            self.give_back();
             let permit = self.inner.permit(peer).await;
-            let stream = self.inner.streams.open(peer, PROTOCOL).await?;
-            self.open = Some(Open { peer, stream, _permit: permit });
+            let idle = self.inner.idle(peer);
+            let used = idle.is_some();
+            let stream = match idle {
+                Some(stream) => stream,
+                None => self.inner.streams.open(peer, PROTOCOL).await?,
+            };
+            self.open = Some(Open { peer, stream, _permit: permit, used, clean: true });
         }
-        Ok(&mut self.open.as_mut().expect("it was opened above").stream)
+        Ok(self.open.as_mut().expect("it was opened above"))
+    }
+
+    fn give_back(&mut self) {
+        if let Some(open) = self.open.take()
+            && open.clean
+        {
+            self.inner.keep_idle(open.peer, open.stream);
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
 

@@ -38,6 +38,22 @@ async fn a_blob_is_fetched_once_and_then_here() {
 }
 
 #[tokio::test]
+async fn fetches_share_a_stream_and_open_another_when_the_peer_has_closed_it() {
+    let mesh = Mesh::new();
+    let [a, b] = [1, 2].map(|seed| node(&mesh, seed, Config::default()));
+    b.blobs.put(vec![blob(0), blob(1), blob(2)]).await.expect("kept");
+    let fetcher = a.fetcher(Config::default());
+    for n in [0, 1] {
+        assert_eq!(fetcher.fetch(blob(n).0, &[key(2)]).await, Ok(blob(n).1));
+    }
+    assert_eq!(mesh.opened(key(1)), 1);
+    mesh.cut(key(1), key(2));
+    mesh.heal(key(1), key(2));
+    assert_eq!(fetcher.fetch(blob(2).0, &[key(2)]).await, Ok(blob(2).1));
+    assert_eq!(mesh.opened(key(1)), 2);
+}
+
+#[tokio::test]
 async fn peers_are_tried_in_turn_and_the_error_says_what_each_did() {
     let mesh = Mesh::new();
     let nodes = [1, 2, 3].map(|seed| node(&mesh, seed, Config::default()));
