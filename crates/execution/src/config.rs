@@ -23,7 +23,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { threads: 0, queue: 64, programs: 32, cache_bytes: 1 << 30, task_bytes: 5 << 30 }
+        Self { threads: 0, queue: 1_024, programs: 32, cache_bytes: 1 << 30, task_bytes: 5 << 30 }
     }
 }
 

@@ -415,7 +415,6 @@ fn employ(
         conduct,
         sworn,
         withheld: withheld.clone(),
-        parallel: parallel(&basis.config.execution),
     };
     roles.spawn(async move {
         worker::run(parts, letters).await;
@@ -459,11 +458,4 @@ async fn open_door(
         gateway::serve(basis.config.gateway.clone(), Arc::new(door), &token, stopped).await?;
     data.set_api(running.addr(), &token)?;
     Ok((running, stop))
-}
-
-fn parallel(config: &execution::Config) -> usize {
-    match config.threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        n => n,
-    }
 }

@@ -27,6 +27,7 @@ mod machine;
 pub mod merkle;
 mod message;
 mod outcome;
+mod packed;
 pub mod port;
 mod quote;
 mod receipt;

@@ -11,7 +11,7 @@ pub const BLOCK_BYTES: usize = 4 << 20;
 /// A message between a home and a worker, or an answer of the chain.
 pub const MESSAGE_BYTES: usize = 8 << 20;
 /// A receipt file.
-pub const RECEIPT_BYTES: usize = 256 << 20;
+pub const RECEIPT_BYTES: usize = 64 << 20;
 /// A task table.
 pub const TABLE_BYTES: usize = BLOB_BYTES;
 /// Tasks of one job.

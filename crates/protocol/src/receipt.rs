@@ -5,20 +5,21 @@
 //! that the ledger accepted it at some height, and (by whoever has the files) that bytes match.
 
 use crate::{
-    Admission, Agreements, Claim, Error, Finality, Genesis, Header, Height, Job, JobId, Outcome,
-    OutcomeDigest, Placement, RevealBatch, TaskIndex, TaskTable, Tx, Verdicts,
+    Admission, Agreements, Claim, Distinct, Error, Finality, Genesis, Header, Height, Job, JobId,
+    Outcome, OutcomeDigest, Placement, RevealBatch, TaskIndex, TaskTable, Tx, Verdicts,
     dispute::verdicts_of,
     evidence::{owners_of, warnings_of},
     file,
     file::Damage,
     limits,
     merkle::Inclusion,
+    packed::Packed,
 };
 use identity::{Digest, NetworkId, PublicKey, Sign, Signed, canonical};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-const MAGIC: &[u8; 8] = b"POLITYR1";
+const MAGIC: &[u8; 8] = b"POLITYR2";
 
 /// Why a receipt was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -216,9 +217,9 @@ impl Receipt {
         Self { body, seal: Signed::new(Seal { digest }, network, home) }
     }
 
-    /// The file: magic, canonical bytes, SHA-256 of both.
+    /// The file: magic, canonical bytes without what can be computed, SHA-256 of both.
     pub fn encode(&self) -> Vec<u8> {
-        file::encode(MAGIC, self)
+        file::encode(MAGIC, &Packed::of(self))
     }
 
     /// Reads a file. What it says is not checked yet.
@@ -226,10 +227,18 @@ impl Receipt {
     /// # Errors
     /// [`ReceiptError::Damaged`], or what does not decode.
     pub fn decode(bytes: &[u8]) -> Result<Self, ReceiptError> {
-        file::decode(MAGIC, bytes, limits::RECEIPT_BYTES).map_err(|damage| match damage {
-            Damage::Form(reason) => ReceiptError::Damaged(reason),
-            Damage::Content(error) => ReceiptError::Part(error.into()),
-        })
+        let packed: Packed =
+            file::decode(MAGIC, bytes, limits::RECEIPT_BYTES).map_err(|damage| match damage {
+                Damage::Form(reason) => ReceiptError::Damaged(reason),
+                Damage::Content(error) => ReceiptError::Part(error.into()),
+            })?;
+        let receipt = packed.open().map_err(ReceiptError::Damaged)?;
+        // One receipt has one file.
+        if receipt.encode() == bytes {
+            Ok(receipt)
+        } else {
+            Err(ReceiptError::Damaged("it is not written as receipts are"))
+        }
     }
 
     /// Verifies everything that needs no files: no network, no clock, no trust in the sender.
@@ -320,7 +329,11 @@ impl Body {
                 };
                 let executors: Vec<_> =
                     task.executors.iter().map(of).collect::<Result<_, ReceiptError>>()?;
-                let distinct: BTreeSet<_> = executors.iter().map(|(_, owner)| owner).collect();
+                let apart = |(node, owner): &(PublicKey, PublicKey)| match genesis.params.distinct {
+                    Distinct::Owners => *owner,
+                    Distinct::Nodes => *node,
+                };
+                let distinct: BTreeSet<_> = executors.iter().map(apart).collect();
                 let needed = if task.decided { 1 } else { self.order.payload.verification.k };
                 if distinct.len() < usize::from(needed) {
                     return Err(ReceiptError::Owners(task.task));

@@ -55,12 +55,14 @@ pub(crate) struct Home {
     pub(crate) fetcher: storage::exchange::Fetcher,
     pub(crate) hub: Arc<Hub>,
     pub(crate) cluster: Cluster<Work>,
-    /// Outputs that are fetched at once.
+    /// Shares of outputs that are fetched at once.
     pub(crate) keeping: Arc<Semaphore>,
     pub(crate) hosting: Arc<dyn Hosting>,
 }
 
-/// How many tasks' outputs are fetched at once.
+/// Letters that are read at once.
+const LETTERS: usize = 64;
+/// How many shares of outputs are fetched at once.
 pub(crate) const KEEPING: usize = 16;
 
 /// How long a peer that does not listen counts as away: longer than it is waited for.
@@ -98,8 +100,15 @@ pub(crate) async fn run(
         tokio::select! {
             next = effects.recv() => {
                 let Some(batch) = next else { return Ok(()) };
+                let mut results = Vec::new();
                 for effect in batch {
-                    home.carry_out(effect, &mut jobs).await?;
+                    match effect {
+                        Effect::Keep { outcome, from, .. } => results.push((outcome, from)),
+                        effect => home.carry_out(effect, &mut jobs).await?,
+                    }
+                }
+                for (from, outcomes) in keep::by_source(results) {
+                    jobs.spawn(home.clone().keep(outcomes, from));
                 }
             }
             Some(ended) = roles.join_next() => ended.map_err(panicked)??,
@@ -132,7 +141,7 @@ impl Home {
                 jobs.spawn(self.clone().publish(agreements));
             }
             Effect::Keep { outcome, from, .. } => {
-                jobs.spawn(self.clone().keep(outcome, from));
+                jobs.spawn(self.clone().keep(vec![outcome], from));
             }
             Effect::Order(order) => {
                 jobs.spawn(self.clone().place(order));
@@ -184,15 +193,27 @@ impl Home {
         self,
         mut letters: mpsc::Receiver<Letter<ToHome>>,
     ) -> Result<(), HomeError> {
-        while let Some(letter) = letters.recv().await {
-            let Letter { from, message, done } = letter;
-            match self.check(from, message) {
-                Ok(input) => self.tell(input).await?,
-                Err(offence) => self.streams.penalise(from, offence),
+        // Letters of different nodes share a write to disk. One node sends one at a time.
+        let mut reading: JoinSet<Result<(), HomeError>> = JoinSet::new();
+        loop {
+            tokio::select! {
+                letter = letters.recv(), if reading.len() < LETTERS => {
+                    let Some(letter) = letter else { return Ok(()) };
+                    reading.spawn(self.clone().read(letter));
+                }
+                Some(read) = reading.join_next() => read.map_err(panicked)??,
             }
-            // The sender may be gone by now.
-            let _gone = done.send(());
         }
+    }
+
+    async fn read(self, letter: Letter<ToHome>) -> Result<(), HomeError> {
+        let Letter { from, message, done } = letter;
+        match self.check(from, message) {
+            Ok(input) => self.tell(input).await?,
+            Err(offence) => self.streams.penalise(from, offence),
+        }
+        // The sender may be gone by now.
+        let _gone = done.send(());
         Ok(())
     }
 

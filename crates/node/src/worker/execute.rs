@@ -14,11 +14,14 @@ use std::{
     sync::{Arc, Mutex},
 };
 use storage::{Store, exchange::Fetcher};
+use tokio::sync::Semaphore;
 
 /// Jobs whose program and table are kept in memory.
 const JOBS: usize = 8;
 /// The largest input file.
 const INPUT_BYTES: u64 = 1 << 30;
+/// Inputs that are in memory at once, in KiB: what is more waits.
+const INPUTS_KIB: u32 = 2 << 20;
 
 /// An outcome, and the blocks that were written for it and are held back.
 pub(crate) struct Execution {
@@ -33,6 +36,8 @@ pub(crate) struct Executor {
     fetcher: Fetcher,
     withheld: Arc<Withheld>,
     recent: Mutex<VecDeque<(JobId, Arc<Prepared>)>>,
+    /// Room for inputs, in KiB.
+    room: Semaphore,
 }
 
 /// What all tasks of a job share.
@@ -48,7 +53,28 @@ impl Executor {
         fetcher: Fetcher,
         withheld: Arc<Withheld>,
     ) -> Self {
-        Self { engine, store, fetcher, withheld, recent: Mutex::default() }
+        let (recent, room) = (Mutex::default(), Semaphore::new(INPUTS_KIB as usize));
+        Self { engine, store, fetcher, withheld, recent, room }
+    }
+
+    /// Fetches program, table, and the first block of every input of some tasks. Most inputs have
+    /// no other.
+    ///
+    /// # Errors
+    /// [`NoResult::MissingObject`] if something could not be had yet.
+    pub(crate) async fn prefetch(
+        &self,
+        (id, job): (JobId, &Job),
+        tasks: &[TaskIndex],
+    ) -> Result<(), NoResult> {
+        let from = [job.home];
+        let prepared = self.prepare((id, job), &from).await?;
+        let specs = tasks.iter().filter_map(|task| prepared.table.tasks.get(task.0 as usize));
+        let roots: Vec<Cid> = specs
+            .flat_map(|spec| spec.inputs.iter().map(|input| input.cid).chain(spec.stdin))
+            .collect();
+        let fetched = self.fetcher.fetch_all(&roots, &from).await;
+        fetched.map_err(|_| NoResult::MissingObject)
     }
 
     /// Runs a replica to its end.
@@ -91,6 +117,9 @@ impl Executor {
         }
         let prepared = self.prepare((id, job), from).await?;
         let spec = prepared.table.tasks.get(task.0 as usize).ok_or(NoResult::MissingObject)?;
+        let kib = spec.inputs.iter().map(|input| input.size_bytes / 1024 + 1).sum::<u64>();
+        let kib = u32::try_from(kib).unwrap_or(INPUTS_KIB).min(INPUTS_KIB);
+        let _room = self.room.acquire_many(kib).await.map_err(|_| NoResult::Cancelled)?;
         let mut inputs = Vec::with_capacity(spec.inputs.len());
         for input in &spec.inputs {
             inputs.push((input.name.clone(), self.file(input.cid, from).await?));

@@ -28,6 +28,11 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 /// Replicas that wait to be run; more are answered with [`NoResult::Busy`].
 const WAITING: usize = 8 * 1024;
+/// Assignments of which the inputs are fetched at once, and as many again that wait for that.
+const LOADING: usize = 16;
+/// Replicas that are on their way at once, from reading inputs to storing outputs. The engine runs
+/// as many of them at a time as it has threads for; the others wait for the disk.
+const ON_THE_WAY: usize = 64;
 
 /// One replica to run.
 #[derive(Clone)]
@@ -55,13 +60,13 @@ pub(crate) struct Parts {
     pub(crate) conduct: Arc<dyn Conduct>,
     pub(crate) sworn: Arc<Sworn>,
     pub(crate) withheld: Arc<Withheld>,
-    /// Programs that run at once.
-    pub(crate) parallel: usize,
 }
 
 struct Worker {
     parts: Parts,
     replicas: Arc<Mutex<Replicas>>,
+    /// Replicas of one assignment.
+    loading: mpsc::Sender<Vec<Replica>>,
     waiting: mpsc::Sender<Replica>,
     speaker: Speaker,
 }
@@ -73,11 +78,22 @@ pub(crate) async fn run(parts: Parts, mut letters: mpsc::Receiver<Letter<ToWorke
     let (post, key) = (parts.post.clone(), parts.key.clone());
     let voice = (key, parts.conduct.clone());
     let speaker = Speaker::new(post, parts.chain.network(), voice, replicas.clone());
-    let parallel = parts.parallel;
-    let worker = Arc::new(Worker { parts, replicas, waiting, speaker });
-    let queue = Arc::new(tokio::sync::Mutex::new(queue));
+    let (loading, assigned) = mpsc::channel(LOADING);
+    let worker = Arc::new(Worker { parts, replicas, loading, waiting, speaker });
+    let (queue, assigned) = (tokio::sync::Mutex::new(queue), tokio::sync::Mutex::new(assigned));
+    let (queue, assigned) = (Arc::new(queue), Arc::new(assigned));
     let mut tasks = JoinSet::new();
-    for _ in 0..parallel {
+    for _ in 0..LOADING {
+        let (worker, assigned) = (worker.clone(), assigned.clone());
+        tasks.spawn(async move {
+            loop {
+                let next = assigned.lock().await.recv().await;
+                let Some(replicas) = next else { return };
+                worker.load(replicas).await;
+            }
+        });
+    }
+    for _ in 0..ON_THE_WAY {
         let (worker, queue) = (worker.clone(), queue.clone());
         tasks.spawn(async move {
             loop {
@@ -126,7 +142,7 @@ impl Worker {
         }
         tracing::debug!(%job, %drawn, replicas = replicas.len(), "assigned");
         let order = Arc::new(order);
-        let mut busy = Vec::new();
+        let mut fresh = Vec::new();
         for (task, attempt) in replicas {
             let replica = Replica { order: order.clone(), job, task, attempt };
             let known = self.lock().known(&replica.place());
@@ -140,15 +156,43 @@ impl Worker {
                 Some(None) => continue,
                 None => self.lock().expect_result(replica.place(), from),
             }
-            if self.waiting.try_send(replica.clone()).is_err() {
-                self.lock().forget(&replica.place());
-                busy.push((task, attempt, NoResult::Busy));
+            fresh.push(replica);
+        }
+        if let Err(full) = self.loading.try_send(fresh) {
+            self.turn_away(from, job, full.into_inner()).await;
+        }
+    }
+
+    /// There is too much to do for these.
+    async fn turn_away(&self, home: PublicKey, job: JobId, replicas: Vec<Replica>) {
+        if replicas.is_empty() {
+            return;
+        }
+        let busy = replicas.iter().map(|replica| {
+            self.lock().forget(&replica.place());
+            (replica.task, replica.attempt, NoResult::Busy)
+        });
+        let answer = ToHome::NoResult { job, replicas: busy.collect() };
+        self.parts.post.send(home, Mail::Home(Box::new(answer))).await;
+    }
+
+    /// Fetches what an assignment needs, many inputs in one request, and lines its replicas up.
+    async fn load(&self, replicas: Vec<Replica>) {
+        let Some(first) = replicas.first() else { return };
+        let (job, order) = (first.job, first.order.clone());
+        let home = order.payload.home;
+        let tasks: Vec<_> = replicas.iter().map(|replica| replica.task).collect();
+        if let Err(reason) = self.parts.executor.prefetch((job, &order.payload), &tasks).await {
+            // Each replica finds out what exactly it lacks.
+            tracing::debug!(%job, ?reason, "not everything could be fetched ahead");
+        }
+        let mut busy = Vec::new();
+        for replica in replicas {
+            if let Err(full) = self.waiting.try_send(replica) {
+                busy.push(full.into_inner());
             }
         }
-        if !busy.is_empty() {
-            let answer = ToHome::NoResult { job, replicas: busy };
-            self.parts.post.send(from, Mail::Home(Box::new(answer))).await;
-        }
+        self.turn_away(home, job, busy).await;
     }
 
     /// The worker's own gate: it trusts no home.
