@@ -73,6 +73,26 @@ impl State {
         }
         Ok(self.blobs.get(&cid).cloned())
     }
+
+    fn get_some(
+        &mut self,
+        cids: &[Cid],
+        limit_bytes: usize,
+    ) -> Result<Vec<Option<Bytes>>, BlobError> {
+        let (mut found, mut size_bytes) = (Vec::new(), 0);
+        for cid in cids {
+            let blob = match self.get(*cid) {
+                Err(BlobError::Corrupt(_)) => None,
+                read => read?,
+            };
+            size_bytes += blob.as_ref().map_or(0, Bytes::len);
+            if size_bytes > limit_bytes && !found.is_empty() {
+                break;
+            }
+            found.push(blob);
+        }
+        Ok(found)
+    }
 }
 
 impl Blobs for MemoryBlobs {
@@ -85,6 +105,15 @@ impl Blobs for MemoryBlobs {
     fn get(&self, cid: Cid) -> Answer<'static, Result<Option<Bytes>, BlobError>> {
         let store = self.clone();
         future::lazy(move |_| store.state().get(cid)).boxed()
+    }
+
+    fn get_some(
+        &self,
+        cids: Vec<Cid>,
+        limit_bytes: usize,
+    ) -> Answer<'static, Result<Vec<Option<Bytes>>, BlobError>> {
+        let store = self.clone();
+        future::lazy(move |_| store.state().get_some(&cids, limit_bytes)).boxed()
     }
 
     fn has(&self, cids: Vec<Cid>) -> Answer<'static, Result<Vec<bool>, BlobError>> {

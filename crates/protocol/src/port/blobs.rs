@@ -45,6 +45,14 @@ pub trait Blobs: Send + Sync + 'static {
     /// Reads a blob, checked against its CID; `None` if it is not here.
     fn get(&self, cid: Cid) -> Answer<'static, Result<Option<Bytes>, BlobError>>;
 
+    /// Reads the first of `cids` in order, as many as have no more than `limit_bytes` together, and
+    /// one at least: `None` for those that are not here, or are damaged.
+    fn get_some(
+        &self,
+        cids: Vec<Cid>,
+        limit_bytes: usize,
+    ) -> Answer<'static, Result<Vec<Option<Bytes>>, BlobError>>;
+
     /// Which of `cids` are here, in the same order.
     fn has(&self, cids: Vec<Cid>) -> Answer<'static, Result<Vec<bool>, BlobError>>;
 }

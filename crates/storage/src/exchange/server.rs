@@ -11,7 +11,7 @@ use futures::StreamExt;
 use identity::PublicKey;
 use objects::Cid;
 use protocol::port::{
-    BlobError, Blobs, Clock, Events, Incoming, Offence, Stream, StreamError, Streams, read_frame,
+    Blobs, Clock, Events, Incoming, Offence, Stream, StreamError, Streams, read_frame,
 };
 use std::{
     collections::HashMap,
@@ -57,6 +57,9 @@ impl Drop for Server {
 }
 
 /// What every stream of a server needs.
+/// Bytes that one stream holds in memory, unless one blob has more.
+const AT_ONCE_BYTES: usize = 1 << 20;
+
 struct Desk {
     blobs: Arc<dyn Blobs>,
     streams: Arc<dyn Streams>,
@@ -150,24 +153,31 @@ impl Slot {
                 self.desk.streams.penalise(self.peer, Offence::Malformed);
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "not a request"));
             };
-            for cid in wants {
-                let blob = self.find(cid).await;
-                let answer = write_answer(stream, blob.as_ref());
-                within(&**clock, config.serve_answer_ms, answer).await?;
+            let mut left = &wants[..];
+            while !left.is_empty() {
+                let found = self.find(left).await;
+                for blob in &found {
+                    let answer = write_answer(stream, blob.as_ref());
+                    within(&**clock, config.serve_answer_ms, answer).await?;
+                }
+                left = &left[found.len()..];
             }
         }
     }
 
-    async fn find(&self, cid: Cid) -> Option<Bytes> {
-        if !self.desk.gate.may_serve(self.peer, &cid) {
-            return None;
+    /// The first of these blobs, one at least.
+    async fn find(&self, wants: &[Cid]) -> Vec<Option<Bytes>> {
+        let may = |cid: &&Cid| self.desk.gate.may_serve(self.peer, cid);
+        let open: Vec<Cid> = wants.iter().take_while(may).copied().collect();
+        if open.is_empty() {
+            return vec![None];
         }
-        match self.desk.blobs.get(cid).await {
-            Ok(blob) => blob,
-            Err(BlobError::Corrupt(_)) => None,
+        match self.desk.blobs.get_some(open, AT_ONCE_BYTES).await {
+            Ok(found) if !found.is_empty() => found,
+            Ok(_) => vec![None],
             Err(error) => {
-                tracing::warn!(%cid, %error, "a blob that a peer asked for cannot be read");
-                None
+                tracing::warn!(%error, "blobs that a peer asked for cannot be read");
+                vec![None]
             }
         }
     }

@@ -50,9 +50,8 @@ impl Session {
     /// and stored.
     pub(super) async fn load(&mut self, cids: &[Cid]) -> Result<HashMap<Cid, Bytes>, FetchError> {
         let mut found = HashMap::with_capacity(cids.len());
-        let here = self.inner.blobs.has(cids.to_vec()).await?;
-        for (cid, is_here) in cids.iter().zip(here) {
-            if is_here && let Some(bytes) = self.inner.local(*cid).await? {
+        for (cid, bytes) in cids.iter().zip(self.inner.all_local(cids).await?) {
+            if let Some(bytes) = bytes {
                 found.insert(*cid, bytes);
             }
         }

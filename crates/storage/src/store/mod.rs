@@ -83,6 +83,18 @@ impl Blobs for Store {
         })
     }
 
+    fn get_some(
+        &self,
+        cids: Vec<Cid>,
+        limit_bytes: usize,
+    ) -> Answer<'static, Result<Vec<Option<Bytes>>, BlobError>> {
+        let inner = self.0.clone();
+        Box::pin(async move {
+            let ask = |reply| Read::GetSome(cids, limit_bytes, reply);
+            inner.readers.ask(ask).await.unwrap_or_else(died)
+        })
+    }
+
     fn has(&self, cids: Vec<Cid>) -> Answer<'static, Result<Vec<bool>, BlobError>> {
         let inner = self.0.clone();
         Box::pin(async move {

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 pub(super) enum Read {
     Get(Cid, oneshot::Sender<Result<Option<Bytes>, BlobError>>),
+    GetSome(Vec<Cid>, usize, oneshot::Sender<Result<Vec<Option<Bytes>>, BlobError>>),
     Has(Vec<Cid>, oneshot::Sender<Result<Vec<bool>, BlobError>>),
 }
 
@@ -23,6 +24,9 @@ impl Reader {
     pub(super) fn answer(&self, read: Read) {
         match read {
             Read::Get(cid, reply) => drop(reply.send(self.get(cid))),
+            Read::GetSome(cids, limit_bytes, reply) => {
+                drop(reply.send(self.get_some(&cids, limit_bytes)));
+            }
             Read::Has(cids, reply) => drop(reply.send(self.has(&cids))),
         }
     }
@@ -30,6 +34,27 @@ impl Reader {
     fn get(&self, cid: Cid) -> Result<Option<Bytes>, BlobError> {
         let found = self.index.find(&[cid]).map_err(super::index::Failure::into_blob_error)?;
         let Some(at) = found.into_iter().next().flatten() else { return Ok(None) };
+        self.read(cid, at)
+    }
+
+    fn get_some(&self, cids: &[Cid], limit_bytes: usize) -> Result<Vec<Option<Bytes>>, BlobError> {
+        let places = self.index.find(cids).map_err(super::index::Failure::into_blob_error)?;
+        let (mut found, mut size_bytes) = (Vec::with_capacity(cids.len()), 0);
+        for (cid, at) in cids.iter().zip(places) {
+            let blob = match at.map(|at| self.read(*cid, at)) {
+                None | Some(Err(BlobError::Corrupt(_))) => None,
+                Some(read) => read?,
+            };
+            size_bytes += blob.as_ref().map_or(0, Bytes::len);
+            if size_bytes > limit_bytes && !found.is_empty() {
+                break;
+            }
+            found.push(blob);
+        }
+        Ok(found)
+    }
+
+    fn read(&self, cid: Cid, at: super::pack::Location) -> Result<Option<Bytes>, BlobError> {
         match self.packs.blob(&cid, at) {
             Ok(Some(bytes)) => Ok(Some(bytes)),
             Ok(None) => {
