@@ -43,6 +43,11 @@ pub trait NodeApi: Send + Sync + 'static {
     /// One block of content, from here or from whoever has it, checked against its CID.
     fn blob(&self, cid: Cid) -> Reply<'_, Bytes>;
 
+    /// The first of these blocks, one at least and no more than have
+    /// [`crate::path::BLOBS_BYTES`] together, each checked against its CID. At most
+    /// [`crate::path::CIDS`] at once.
+    fn blobs(&self, cids: Vec<Cid>) -> Reply<'_, Vec<Bytes>>;
+
     /// Which blocks are here already, in the same order; at most [`crate::path::CIDS`] at once.
     fn has(&self, cids: Vec<Cid>) -> Reply<'_, Vec<bool>>;
 

@@ -9,6 +9,7 @@
 //! | GET | `/v1/jobs/{id}/events` | | events |
 //! | GET | `/v1/jobs/{id}/receipt` | | the file |
 //! | GET | `/v1/blobs/{cid}` | | the bytes |
+//! | POST | `/v1/blobs` | JSON: list of CIDs | DAG-CBOR: list of the first of them |
 //! | POST | `/v1/blobs/has` | JSON: list of CIDs | JSON: list of booleans |
 //! | GET | `/v1/status`, `/v1/nodes` | | JSON |
 //! | GET | `/v1/ledger/head` | | DAG-CBOR: header |
@@ -31,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 /// Submit, and the list of jobs.
 pub const JOBS_PATH: &str = "/v1/jobs";
-/// One block of content: append `/{cid}`.
+/// Several blocks of content; for one of them append `/{cid}`.
 pub const BLOBS_PATH: &str = "/v1/blobs";
 /// Which blocks are there.
 pub const HAS_PATH: &str = "/v1/blobs/has";
@@ -77,6 +78,8 @@ pub const DISPUTES: usize = 1_000;
 pub const SANCTIONS: usize = 1_000;
 /// Findings in one list.
 pub const EVIDENCE: usize = 1_000;
+/// Bytes of blocks in one answer, unless the first one has more.
+pub const BLOBS_BYTES: usize = 4 << 20;
 /// CIDs in one question what is there.
 pub const CIDS: usize = 4_096;
 /// Bytes of a JSON body in a request.

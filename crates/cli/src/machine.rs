@@ -30,3 +30,9 @@ pub(crate) fn free_bytes(path: &Path) -> Result<u64, Failure> {
     let room = rustix::fs::statvfs(there).map_err(|e| Failure::file(there, &e.into()))?;
     Ok(room.f_bavail.saturating_mul(room.f_frsize))
 }
+
+/// Makes everything durable that was written on the disk of `dir`.
+pub(crate) fn sync(dir: &Path) -> Result<(), Failure> {
+    let opened = std::fs::File::open(dir).map_err(|e| Failure::file(dir, &e))?;
+    rustix::fs::syncfs(opened).map_err(|e| Failure::file(dir, &e.into()))
+}

@@ -78,13 +78,23 @@ pub(crate) async fn blob(State(door): State<Door>, cid: Part) -> Answer {
     Ok(bytes(door.api.blob(parse::<Cid>(cid)?).await?, path::BYTES))
 }
 
+pub(crate) async fn blobs(State(door): State<Door>, body: Whole) -> Answer {
+    let cids = cids(body)?;
+    Ok(cbor(&door.api.blobs(cids).await?))
+}
+
 pub(crate) async fn has(State(door): State<Door>, body: Whole) -> Answer {
+    let cids = cids(body)?;
+    json(&door.api.has(cids).await?)
+}
+
+fn cids(body: Whole) -> Result<Vec<Cid>, Failure> {
     let cids: Vec<Cid> = question(body)?;
     if cids.len() > path::CIDS {
         let message = format!("{} CIDs, at most {} at once", cids.len(), path::CIDS);
         return Err(ApiError::new(Code::TooLarge, message).into());
     }
-    json(&door.api.has(cids).await?)
+    Ok(cids)
 }
 
 pub(crate) async fn status(State(door): State<Door>) -> Answer {

@@ -86,6 +86,7 @@ fn router(door: Door, token: Guard) -> Router {
         .route(&job, get(handle::job).delete(handle::cancel))
         .route(&format!("{job}/events"), get(handle::job_events))
         .route(&format!("{job}/receipt"), get(handle::receipt))
+        .route(path::BLOBS_PATH, post(handle::blobs))
         .route(path::HAS_PATH, post(handle::has))
         .route(&format!("{}/{{cid}}", path::BLOBS_PATH), get(handle::blob))
         .route(path::STATUS_PATH, get(handle::status))

@@ -17,7 +17,7 @@ use futures::{FutureExt, StreamExt, future, stream};
 use identity::{Digest, PublicKey, canonical};
 use objects::Cid;
 use protocol::{
-    Header, Height, InvitationKind, JobEvent, JobId, TaskIndex,
+    Header, Height, InvitationKind, JobEvent, JobId, TaskIndex, limits,
     port::{Answer, Events, Stream},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -204,6 +204,27 @@ impl<C: Connect> NodeApi for Client<C> {
             let bytes = self.bytes(format!("{}/{cid}", path::BLOBS_PATH)).await?;
             cid.check(&bytes).map_err(|e| ApiError::new(Code::ContentMismatch, e.to_string()))?;
             Ok(bytes)
+        }
+        .boxed()
+    }
+
+    fn blobs(&self, cids: Vec<Cid>) -> Reply<'_, Vec<Bytes>> {
+        async move {
+            let body = Body::Whole(serde_json::to_vec(&cids).map_err(unreadable)?.into());
+            let path = path::BLOBS_PATH.to_string();
+            let response = self.send("POST", path, path::JSON, body).await?;
+            let limit_bytes = 2 * path::BLOBS_BYTES + limits::BLOB_BYTES;
+            let answer = collect(response.body, limit_bytes).await?;
+            let found: Vec<Bytes> = canonical::decode(&answer, limit_bytes).map_err(unreadable)?;
+            if found.len() > cids.len() || found.is_empty() != cids.is_empty() {
+                let (got, asked) = (found.len(), cids.len());
+                return Err(unreadable(format!("{got} blocks, {asked} were asked for")));
+            }
+            for (cid, bytes) in cids.iter().zip(&found) {
+                cid.check(bytes)
+                    .map_err(|e| ApiError::new(Code::ContentMismatch, e.to_string()))?;
+            }
+            Ok(found)
         }
         .boxed()
     }

@@ -1,10 +1,11 @@
 //! A file of the polity into a file of this machine, block by block.
 
 use crate::{exit::Exit, failure::Failure};
-use api::NodeApi;
+use api::{Code, NodeApi, path};
+use bytes::Bytes;
 use objects::{Cid, FileWalker};
 use protocol::TaskTable;
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 use tokio::io::AsyncWriteExt;
 
 /// Writes the content of `cid` to a new file.
@@ -22,8 +23,27 @@ pub(crate) async fn to_file(
         let content = walker.give(wanted, block).map_err(damaged)?;
         file.write_all(&content).await.map_err(failed)?;
     }
-    file.flush().await.map_err(failed)?;
-    file.sync_all().await.map_err(failed)
+    file.flush().await.map_err(failed)
+}
+
+/// Blocks of content that many small files are, asked for together: those that can be had.
+pub(crate) async fn together(node: &impl NodeApi, cids: Vec<Cid>) -> HashMap<Cid, Bytes> {
+    let mut found = HashMap::with_capacity(cids.len());
+    let mut left = &cids[..];
+    while !left.is_empty() {
+        let asked = &left[..left.len().min(path::CIDS)];
+        let answered = match node.blobs(asked.to_vec()).await {
+            Ok(blocks) => {
+                found.extend(asked.iter().copied().zip(blocks.iter().cloned()));
+                blocks.len()
+            }
+            Err(error) if error.code == Code::ObjectUnavailable => 1,
+            // Whoever asks for one of the rest by itself is told.
+            Err(_) => break,
+        };
+        left = &left[answered.clamp(1, left.len())..];
+    }
+    found
 }
 
 /// The content of `cid` in memory.

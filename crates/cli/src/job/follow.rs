@@ -13,12 +13,14 @@ use futures::{
     future::BoxFuture,
     stream::{self, FuturesUnordered},
 };
-use protocol::{JobEvent, JobId, TaskIndex, Unsettled};
+use protocol::{JobEvent, JobId, Outcome, TaskIndex, Unsettled};
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// Tasks whose results are written at once.
-const WRITERS: usize = 8;
+/// Shares of results that are written at once.
+const WRITERS: usize = 4;
+/// Tasks whose results are fetched together.
+const SHARE: usize = 64;
 /// How often a lost node is asked again during one job, once a second.
 const TRIES: u32 = 120;
 const PAUSE: Duration = Duration::from_secs(1);
@@ -85,14 +87,17 @@ pub(crate) async fn follow<N: NodeApi>(
     let mut progress = Progress::new(out, table.tasks.len());
     let mut events = std::pin::pin!(steady(node, job, events));
     let mut writing = FuturesUnordered::<BoxFuture<'_, _>>::new();
-    let mut due = VecDeque::new();
+    let mut due = VecDeque::<Outcome>::new();
     let mut troubles = Vec::new();
     let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
     let deadline = timeout.map(|timeout| Instant::now() + timeout + GRACE);
     let why = loop {
         while writing.len() < WRITERS {
-            let Some(outcome) = due.pop_front() else { break };
-            writing.push(write(node, results, outcome).boxed());
+            if due.is_empty() {
+                break;
+            }
+            let share: Vec<_> = due.drain(..due.len().min(SHARE)).collect();
+            writing.push(async move { results.write(node, &share).await }.boxed());
         }
         let done = course.is_done(wait);
         if done && writing.is_empty() {
@@ -109,8 +114,8 @@ pub(crate) async fn follow<N: NodeApi>(
                 }
                 progress.tell(&event, &course, table, names);
             }
-            Some((task, written)) = writing.next(), if !writing.is_empty() => {
-                if let Err(failure) = written {
+            Some(missing) = writing.next(), if !writing.is_empty() => {
+                for (task, failure) in missing {
                     progress.say(&format!("results of task {task} are missing: {failure}"));
                     troubles.push((task, failure));
                 }
@@ -127,14 +132,6 @@ pub(crate) async fn follow<N: NodeApi>(
     drop(writing);
     progress.close();
     Ok(Ending { course, why, troubles })
-}
-
-async fn write<N: NodeApi>(
-    node: &N,
-    results: &Results,
-    outcome: protocol::Outcome,
-) -> (TaskIndex, Result<(), Failure>) {
-    (outcome.task, results.write(node, &outcome).await)
 }
 
 /// The events of a job; if the node goes away and comes back, from the start again.

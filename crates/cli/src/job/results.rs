@@ -7,8 +7,11 @@ use super::{
 };
 use crate::{exit::Exit, failure::Failure, machine, text};
 use api::NodeApi;
-use protocol::{JobId, Outcome, TaskTable};
+use bytes::Bytes;
+use objects::{Cid, Codec};
+use protocol::{JobId, Outcome, TaskIndex, TaskTable};
 use std::{
+    collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -95,19 +98,38 @@ impl Results {
         &self.table
     }
 
-    /// Writes what a task gave. Files that are there already and right are left alone; a file is
-    /// there whole or not at all.
+    /// Writes what tasks gave. Files that are there already and right are left alone; a file is
+    /// there whole or not at all. Gives the tasks of which something is missing, and why.
     pub(crate) async fn write(
         &self,
         node: &impl NodeApi,
-        outcome: &Outcome,
-    ) -> Result<(), Failure> {
-        outcome.check().map_err(|e| Failure::new(Exit::Unverified, e.to_string()))?;
-        for (number, file) in layout::files(&self.table, outcome).into_iter().enumerate() {
-            let name = format!("{}-{number}", outcome.task);
-            self.write_one(node, &file, &name).await?;
+        outcomes: &[Outcome],
+    ) -> Vec<(TaskIndex, Failure)> {
+        let mut missing = Vec::new();
+        let mut files = Vec::new();
+        for outcome in outcomes {
+            if let Err(error) = outcome.check() {
+                missing.push((outcome.task, Failure::new(Exit::Unverified, error.to_string())));
+                continue;
+            }
+            for (number, file) in layout::files(&self.table, outcome).into_iter().enumerate() {
+                match self.is_there(&file) {
+                    Ok(true) => {}
+                    Ok(false) => files.push((outcome.task, number, file)),
+                    Err(failure) => missing.push((outcome.task, failure)),
+                }
+            }
         }
-        Ok(())
+        let small = files.iter().map(|(.., file)| file.cid).filter(|cid| cid.codec() == Codec::Raw);
+        // Whatever is not among them is asked for by itself.
+        let blocks = fetch::together(node, small.collect()).await;
+        for (task, number, file) in files {
+            let name = format!("{task}-{number}");
+            if let Err(failure) = self.write_one(node, &file, &name, &blocks).await {
+                missing.push((task, failure));
+            }
+        }
+        missing
     }
 
     async fn write_one(
@@ -115,17 +137,25 @@ impl Results {
         node: &impl NodeApi,
         file: &Placed,
         name: &str,
+        blocks: &HashMap<Cid, Bytes>,
     ) -> Result<(), Failure> {
         let path = self.dir.join(&file.path);
-        if path.is_file() && self.is_right(file)? {
-            return Ok(());
-        }
-        if let Some(parent) = path.parent() {
-            make_dir(parent)?;
-        }
         let draft = self.dir.join(OURS).join("draft").join(name);
-        fetch::to_file(node, file.cid, self.limit_bytes, &draft).await?;
-        fs::rename(&draft, &path).map_err(|error| Failure::file(&path, &error))
+        match blocks.get(&file.cid) {
+            Some(bytes) => fs::write(&draft, bytes).map_err(|e| Failure::file(&draft, &e))?,
+            None => fetch::to_file(node, file.cid, self.limit_bytes, &draft).await?,
+        }
+        match fs::rename(&draft, &path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                path.parent().map_or(Ok(()), make_dir)?;
+                fs::rename(&draft, &path).map_err(|error| Failure::file(&path, &error))
+            }
+            renamed => renamed.map_err(|error| Failure::file(&path, &error)),
+        }
+    }
+
+    fn is_there(&self, file: &Placed) -> Result<bool, Failure> {
+        Ok(self.dir.join(&file.path).is_file() && self.is_right(file)?)
     }
 
     fn is_right(&self, file: &Placed) -> Result<bool, Failure> {
@@ -134,8 +164,9 @@ impl Results {
         named.map(|named| named.root.cid == file.cid).map_err(|e| Failure::file(&path, &e))
     }
 
-    /// Keeps the receipt and clears up.
+    /// Keeps the receipt and clears up. All files are durable before the receipt is there.
     pub(crate) fn keep_receipt(&self, bytes: &[u8]) -> Result<PathBuf, Failure> {
+        machine::sync(&self.dir)?;
         let path = self.dir.join(RECEIPT);
         let draft = self.dir.join(OURS).join("draft").join(RECEIPT);
         fs::write(&draft, bytes).map_err(|error| Failure::file(&draft, &error))?;

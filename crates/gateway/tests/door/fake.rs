@@ -286,6 +286,11 @@ impl NodeApi for Fake {
         if cid == Cid::of(Codec::Raw, b"gone") { missing() } else { reply(blob()) }
     }
 
+    fn blobs(&self, cids: Vec<Cid>) -> Reply<'_, Vec<Bytes>> {
+        // The first two at most, and other bytes for what does not exist.
+        reply(cids.iter().take(2).map(|_| blob()).collect())
+    }
+
     fn has(&self, cids: Vec<Cid>) -> Reply<'_, Vec<bool>> {
         let there = Cid::of(Codec::Raw, &blob());
         reply(cids.into_iter().map(|cid| cid == there).collect())

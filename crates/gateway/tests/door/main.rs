@@ -68,6 +68,10 @@ async fn every_question_comes_back_as_the_node_answered_it() {
     let gone = Cid::of(Codec::Raw, b"gone");
     assert_eq!(client.has(vec![gone, there]).await, Ok(vec![false, true]));
     assert_eq!(client.has(Vec::new()).await, Ok(Vec::new()));
+    assert_eq!(client.blobs(Vec::new()).await, Ok(Vec::new()));
+    assert_eq!(client.blobs(vec![there; 3]).await.map(|blobs| blobs.len()), Ok(2), "the first");
+    let other = client.blobs(vec![there, gone]).await.unwrap_err();
+    assert_eq!(other.code, Code::ContentMismatch, "other bytes are noticed");
     assert_eq!(client.status().await, Ok(fake::status()));
     assert_eq!(client.nodes().await, Ok(vec![fake::info()]));
     assert_eq!(client.head().await, Ok(fake::header()));

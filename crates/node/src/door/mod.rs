@@ -53,6 +53,16 @@ impl Door {
         })
     }
 
+    async fn blocks_of_content(&self, cids: Vec<Cid>) -> Result<Vec<Bytes>, ApiError> {
+        let Some(first) = cids.first().copied() else { return Ok(Vec::new()) };
+        let here = self.home.store.get_some(cids, path::BLOBS_BYTES).await.map_err(blob_error)?;
+        let blocks: Vec<Bytes> = here.into_iter().map_while(|block| block).collect();
+        if blocks.is_empty() {
+            return Ok(vec![self.block_of_content(first).await?]);
+        }
+        Ok(blocks)
+    }
+
     fn status_now(&self) -> Status {
         let ledger = self.home.chain.ledger();
         let roster = ledger.roster();
@@ -215,6 +225,10 @@ impl NodeApi for Door {
 
     fn blob(&self, cid: Cid) -> Reply<'_, Bytes> {
         self.block_of_content(cid).boxed()
+    }
+
+    fn blobs(&self, cids: Vec<Cid>) -> Reply<'_, Vec<Bytes>> {
+        self.blocks_of_content(cids).boxed()
     }
 
     fn has(&self, cids: Vec<Cid>) -> Reply<'_, Vec<bool>> {

@@ -1,16 +1,13 @@
 //! From a replica to its outcome: fetch, run, store.
 
-use super::{Replica, Withheld};
+use super::{Replica, Withheld, keeper::Keeper};
 use bytes::Bytes;
 use execution::{Done, Engine, Order, Ran};
 use identity::{PublicKey, Signed};
-use objects::{Block, Cid};
-use protocol::{
-    Job, JobId, NoResult, Outcome, Output, TaskIndex, TaskTable,
-    port::{BlobError, Blobs},
-};
+use objects::{Block, Cid, Codec};
+use protocol::{Job, JobId, NoResult, Outcome, Output, TaskIndex, TaskTable};
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex},
 };
 use storage::{Store, exchange::Fetcher};
@@ -20,6 +17,8 @@ use tokio::sync::Semaphore;
 const JOBS: usize = 8;
 /// The largest input file.
 const INPUT_BYTES: u64 = 1 << 30;
+/// Bytes of inputs that are kept in memory because they were fetched ahead.
+const AHEAD_BYTES: usize = 64 << 20;
 /// Inputs that are in memory at once, in KiB: what is more waits.
 const INPUTS_KIB: u32 = 2 << 20;
 
@@ -32,12 +31,36 @@ pub(crate) struct Execution {
 /// Runs replicas on this node.
 pub(crate) struct Executor {
     engine: Engine,
-    store: Store,
     fetcher: Fetcher,
-    withheld: Arc<Withheld>,
+    keeper: Keeper,
     recent: Mutex<VecDeque<(JobId, Arc<Prepared>)>>,
+    ahead: Mutex<Ahead>,
     /// Room for inputs, in KiB.
     room: Semaphore,
+}
+
+/// Inputs that were fetched ahead, oldest forgotten first.
+#[derive(Default)]
+struct Ahead {
+    blocks: HashMap<Cid, Bytes>,
+    order: VecDeque<Cid>,
+    size_bytes: usize,
+}
+
+impl Ahead {
+    fn keep(&mut self, blocks: HashMap<Cid, Bytes>) {
+        for (cid, bytes) in blocks {
+            self.size_bytes += bytes.len();
+            match self.blocks.insert(cid, bytes) {
+                Some(before) => self.size_bytes -= before.len(),
+                None => self.order.push_back(cid),
+            }
+        }
+        while self.size_bytes > AHEAD_BYTES {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.size_bytes -= self.blocks.remove(&oldest).map_or(0, |bytes| bytes.len());
+        }
+    }
 }
 
 /// What all tasks of a job share.
@@ -53,8 +76,10 @@ impl Executor {
         fetcher: Fetcher,
         withheld: Arc<Withheld>,
     ) -> Self {
-        let (recent, room) = (Mutex::default(), Semaphore::new(INPUTS_KIB as usize));
-        Self { engine, store, fetcher, withheld, recent, room }
+        let keeper = Keeper::start(store, withheld);
+        let (recent, ahead) = (Mutex::default(), Mutex::default());
+        let room = Semaphore::new(INPUTS_KIB as usize);
+        Self { engine, fetcher, keeper, recent, ahead, room }
     }
 
     /// Fetches program, table, and the first block of every input of some tasks. Most inputs have
@@ -73,8 +98,10 @@ impl Executor {
         let roots: Vec<Cid> = specs
             .flat_map(|spec| spec.inputs.iter().map(|input| input.cid).chain(spec.stdin))
             .collect();
-        let fetched = self.fetcher.fetch_all(&roots, &from).await;
-        fetched.map_err(|_| NoResult::MissingObject)
+        let fetched = self.fetcher.load_all(&roots, &from).await;
+        let fetched = fetched.map_err(|_| NoResult::MissingObject)?;
+        self.ahead.lock().expect("nobody panics while holding inputs").keep(fetched);
+        Ok(())
     }
 
     /// Runs a replica to its end.
@@ -84,10 +111,14 @@ impl Executor {
     pub(crate) async fn outcome(&self, replica: &Replica) -> Result<Execution, NoResult> {
         let job = &replica.order.payload;
         let done = self.run((replica.job, job), replica.task, &[job.home]).await?;
-        self.keep(replica, done).await.map_err(|error| {
-            tracing::error!(%error, "outputs cannot be kept");
-            NoResult::HostFailure
-        })
+        let (outcome, blocks) = describe(replica.job, replica.task, &done);
+        match self.keeper.keep(blocks).await {
+            Ok(hidden_blocks) => Ok(Execution { outcome, hidden_blocks }),
+            Err(error) => {
+                tracing::error!(%error, "outputs cannot be kept");
+                Err(NoResult::HostFailure)
+            }
+        }
     }
 
     /// Runs a task again, with what it needs from any of these peers. Nothing is kept of what it
@@ -172,6 +203,12 @@ impl Executor {
 
     /// A whole file, from here or from peers.
     async fn file(&self, root: Cid, from: &[PublicKey]) -> Result<Bytes, NoResult> {
+        if root.codec() == Codec::Raw {
+            let ahead = self.ahead.lock().expect("nobody panics while holding inputs");
+            if let Some(bytes) = ahead.blocks.get(&root) {
+                return Ok(bytes.clone());
+            }
+        }
         self.fetcher.read_file(root, from, INPUT_BYTES).await.map_err(|error| {
             tracing::info!(%root, %error, "cannot be had from anybody who was asked");
             NoResult::MissingObject
@@ -184,23 +221,6 @@ impl Executor {
             tracing::info!(%cid, %error, "cannot be had from anybody who was asked");
             NoResult::MissingObject
         })
-    }
-
-    /// Stores what the program wrote, durably, and describes it.
-    async fn keep(&self, replica: &Replica, done: Done) -> Result<Execution, BlobError> {
-        let (outcome, blocks) = describe(replica.job, replica.task, &done);
-        let cids: Vec<Cid> = blocks.iter().map(|block| block.cid).collect();
-        let known = self.store.has(cids.clone()).await?;
-        let hidden_blocks: Vec<Cid> =
-            cids.into_iter().zip(known).filter(|(_, known)| !known).map(|(cid, _)| cid).collect();
-        // Held back before they exist: no peer can ask in between.
-        self.withheld.hold(&hidden_blocks);
-        let blobs = blocks.into_iter().map(|block| (block.cid, block.bytes)).collect();
-        if let Err(error) = self.store.put(blobs).await {
-            self.withheld.release(&hidden_blocks);
-            return Err(error);
-        }
-        Ok(Execution { outcome, hidden_blocks })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod conduct;
 mod execute;
+mod keeper;
 mod replicas;
 mod speak;
 mod sworn;

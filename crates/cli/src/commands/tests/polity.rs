@@ -426,6 +426,14 @@ impl NodeApi for Polity {
         future::ready(found.ok_or_else(gone)).boxed()
     }
 
+    fn blobs(&self, cids: Vec<Cid>) -> Reply<'_, Vec<Bytes>> {
+        let state = self.state.lock().unwrap();
+        let found: Vec<_> = cids.iter().map_while(|cid| state.blobs.get(cid).cloned()).collect();
+        let gone = || ApiError::new(Code::ObjectUnavailable, format!("nobody has {} now", cids[0]));
+        let none = found.is_empty() && !cids.is_empty();
+        future::ready(if none { Err(gone()) } else { Ok(found) }).boxed()
+    }
+
     fn has(&self, cids: Vec<Cid>) -> Reply<'_, Vec<bool>> {
         let state = self.state.lock().unwrap();
         reply(cids.iter().map(|cid| state.blobs.contains_key(cid)).collect())
