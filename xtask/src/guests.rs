@@ -17,7 +17,7 @@ pub(crate) fn run(project: &Project, steps: &mut Steps) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the Rust guests.
+/// Builds the Rust guests, each as a module and, as `NAME-component`, as a component.
 pub(crate) fn build_rust(project: &Project, steps: &mut Steps) -> anyhow::Result<()> {
     for source in rust_sources(project)? {
         let name = name_of(&source)?;
@@ -25,11 +25,12 @@ pub(crate) fn build_rust(project: &Project, steps: &mut Steps) -> anyhow::Result
         let mut build = steps.cargo_in(
             &source,
             &target,
-            "build --quiet --locked --release --target wasm32-wasip1",
+            "build --quiet --locked --release --target wasm32-wasip1 --target wasm32-wasip2",
         );
         steps.run(&format!("guest {name}"), &mut build)?;
-        let built = target.join(format!("wasm32-wasip1/release/{name}.wasm"));
-        put(project, name, &built)?;
+        let built = |kind: &str| target.join(format!("{kind}/release/{name}.wasm"));
+        put(project, name, &built("wasm32-wasip1"))?;
+        put(project, &format!("{name}-component"), &built("wasm32-wasip2"))?;
     }
     Ok(())
 }

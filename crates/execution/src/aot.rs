@@ -1,7 +1,7 @@
 //! Compiled programs on disk, authenticated.
 //!
-//! This is the one place of the house that calls an `unsafe` function. `Module::deserialize` trusts
-//! its bytes: altered ones would run as native code. So every file begins with a digest under a
+//! This is the one place of the house that calls `unsafe` functions. The `deserialize` of wasmtime
+//! trusts its bytes: altered ones would run as native code. So every file begins with a digest under a
 //! secret key that only this node's user can read; a file whose digest does not hold, in whole or
 //! for its name, is never given to wasmtime, and its program is compiled again.
 #![allow(unsafe_code)]
@@ -16,7 +16,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::SystemTime,
 };
-use wasmtime::{Engine, Module};
+use wasmtime::{Engine, Module, Precompiled, component::Component};
 
 const KEY: &str = "key";
 const SUFFIX: &str = "aot";
@@ -25,6 +25,21 @@ const UNFINISHED: &str = "new";
 const TAG_BYTES: usize = 32;
 /// A compiled program larger than this is not read.
 const FILE_BYTES: u64 = 1 << 30;
+
+/// A compiled program.
+pub(crate) enum Code {
+    Module(Module),
+    Component(Component),
+}
+
+impl Code {
+    fn serialize(&self) -> wasmtime::Result<Vec<u8>> {
+        match self {
+            Self::Module(module) => module.serialize(),
+            Self::Component(component) => component.serialize(),
+        }
+    }
+}
 
 /// A directory of compiled programs.
 pub(crate) struct Cache {
@@ -59,7 +74,7 @@ impl Cache {
     }
 
     /// The compiled program of this name, if it is here unaltered and fits the engine.
-    pub(crate) fn load(&self, engine: &Engine, name: Digest) -> Option<Module> {
+    pub(crate) fn load(&self, engine: &Engine, name: Digest) -> Option<Code> {
         let path = self.path(name);
         let bytes = match read_bounded(&path) {
             Ok(bytes) => bytes,
@@ -74,14 +89,10 @@ impl Cache {
             tracing::warn!(path = %path.display(), "a compiled program was altered; compiling again");
             return None;
         }
-        // SAFETY: `Module::deserialize` asks for bytes that `Module::serialize` made. The tag holds
-        // for exactly these bytes, in our own memory, so `store` below wrote them under the secret
-        // key, and `store` writes nothing but what `Module::serialize` gave. Another version or
-        // configuration of wasmtime is detected by `deserialize` itself.
-        match unsafe { Module::deserialize(engine, code) } {
-            Ok(module) => {
+        match deserialize(engine, code) {
+            Ok(code) => {
                 touch(&path);
-                Some(module)
+                Some(code)
             }
             Err(error) => {
                 tracing::debug!(path = %path.display(), %error, "compiled for another engine");
@@ -91,8 +102,8 @@ impl Cache {
     }
 
     /// Keeps a compiled program. What cannot be kept is compiled again another time.
-    pub(crate) fn store(&self, name: Digest, module: &Module) {
-        let stored = module
+    pub(crate) fn store(&self, name: Digest, code: &Code) {
+        let stored = code
             .serialize()
             .map_err(std::io::Error::other)
             .and_then(|code| self.write(name, &code))
@@ -154,6 +165,22 @@ impl Cache {
 
     fn path(&self, name: Digest) -> PathBuf {
         self.directory.join(format!("{name}.{SUFFIX}"))
+    }
+}
+
+/// Loads a compiled program whose tag holds.
+fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Code> {
+    // SAFETY: `deserialize` asks for bytes that `serialize` made. The tag holds for exactly these
+    // bytes, in our own memory, so `store` wrote them under the secret key, and `store` writes
+    // nothing but what `serialize` gave. Another version or configuration of wasmtime is detected by
+    // `deserialize` itself, and so is a module taken for a component.
+    unsafe {
+        match Engine::detect_precompiled(code) {
+            Some(Precompiled::Component) => {
+                Component::deserialize(engine, code).map(Code::Component)
+            }
+            _ => Module::deserialize(engine, code).map(Code::Module),
+        }
     }
 }
 
@@ -237,7 +264,7 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cache, Digest, Module};
+    use super::{Cache, Code, Component, Digest, Module};
     use crate::settings;
     use std::{fs, os::unix::fs::PermissionsExt, path::Path};
     use wasmtime::Engine;
@@ -246,8 +273,9 @@ mod tests {
         Engine::new(&settings::wasmtime()).unwrap()
     }
 
-    fn module(engine: &Engine) -> Module {
-        Module::new(engine, wat::parse_str("(module (func (export \"f\")))").unwrap()).unwrap()
+    fn module(engine: &Engine) -> Code {
+        let bytes = wat::parse_str("(module (func (export \"f\")))").unwrap();
+        Code::Module(Module::new(engine, bytes).unwrap())
     }
 
     fn aot_file(directory: &Path) -> std::path::PathBuf {
@@ -265,6 +293,19 @@ mod tests {
         assert!(again.load(&engine, Digest::plain(b"b")).is_none());
         fs::remove_file(directory.path().join("key")).unwrap();
         assert!(Cache::open(directory.path(), 1 << 20).unwrap().load(&engine, name).is_none());
+    }
+
+    #[test]
+    fn a_component_is_loaded_as_a_component_and_a_module_as_a_module() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = engine();
+        let component = Component::new(&engine, wat::parse_str("(component)").unwrap()).unwrap();
+        let cache = Cache::open(directory.path(), 1 << 20).unwrap();
+        let (one, other) = (Digest::plain(b"a"), Digest::plain(b"b"));
+        cache.store(one, &Code::Component(component));
+        cache.store(other, &module(&engine));
+        assert!(matches!(cache.load(&engine, one), Some(Code::Component(_))));
+        assert!(matches!(cache.load(&engine, other), Some(Code::Module(_))));
     }
 
     #[test]

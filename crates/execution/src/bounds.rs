@@ -9,7 +9,13 @@ pub(crate) const TABLES: u32 = 64;
 /// Elements that all tables of a program may have together.
 pub(crate) const TABLE_ELEMENTS: u64 = 1 << 20;
 
-/// Answers wasmtime whether memory and tables may grow.
+/// Instances of modules that a component may consist of.
+pub(crate) const INSTANCES: u64 = 128;
+/// Bytes of these modules, counted for each instance: what wasmtime keeps for one grows with them.
+pub(crate) const INSTANTIATED_BYTES: u64 = 2 * crate::PROGRAM_BYTES as u64;
+
+/// Answers wasmtime whether memory and tables may grow. All memories of a program share one limit,
+/// and so do its tables.
 pub(crate) struct Bounds {
     memory_bytes: u64,
     table_elements: u64,
@@ -26,16 +32,16 @@ impl ResourceLimiter for Bounds {
     /// order's limit, the program ends.
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        if desired as u64 > self.memory_bytes {
-            return Err(Error::new(Stop::OutOfMemory));
-        }
+        let more = desired.saturating_sub(current) as u64;
+        self.memory_bytes =
+            self.memory_bytes.checked_sub(more).ok_or(Error::new(Stop::OutOfMemory))?;
         Ok(true)
     }
 
@@ -66,15 +72,20 @@ impl ResourceLimiter for Bounds {
         Err(Error::new(Stop::NoResult(NoResult::HostOutOfMemory)))
     }
 
+    // Inspection has counted before: a module is one instance with one memory and at most `TABLES`
+    // tables; a component is at most `INSTANCES` such modules, and what wasmtime puts between them.
     fn instances(&self) -> usize {
-        1
+        COUNT
     }
 
     fn tables(&self) -> usize {
-        TABLES as usize
+        COUNT
     }
 
     fn memories(&self) -> usize {
-        1
+        COUNT
     }
 }
+
+/// More than any program that passes inspection needs: a module has at most 100 tables.
+const COUNT: usize = 128 * 100 + 1000;

@@ -13,23 +13,44 @@ pub enum Error {
         /// Bytes that are allowed.
         limit_bytes: usize,
     },
-    /// The bytes are no valid WebAssembly module.
-    #[error("not a WebAssembly module that runs here: {0}")]
+    /// The bytes are no valid WebAssembly.
+    #[error("not a WebAssembly module or component that runs here: {0}")]
     NotWasm(String),
-    /// The bytes are a component.
+    /// The program imports something that does not exist here.
     #[error(
-        "this is a WebAssembly component; only core modules run here: build for wasm32-wasip1 (WASI preview 1)"
-    )]
-    Component,
-    /// The module imports something that does not exist here.
-    #[error(
-        "the program imports {module}.{name}, which does not exist here; programs see WASI preview 1 (wasi_snapshot_preview1) and nothing else"
+        "the program imports {module}.{name}, which does not exist here; {}",
+        "modules see WASI preview 1 (wasi_snapshot_preview1), components WASI 0.2 (wasi:cli/command), and nothing else"
     )]
     UnknownImport {
-        /// The import's module.
+        /// The import's module or interface.
         module: String,
         /// The import's name.
         name: String,
+    },
+    /// The component imports an interface that does not exist here.
+    #[error(
+        "the component imports {name}, which does not exist here; components see the interfaces of wasi:cli/command in their 0.2 versions, and nothing else"
+    )]
+    UnknownInterface {
+        /// The interface.
+        name: String,
+    },
+    /// The component imports something of ours under another type.
+    #[error("the component does not fit the interfaces of WASI 0.2: {0}")]
+    Types(String),
+    /// The component would instantiate more than a program may.
+    #[error(
+        "the component makes {instances} instances of modules with {size_bytes} bytes, at most {instances_limit} with {limit_bytes} are allowed"
+    )]
+    Instances {
+        /// Instances of modules.
+        instances: u64,
+        /// Bytes of the modules, counted for each instance.
+        size_bytes: u64,
+        /// Instances that are allowed.
+        instances_limit: u64,
+        /// Bytes that are allowed.
+        limit_bytes: u64,
     },
     /// The module imports a function of ours under another type.
     #[error("the program imports {module}.{name} as {found}; here it is {expected}")]
@@ -43,7 +64,7 @@ pub enum Error {
         /// What it is.
         expected: String,
     },
-    /// The module lacks an export.
+    /// The program lacks an export.
     #[error("the program does not export {name}, {what}; is it a command, not a library?")]
     MissingExport {
         /// The export.

@@ -1,5 +1,8 @@
 //! Whether bytes are a program that can run here; without compiling anything.
 
+mod component;
+mod weight;
+
 use crate::{Error, bounds, settings, wasi};
 use wasmparser::{
     FuncType, Parser, ValType, Validator,
@@ -16,12 +19,14 @@ pub struct ProgramInfo {
     pub memory_bytes: u64,
     /// Bytes of memory that it will never exceed, if it says so.
     pub memory_limit_bytes: Option<u64>,
-    /// The functions of `wasi_snapshot_preview1` that it imports, sorted.
+    /// What it imports, sorted: a module functions of `wasi_snapshot_preview1`, a component
+    /// interfaces of WASI 0.2.
     pub imports: Vec<String>,
 }
 
-/// Checks that `program` is a WASI preview 1 command that the engine runs: valid, importing nothing
-/// that does not exist here, exporting `_start` and `memory`. Takes about as long as reading it.
+/// Checks that `program` is a command that the engine runs: valid, importing nothing that does not
+/// exist here. A module is one of WASI preview 1 and exports `_start` and `memory`; a component is
+/// one of WASI 0.2 and exports `wasi:cli/run`. Takes about as long as reading it.
 ///
 /// # Errors
 /// What is missing or wrong, naming it.
@@ -30,7 +35,7 @@ pub fn inspect(program: &[u8]) -> Result<ProgramInfo, Error> {
         return Err(Error::TooLarge { size_bytes: program.len(), limit_bytes: PROGRAM_BYTES });
     }
     if Parser::is_component(program) {
-        return Err(Error::Component);
+        return component::inspect(program);
     }
     if !Parser::is_core_wasm(program) {
         return Err(Error::NotWasm("it does not begin with \\0asm and version 1".into()));

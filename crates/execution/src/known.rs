@@ -32,6 +32,7 @@ known! {
     "integer" => "exit 0, 1575849 fuel, wp7xfznoyq2pxpxmtqd6reol75dg573y2tqa3df7wkiscahc6rdq",
     "memory" => "exit 0, 25985439 fuel, 5ohdl72tbiwhivbpzzpzbdctp5pkkqbexyvcvix75n7abjmnrhgq",
     "world" => "trap: IntegerOverflow, 7279 fuel, nirofama4uilwwzvdpt5ggnky3t4sxmjzhpluyhoobl3k7tj5sua",
+    "component" => "exit 0, 123105 fuel, jp3pkga27syhsub23sao7ovduch4anicrssh6o6f6pmndzf5jdca",
 }
 
 /// Runs every program with `run` and compares.

@@ -1,7 +1,7 @@
 //! Run Wasm and boxes under limits.
 //!
-//! A program is a WASI preview 1 command. What it sees is a function of its order alone: a virtual
-//! filesystem, a virtual clock, randomness from the order's seed. So two engines of one
+//! A program is a WASI command: a module (preview 1) or a component (0.2). What it sees is a function
+//! of its order alone: a virtual filesystem, a virtual clock, randomness from the order's seed. So two engines of one
 //! [`Engine::fingerprint`] give equal [`Done`]s, on any machine.
 //!
 //! Read in this order: [`Order`] and [`Ran`] (what is asked and answered), [`Engine`] (who does it),

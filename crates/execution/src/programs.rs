@@ -2,9 +2,9 @@
 
 use crate::{
     Config, Error,
-    aot::Cache,
+    aot::{Cache, Code},
     inspect, settings,
-    wasi::{self, Host},
+    wasi::{self, Host, components},
 };
 use identity::Digest;
 use objects::Cid;
@@ -14,10 +14,19 @@ use std::{
     path::Path,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
-use wasmtime::{Engine, InstancePre, Linker, Module};
+use wasmparser::Parser;
+use wasmtime::{
+    Engine, InstancePre, Linker, Module,
+    component::{self, Component, ComponentExportIndex},
+};
 
 /// A program that is ready to be instantiated.
-pub(crate) type Program = InstancePre<Host>;
+#[derive(Clone)]
+pub(crate) enum Program {
+    Module(InstancePre<Host>),
+    /// A component, and where its `run` is.
+    Component(component::InstancePre<Host>, ComponentExportIndex),
+}
 
 /// What became of compiling. A program that cannot run is remembered as such.
 type Compiled = Arc<OnceLock<Result<Program, NoResult>>>;
@@ -25,7 +34,8 @@ type Compiled = Arc<OnceLock<Result<Program, NoResult>>>;
 /// All programs that this engine knows.
 pub(crate) struct Programs {
     engine: Engine,
-    linker: Linker<Host>,
+    modules: Linker<Host>,
+    components: component::Linker<Host>,
     cache: Option<Cache>,
     /// Version and settings of the compiler, and what it found of this processor.
     compiler: [u8; 8],
@@ -40,12 +50,13 @@ impl Programs {
         config: &Config,
         directory: Option<&Path>,
     ) -> Result<Self, Error> {
-        let linker = wasi::link(engine).map_err(|error| Error::Engine(error.to_string()))?;
+        let failed = |error: wasmtime::Error| Error::Engine(error.to_string());
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         Ok(Self {
             engine: engine.clone(),
-            linker,
+            modules: wasi::link(engine).map_err(failed)?,
+            components: components::link(engine).map_err(failed)?,
             cache: directory.map(|path| Cache::open(path, config.cache_bytes)).transpose()?,
             compiler: hasher.finish().to_be_bytes(),
             recent: Mutex::new(Vec::new()),
@@ -65,11 +76,35 @@ impl Programs {
     }
 
     /// Compiles a program, past every cache.
-    pub(crate) fn compile(&self, bytes: &[u8]) -> Result<(Program, Module), Error> {
+    pub(crate) fn compile(&self, bytes: &[u8]) -> Result<(Program, Code), Error> {
         inspect(bytes)?;
         let failed = |error: wasmtime::Error| Error::Engine(format!("{error:#}"));
-        let module = Module::new(&self.engine, bytes).map_err(failed)?;
-        Ok((self.linker.instantiate_pre(&module).map_err(failed)?, module))
+        let code = if Parser::is_component(bytes) {
+            Code::Component(Component::new(&self.engine, bytes).map_err(failed)?)
+        } else {
+            Code::Module(Module::new(&self.engine, bytes).map_err(failed)?)
+        };
+        Ok((self.link(&code)?, code))
+    }
+
+    fn link(&self, code: &Code) -> Result<Program, Error> {
+        match code {
+            Code::Module(module) => {
+                let program = self.modules.instantiate_pre(module);
+                program.map(Program::Module).map_err(|error| Error::Engine(format!("{error:#}")))
+            }
+            Code::Component(component) => {
+                // Inspection has compared names. The types are compared here.
+                let program = self.components.instantiate_pre(component);
+                let program = program.map_err(|error| Error::Types(format!("{error:#}")))?;
+                let (interface, function) = components::RUN;
+                let interface = component.get_export_index(None, &components::versioned(interface));
+                let run = interface
+                    .and_then(|interface| component.get_export_index(Some(&interface), function))
+                    .ok_or_else(|| Error::Types("it has no wasi:cli/run".into()))?;
+                Ok(Program::Component(program, run))
+            }
+        }
     }
 
     fn load(&self, name: Cid, bytes: &[u8]) -> Result<Program, NoResult> {
@@ -77,16 +112,16 @@ impl Programs {
             "polity aot file",
             &[&name.to_bytes(), settings::fingerprint().as_bytes(), &self.compiler],
         );
-        if let Some(module) = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, file)) {
-            match self.linker.instantiate_pre(&module) {
+        if let Some(code) = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, file)) {
+            match self.link(&code) {
                 Ok(program) => return Ok(program),
                 Err(error) => tracing::warn!(%name, %error, "a kept program does not link"),
             }
         }
         match self.compile(bytes) {
-            Ok((program, module)) => {
+            Ok((program, code)) => {
                 if let Some(cache) = &self.cache {
-                    cache.store(file, &module);
+                    cache.store(file, &code);
                 }
                 Ok(program)
             }

@@ -2,7 +2,7 @@
 
 use crate::{
     bounds,
-    wasi::{WORLD_VERSION, cost},
+    wasi::{WORLD_VERSION, components, cost},
 };
 use identity::Digest;
 use wasmparser::WasmFeatures;
@@ -15,8 +15,9 @@ const WASMTIME_VERSION: &str = "48.0.8";
 pub(crate) const STACK_BYTES: usize = 2 << 20;
 
 /// The parts of WebAssembly that programs may use: 2.0 without host references, tail calls,
-/// constant expressions and relaxed SIMD (in its deterministic form). No threads, no shared or
-/// 64-bit or second memories, no garbage collector, no exceptions, no stack switching.
+/// constant expressions and relaxed SIMD (in its deterministic form), and components. No threads, no
+/// shared or 64-bit or second memories, no garbage collector, no exceptions, no stack switching, and
+/// nothing of components that is not in WASI 0.2: nothing asynchronous above all.
 pub(crate) const FEATURES: WasmFeatures = WasmFeatures::FLOATS
     .union(WasmFeatures::MUTABLE_GLOBAL)
     .union(WasmFeatures::BULK_MEMORY)
@@ -27,7 +28,8 @@ pub(crate) const FEATURES: WasmFeatures = WasmFeatures::FLOATS
     .union(WasmFeatures::SIMD)
     .union(WasmFeatures::RELAXED_SIMD)
     .union(WasmFeatures::TAIL_CALL)
-    .union(WasmFeatures::EXTENDED_CONST);
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::COMPONENT_MODEL);
 
 /// Wasmtime's configuration. Whatever could let the machine show through is set here by name, not
 /// left to a default.
@@ -68,13 +70,19 @@ pub(crate) fn fingerprint() -> Digest {
         FEATURES.bits()
     );
     let world = format!(
-        "{WORLD_VERSION} call={} path={} random={} entry={} tables={} elements={}",
+        "{WORLD_VERSION} call={} path={} random={} entry={} tables={} elements={} instances={} \
+         instantiated={} things={} handles={} passed={}",
         cost::CALL,
         cost::PATH_BYTE,
         cost::RANDOM_BYTE,
         cost::ENTRY,
         bounds::TABLES,
         bounds::TABLE_ELEMENTS,
+        bounds::INSTANCES,
+        bounds::INSTANTIATED_BYTES,
+        components::THINGS,
+        components::HANDLES,
+        components::PASSED_BYTES,
     );
     Digest::of(
         "polity engine",
@@ -132,7 +140,7 @@ mod tests {
     fn the_fingerprint_changes_only_on_purpose() {
         assert_eq!(
             fingerprint().to_string(),
-            "nt6t2eeiqxtyddzqu4ehwbqn2m5yyvcshvrv7s7uiczr7t3t7kza"
+            "brdiziwndj42jcwgsk5so3hdowprfboxvf2rgj5t75wrs7qlv4iq"
         );
     }
 }

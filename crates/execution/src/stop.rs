@@ -7,7 +7,7 @@ use std::fmt;
 /// the call into wasmtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// `proc_exit`.
+    /// `proc_exit`, or what a component calls so.
     Exit(u32),
     /// A host call cost more fuel than was left.
     OutOfFuel,
@@ -15,6 +15,8 @@ pub(crate) enum Stop {
     OutOfMemory,
     /// Files, stdout and stderr would exceed the limit.
     OutputLimit,
+    /// A component broke a rule of the component model or of WASI, whose answer is a trap.
+    Breach(&'static str),
     /// This machine cannot, or may not, go on.
     NoResult(NoResult),
 }

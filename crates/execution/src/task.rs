@@ -6,11 +6,11 @@ use crate::{
     pool::Cancel,
     programs::Program,
     stop::Stop,
-    wasi::{Host, World},
+    wasi::{Host, World, components},
 };
 use protocol::{End, NoResult};
 use std::time::{Duration, Instant};
-use wasmtime::{Engine, OutOfMemory, Store, UpdateDeadline};
+use wasmtime::{Engine, Error, OutOfMemory, Store, UpdateDeadline};
 
 /// When a run has to stop without a result.
 #[derive(Clone)]
@@ -44,6 +44,8 @@ pub(crate) fn run(engine: &Engine, program: &Program, order: Order, until: &Unti
     };
     let mut store = Store::new(engine, Host::new(world, Bounds::new(limits.memory_bytes)));
     store.limiter(|host| &mut host.bounds);
+    store.set_max_component_handles(components::HANDLES);
+    store.set_hostcall_fuel(components::PASSED_BYTES);
     watch(&mut store, until);
     let result = store.set_fuel(limits.fuel).and_then(|()| start(&mut store, program));
     let end = match end_of(result) {
@@ -54,13 +56,37 @@ pub(crate) fn run(engine: &Engine, program: &Program, order: Order, until: &Unti
         End::OutOfFuel => 0,
         _ => store.get_fuel().expect("every engine of ours counts fuel"),
     };
-    let done: Done = store.into_data().world.into_done(end, limits.fuel - left);
+    let done: Done = store.into_data().into_world().into_done(end, limits.fuel - left);
     Ran::Done(done)
 }
 
 fn start(store: &mut Store<Host>, program: &Program) -> wasmtime::Result<()> {
-    let instance = program.instantiate(&mut *store)?;
-    instance.get_typed_func::<(), ()>(&mut *store, "_start")?.call(store, ())
+    match program {
+        Program::Module(program) => {
+            let instance = program.instantiate(&mut *store)?;
+            instance.get_typed_func::<(), ()>(&mut *store, "_start")?.call(store, ())
+        }
+        Program::Component(program, run) => {
+            let instance = program.instantiate(&mut *store)?;
+            let run = instance.get_typed_func::<(), (Result<(), ()>,)>(&mut *store, run)?;
+            match run.call(store, ()) {
+                Ok((Ok(()),)) => Ok(()),
+                Ok((Err(()),)) => Err(Error::new(Stop::Exit(1))),
+                Err(error) => Err(breach(error)),
+            }
+        }
+    }
+}
+
+/// While a component runs, wasmtime refuses what breaks the rules of the component model: a handle
+/// that is none, a string that is no Unicode. Those errors have no type of their own.
+fn breach(error: Error) -> Error {
+    let other = error.is::<Stop>() || error.is::<wasmtime::Trap>() || error.is::<OutOfMemory>();
+    if other {
+        return error;
+    }
+    tracing::debug!(error = format!("{error:#}"), "a component broke a rule");
+    Error::new(Stop::Breach("a rule of the component model"))
 }
 
 /// Lets the guest look up at every tick of the epoch.
@@ -69,7 +95,7 @@ fn watch(store: &mut Store<Host>, until: &Until) {
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| match until.reached() {
         None => Ok(UpdateDeadline::Continue(1)),
-        Some(reason) => Err(wasmtime::Error::new(Stop::NoResult(reason))),
+        Some(reason) => Err(Error::new(Stop::NoResult(reason))),
     });
 }
 
@@ -82,6 +108,7 @@ fn end_of(result: wasmtime::Result<()>) -> Result<End, NoResult> {
             Stop::OutOfFuel => Ok(End::OutOfFuel),
             Stop::OutOfMemory => Ok(End::OutOfMemory),
             Stop::OutputLimit => Ok(End::OutputLimit),
+            Stop::Breach(_) => Ok(End::Trap(protocol::Trap::Other)),
             Stop::NoResult(reason) => Err(reason),
         };
     }

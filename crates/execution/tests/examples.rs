@@ -93,6 +93,24 @@ async fn a_simulation_follows_the_seed_of_its_task() {
     assert_ne!(one.outputs, other.outputs);
 }
 
+/// The one program, built for either preview, computes the same to the last byte.
+#[tokio::test]
+async fn a_component_gives_what_the_module_gives() {
+    let weeks = ["JFK-2013-W07.csv", "EWR-2013-W07.csv"].map(|name| (name.to_string(), data(name)));
+    let cycles = order("cycles", &[], weeks.to_vec());
+    let ising = order("ising", &["16", "500", "1.8", "3.5"], Vec::new());
+    for (module, name) in [(cycles, "cycles-component"), (ising, "ising-component")] {
+        let bytes = guest(name);
+        let program = Cid::of(Codec::Raw, &bytes);
+        let component = done(Order { program, bytes, ..module.clone() }).await;
+        let module = done(module).await;
+        assert_eq!(component.end, End::Exit(0), "{}", text(&component.stderr));
+        assert!(!component.outputs.is_empty(), "{name}");
+        eprintln!("{name}: {} fuel, the module {}", component.fuel_used, module.fuel_used);
+        assert_eq!(Done { fuel_used: module.fuel_used, ..component }, module, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn a_program_in_c_runs_and_refuses_arguments_without_sense() {
     let good = done(order("lorenz", &[], Vec::new())).await;

@@ -30,7 +30,8 @@ use std::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = after())]
 pub(super) struct Args {
-    /// A WASI preview 1 command. It sees /in (read-only) and /out, nothing else
+    /// A WASI command: a module (preview 1) or a component (0.2). It sees /in (read-only) and
+    /// /out, nothing else
     #[arg(value_name = "PROGRAM.wasm")]
     program: PathBuf,
     /// One task for each file that matches; {} in an argument is the file's name
@@ -143,7 +144,7 @@ pub(super) fn check(args: &Args, launch: &dyn Launch) -> Result<Plan, Failure> {
     let program = order::read_program(&args.program)?;
     launch.inspect(&program).map_err(|reason| {
         Failure::usage(format!("{}: {reason}", args.program.display()))
-            .next("programs are WASI preview 1 commands: rustc --target wasm32-wasip1")
+            .next("programs are WASI commands: rustc --target wasm32-wasip1, or wasm32-wasip2")
     })?;
     let drafts = if args.each.is_empty() {
         vec![inputs::single(&args.input)?]

@@ -1,28 +1,14 @@
 //! From a host call of wasmtime to a method over the guest's memory and world.
 
 use super::{
-    World, cost,
+    Host, World, cost,
     errno::{Answer, Fault},
     memory::GuestMemory,
     meter::Meter,
 };
-use crate::{bounds::Bounds, stop::Stop};
+use crate::stop::Stop;
 use protocol::NoResult;
 use wasmtime::{Caller, Error, Memory, Result};
-
-/// What a store carries.
-pub(crate) struct Host {
-    pub(crate) world: World,
-    pub(crate) bounds: Bounds,
-    /// The guest's memory, once a call has asked for it.
-    memory: Option<Memory>,
-}
-
-impl Host {
-    pub(crate) fn new(world: World, bounds: Bounds) -> Self {
-        Self { world, bounds, memory: None }
-    }
-}
 
 /// One host call: its arguments are checked against `memory`, its work is paid for with `meter`.
 pub(crate) struct Call<'a> {
@@ -46,8 +32,8 @@ pub(crate) fn enter(
     let memory = memory_of(caller)?;
     let left = caller.get_fuel()?;
     let (bytes, host) = memory.data_and_store_mut(&mut *caller);
-    let mut call =
-        Call { memory: GuestMemory::new(bytes), world: &mut host.world, meter: Meter::new(left) };
+    let (memory, world) = (GuestMemory::new(bytes), host.world_mut());
+    let mut call = Call { memory, world, meter: Meter::new(left) };
     let answer = call.pay(1, cost::CALL).and_then(|()| method(&mut call));
     let left = call.meter.left();
     caller.set_fuel(left)?;

@@ -9,5 +9,5 @@ pub(crate) const CALL: u64 = 256;
 pub(crate) const PATH_BYTE: u64 = 8;
 /// Each byte of randomness.
 pub(crate) const RANDOM_BYTE: u64 = 16;
-/// Each directory entry, node or subscription that is visited.
+/// Each directory entry, node, text or subscription that is visited.
 pub(crate) const ENTRY: u64 = 128;

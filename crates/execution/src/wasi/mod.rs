@@ -1,17 +1,21 @@
-//! The guest's world: WASI preview 1 over a virtual filesystem, clock and randomness.
+//! The guest's world: WASI over a virtual filesystem, clock and randomness.
 //!
-//! Source: `wasi_snapshot_preview1.witx` of the WASI repository (`legacy/preview1`). Nothing of the
-//! host shows through, and every call is paid for in fuel ([`cost`]).
+//! Modules see preview 1, components see 0.2 (`components`): two doors to one [`World`]. Nothing of
+//! the host shows through, and every call is paid for in fuel ([`cost`]).
 //!
-//! A call is a method of [`call::Call`], which sees the guest's memory and its [`World`]; `table` binds
-//! them to their names.
+//! Source of preview 1: `wasi_snapshot_preview1.witx` of the WASI repository (`legacy/preview1`). A
+//! call is a method of [`call::Call`], which sees the guest's memory and its [`World`]; `table`
+//! binds them to their names.
 
 mod call;
+mod changes;
+pub(crate) mod components;
 pub(crate) mod cost;
 mod descriptors;
 mod environment;
 mod errno;
 mod files;
+mod host;
 mod listing;
 mod memory;
 mod meter;
@@ -26,10 +30,10 @@ mod table;
 mod tree;
 mod world;
 
-pub(crate) use call::Host;
+pub(crate) use host::Host;
 pub(crate) use table::{MODULE, link, signature, signature_text};
 pub(crate) use world::World;
 
 /// The version of everything in this directory. Any change that a guest could see must change it:
 /// replicas of different worlds are not compared.
-pub(crate) const WORLD_VERSION: &str = "polity world 2";
+pub(crate) const WORLD_VERSION: &str = "polity world 3";

@@ -6,8 +6,8 @@ use super::{
     errno::{Answer, Errno},
     files::{Object, OpenDirectory, OpenFile},
     paths::{self, Place},
-    rights::{self, CREAT, EXCL, MUST_BE_DIRECTORY, TRUNC},
-    tree::{Kind, NodeId},
+    rights,
+    tree::Kind,
 };
 
 impl Call<'_> {
@@ -31,11 +31,8 @@ impl Call<'_> {
         let number = self.world.descriptors.next()?;
         let read = base & (rights::FD_READ | rights::FD_READDIR) != 0;
         let write = base & rights::FD_WRITE != 0;
-        let node = self.at_path(fd, path, path_len, |call, place| match place.node {
-            Some(_) => call.open_existing(place, how, write),
-            None => call.open_new(place, how),
-        })?;
-        self.world.tree.hold(node);
+        let node =
+            self.at_path(fd, path, path_len, |call, place| call.world.open(place, how, write))?;
         let object = match self.world.tree.kind(node) {
             Kind::Directory => {
                 Object::Directory(OpenDirectory { node, preopen: None, listing: None })
@@ -48,47 +45,8 @@ impl Call<'_> {
         Ok(self.memory.put_u32(result, number)?)
     }
 
-    fn open_existing(&mut self, place: Place<'_>, how: u32, write: bool) -> Answer<NodeId> {
-        let node = place.existing(&self.world.tree)?;
-        if how & CREAT != 0 && how & EXCL != 0 {
-            return Err(Errno::Exist.into());
-        }
-        if self.world.tree.kind(node) == Kind::Directory {
-            let as_file = write || how & (TRUNC | CREAT) != 0;
-            return if as_file { Err(Errno::Isdir.into()) } else { Ok(node) };
-        }
-        if how & MUST_BE_DIRECTORY != 0 {
-            return Err(Errno::Notdir.into());
-        }
-        if (write || how & TRUNC != 0) && !self.world.tree.is_writable(node) {
-            return Err(Errno::Rofs.into());
-        }
-        if how & TRUNC != 0 {
-            self.world.tree.cut(node, 0, &mut self.world.budget)?;
-        }
-        Ok(node)
-    }
-
-    fn open_new(&mut self, place: Place<'_>, how: u32) -> Answer<NodeId> {
-        if how & CREAT == 0 {
-            return Err(Errno::Noent.into());
-        }
-        if how & MUST_BE_DIRECTORY != 0 {
-            return Err(Errno::Inval.into());
-        }
-        if place.slash {
-            return Err(Errno::Isdir.into());
-        }
-        let name = place.name.ok_or(Errno::Isdir)?;
-        self.world.tree.create(place.directory, name, Kind::File)
-    }
-
     pub(crate) fn path_create_directory(&mut self, fd: u32, path: u32, path_len: u32) -> Answer {
-        self.at_path(fd, path, path_len, |call, place| {
-            let name = place.name.filter(|_| place.node.is_none()).ok_or(Errno::Exist)?;
-            call.world.tree.create(place.directory, name, Kind::Directory)?;
-            Ok(())
-        })
+        self.at_path(fd, path, path_len, |call, place| call.world.make_directory(place))
     }
 
     pub(crate) fn path_remove_directory(&mut self, fd: u32, path: u32, path_len: u32) -> Answer {
@@ -100,11 +58,7 @@ impl Call<'_> {
     }
 
     fn remove(&mut self, fd: u32, path: u32, path_len: u32, kind: Kind) -> Answer {
-        self.at_path(fd, path, path_len, |call, place| {
-            let node = place.existing(&call.world.tree)?;
-            place.name.ok_or(Errno::Inval)?;
-            call.world.tree.remove(node, kind, &mut call.world.budget)
-        })
+        self.at_path(fd, path, path_len, |call, place| call.world.remove(place, kind))
     }
 
     pub(crate) fn path_rename(
@@ -116,21 +70,11 @@ impl Call<'_> {
         new_path: u32,
         new_path_len: u32,
     ) -> Answer {
-        let node = self.at_path(fd, path, path_len, |call, place| {
-            let node = place.existing(&call.world.tree)?;
-            place.name.ok_or(Errno::Busy)?;
-            Ok(node)
-        })?;
+        let node = self.at_path(fd, path, path_len, |call, place| call.world.moved(place))?;
         // The path of everything below may change.
         let visited = self.world.tree.made();
         self.pay(visited, cost::ENTRY)?;
-        self.at_path(new_fd, new_path, new_path_len, |call, place| {
-            if place.slash && call.world.tree.kind(node) == Kind::File {
-                return Err(Errno::Notdir.into());
-            }
-            let name = place.name.ok_or(Errno::Busy)?;
-            call.world.tree.rename(node, place.directory, name, &mut call.world.budget)
-        })
+        self.at_path(new_fd, new_path, new_path_len, |call, place| call.world.rename(node, place))
     }
 
     /// There are no symbolic links, so what is there is none.

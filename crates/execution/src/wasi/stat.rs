@@ -6,7 +6,7 @@ use super::{
     errno::{Answer, Errno},
     files::Object,
     paths, rights,
-    tree::{self, Kind, NodeId},
+    tree::{Kind, NodeId},
     world::START_NS,
 };
 
@@ -58,9 +58,8 @@ impl Call<'_> {
             Kind::Directory => (DIRECTORY, 0),
             Kind::File => (REGULAR, self.world.tree.bytes(node).len() as u64),
         };
-        let path = self.world.tree.path(node);
-        self.pay(path.len(), cost::PATH_BYTE)?;
-        Ok(self.memory.put(result, &filestat(kind, tree::inode(&path), size))?)
+        let inode = self.world.inode(node, &mut self.meter)?;
+        Ok(self.memory.put(result, &filestat(kind, inode, size))?)
     }
 
     /// The times of files are fixed: asking to set them is accepted where it would be allowed, and

@@ -122,14 +122,9 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// Makes a file at least `size` bytes long, and pays for the zeros.
     fn extend(&mut self, fd: u32, size: u64) -> Answer {
         let node = self.world.descriptors.get_mut(fd)?.written()?.node;
-        let held = self.world.tree.bytes(node).len() as u64;
-        // The limit comes first: a file of a petabyte is an output limit, not a want of fuel.
-        self.world.budget.check(size.saturating_sub(held))?;
-        self.meter.pay(size.saturating_sub(held))?;
-        self.world.tree.extend(node, size, &mut self.world.budget)
+        self.world.extend(node, size, &mut self.meter)
     }
 
     pub(crate) fn fd_filestat_set_size(&mut self, fd: u32, size: u64) -> Answer {

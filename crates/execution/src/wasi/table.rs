@@ -1,6 +1,6 @@
 //! The functions of `wasi_snapshot_preview1`: names, types, and what they are bound to.
 
-use super::call::{Host, enter};
+use super::{Host, call::enter};
 use crate::stop::Stop;
 use wasmtime::{Caller, Engine, Error, Linker, Result};
 

@@ -12,7 +12,7 @@ use crate::stop::Stop;
 use bytes::Bytes;
 use identity::Digest;
 use protocol::limits;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 /// A node of the tree; never seen by the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,6 +109,17 @@ impl Tree {
     pub(crate) fn listing(&self, directory: NodeId) -> Result<Vec<(Arc<str>, Kind)>, Errno> {
         let entries = self.entries(directory)?;
         Ok(entries.iter().map(|(name, &id)| (name.clone(), self.kind(id))).collect())
+    }
+
+    /// The first entry of a directory whose name comes after `after`.
+    pub(crate) fn entry_after(
+        &self,
+        directory: NodeId,
+        after: Option<&str>,
+    ) -> Result<Option<(Arc<str>, Kind)>, Errno> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut later = self.entries(directory)?.range::<str, _>((start, Bound::Unbounded));
+        Ok(later.next().map(|(name, &id)| (name.clone(), self.kind(id))))
     }
 
     /// The absolute path of a node. A removed node keeps the last one, marked.
@@ -391,6 +402,9 @@ mod tests {
         let mut tree = tree();
         let names: Vec<_> = tree.listing(IN).unwrap().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["a".into(), "b".into()]);
+        let after = |last| tree.entry_after(IN, last).unwrap().map(|(name, _)| name.to_string());
+        let one_by_one = [None, Some("a"), Some("ab"), Some("b")].map(after);
+        assert_eq!(one_by_one, [Some("a".into()), Some("b".into()), Some("b".into()), None]);
         let a = tree.child(IN, "a").unwrap().unwrap();
         let mut budget = Budget::new(100);
         let rofs = Fault::Errno(Errno::Rofs);

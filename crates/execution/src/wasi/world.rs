@@ -1,6 +1,7 @@
 //! Everything that a guest can see and change, besides its own memory.
 
 use super::{
+    components,
     descriptors::Descriptors,
     errno::Errno,
     files::Object,
@@ -12,6 +13,7 @@ use crate::{Done, Order, stop::Stop};
 use bytes::Bytes;
 use identity::Digest;
 use protocol::{End, limits};
+use wasmtime::component::ResourceTable;
 
 /// When every guest starts, and when every file was made: 2000-01-01T00:00:00Z, in nanoseconds
 /// since 1970.
@@ -26,7 +28,10 @@ pub(crate) struct World {
     /// Each as `name=value`.
     pub(crate) env: Vec<String>,
     pub(crate) tree: Tree,
+    /// What a module has open.
     pub(crate) descriptors: Descriptors,
+    /// What a component has handles of.
+    pub(crate) things: ResourceTable,
     pub(crate) budget: Budget,
     /// What was not read yet.
     pub(crate) stdin: Bytes,
@@ -56,6 +61,7 @@ impl World {
             env,
             tree,
             descriptors: Descriptors::new(),
+            things: components::things(),
             budget: Budget::new(order.limits.output_bytes),
             stdin: order.stdin.unwrap_or_default(),
             stdout: Vec::new(),

@@ -1,8 +1,8 @@
-//! A program in Rust, with its standard library, compiled here for `wasm32-wasip1`.
+//! A program in Rust, with its standard library, compiled here as a module and as a component.
 
 use crate::support::{LIMITS, engine, order};
 use bytes::Bytes;
-use execution::{Order, Ran, inspect};
+use execution::{Done, Engine, Order, Ran, inspect};
 use protocol::{End, Limits};
 use std::{fs, process::Command};
 
@@ -19,6 +19,7 @@ fn main() {
         "files" => files(),
         "time" => time(),
         "map" => map(),
+        "network" => network(),
         "panic" => panic!("as asked"),
         "exit" => std::process::exit(args[2].parse().unwrap()),
         "recurse" => println!("{}", recurse(0)),
@@ -94,6 +95,14 @@ fn map() {
     println!("{:?}", map.keys().collect::<Vec<_>>());
 }
 
+fn network() {
+    use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+    assert!(TcpStream::connect("127.0.0.1:80").is_err());
+    assert!(TcpListener::bind("127.0.0.1:0").is_err());
+    assert!(UdpSocket::bind("127.0.0.1:0").is_err());
+    assert!("example.com:80".to_socket_addrs().is_err());
+}
+
 #[inline(never)]
 fn recurse(depth: u64) -> u64 {
     let here = std::hint::black_box([depth; 64]);
@@ -101,14 +110,14 @@ fn recurse(depth: u64) -> u64 {
 }
 "#;
 
-fn guest() -> Bytes {
+fn guest(target: &str) -> Bytes {
     let directory = tempfile::tempdir().unwrap();
     let (source, program) =
         (directory.path().join("guest.rs"), directory.path().join("guest.wasm"));
     fs::write(&source, SOURCE).unwrap();
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let compiled = Command::new(rustc)
-        .args(["--edition", "2024", "--target", "wasm32-wasip1", "-O", "-o"])
+        .args(["--edition", "2024", "--target", target, "-O", "-o"])
         .args([&program, &source])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
@@ -127,48 +136,87 @@ fn ask(program: &Bytes, args: &[&str]) -> Order {
     order
 }
 
-/// One test, as compiling the guest is most of its work.
+/// Two tests, as compiling the guest is most of their work.
 #[tokio::test]
-async fn a_rust_program_finds_a_world_that_its_standard_library_understands() {
-    let program = guest();
-    inspect(&program).unwrap();
-    let engine = engine();
-    let run_order = async |order: Order| match engine.run(order).await {
-        Ran::Done(done) => done,
-        Ran::NoResult(reason) => panic!("no result: {reason:?}"),
-    };
-    let run = async |args: &[&str]| {
-        let ended = run_order(ask(&program, args)).await;
-        assert_eq!(ended, run_order(ask(&program, args)).await, "{args:?}");
+async fn a_rust_module_finds_a_world_that_its_standard_library_understands() {
+    let guest = Guest::new("wasm32-wasip1");
+    guest.check().await;
+    assert_eq!(guest.run(&["exit", "42"]).await.end, End::Exit(42));
+}
+
+#[tokio::test]
+async fn a_rust_component_finds_the_same_world_as_a_module() {
+    let (component, module) = (Guest::new("wasm32-wasip2"), Guest::new("wasm32-wasip1"));
+    component.check().await;
+    // WASI 0.2.0 knows success and failure only.
+    assert_eq!(component.run(&["exit", "42"]).await.end, End::Exit(1));
+    for args in [&["sum"][..], &["files"], &["map"], &["network"], &["panic"], &["exit", "0"]] {
+        let (one, other) = (component.run(args).await, module.run(args).await);
+        assert_eq!(one.end, other.end, "{args:?}");
+        assert_eq!(one.stdout, other.stdout, "{args:?}");
+        assert_eq!(one.outputs, other.outputs, "{args:?}");
+        if args != ["panic"] {
+            assert_eq!(one.stderr, other.stderr, "{args:?}");
+        }
+    }
+}
+
+struct Guest {
+    engine: Engine,
+    program: Bytes,
+}
+
+impl Guest {
+    fn new(target: &str) -> Self {
+        let program = guest(target);
+        inspect(&program).unwrap();
+        Self { engine: engine(), program }
+    }
+
+    async fn run_order(&self, order: Order) -> Done {
+        match self.engine.run(order).await {
+            Ran::Done(done) => done,
+            Ran::NoResult(reason) => panic!("no result: {reason:?}"),
+        }
+    }
+
+    /// Runs twice, and compares.
+    async fn run(&self, args: &[&str]) -> Done {
+        let ended = self.run_order(ask(&self.program, args)).await;
+        assert_eq!(ended, self.run_order(ask(&self.program, args)).await, "{args:?}");
         ended
-    };
+    }
 
-    let sum = run(&["sum"]).await;
-    assert_eq!(sum.end, End::Exit(0), "{sum:?}");
-    assert_eq!(sum.stdout, "a.csv -6996.5\nb.csv 0.30000000000000004\n");
-    assert_eq!(sum.stderr, "TO STDERR");
-    let file = |path: &str, text: &'static str| (path.to_owned(), Bytes::from(text));
-    let sums = [file("a.csv", "-6.9965e3\n"), file("b.csv", "3.0000000000000004e-1\n")];
-    assert_eq!(sum.outputs, sums);
+    async fn check(&self) {
+        let sum = self.run(&["sum"]).await;
+        assert_eq!(sum.end, End::Exit(0), "{sum:?}");
+        assert_eq!(sum.stdout, "a.csv -6996.5\nb.csv 0.30000000000000004\n");
+        assert_eq!(sum.stderr, "TO STDERR");
+        let file = |path: &str, text: &'static str| (path.to_owned(), Bytes::from(text));
+        let sums = [file("a.csv", "-6.9965e3\n"), file("b.csv", "3.0000000000000004e-1\n")];
+        assert_eq!(sum.outputs, sums);
 
-    let files = run(&["files"]).await;
-    assert_eq!(files.end, End::Exit(0), "{files:?}");
-    assert_eq!(files.stdout, "hello!");
-    assert_eq!(files.outputs, [file("copy", "hello!"), file("moved/c", "hello!")]);
+        let files = self.run(&["files"]).await;
+        assert_eq!(files.end, End::Exit(0), "{files:?}");
+        assert_eq!(files.stdout, "hello!");
+        assert_eq!(files.outputs, [file("copy", "hello!"), file("moved/c", "hello!")]);
 
-    let time = run(&["time"]).await;
-    assert_eq!(time.end, End::Exit(0), "{time:?}");
-    assert!(time.stdout.starts_with(b"946684800000"), "{:?}", time.stdout);
+        let time = self.run(&["time"]).await;
+        assert_eq!(time.end, End::Exit(0), "{time:?}");
+        assert!(time.stdout.starts_with(b"946684800000"), "{:?}", time.stdout);
 
-    let map = run(&["map"]).await;
-    let mut other = ask(&program, &["map"]);
-    other.seed = identity::Digest::plain(b"other seed");
-    assert_ne!(run_order(other).await.stdout, map.stdout);
+        let map = self.run(&["map"]).await;
+        let mut other = ask(&self.program, &["map"]);
+        other.seed = identity::Digest::plain(b"other seed");
+        assert_ne!(self.run_order(other).await.stdout, map.stdout);
 
-    let panicked = run(&["panic"]).await;
-    assert_eq!(panicked.end, End::Trap(protocol::Trap::Unreachable));
-    assert!(String::from_utf8_lossy(&panicked.stderr).contains("as asked"));
-    assert_eq!(run(&["exit", "42"]).await.end, End::Exit(42));
-    // Its stack is in its own memory, so this is its own fault, and comparable.
-    assert!(matches!(run(&["recurse"]).await.end, End::Trap(_)));
+        let network = self.run(&["network"]).await;
+        assert_eq!(network.end, End::Exit(0), "{network:?}");
+
+        let panicked = self.run(&["panic"]).await;
+        assert_eq!(panicked.end, End::Trap(protocol::Trap::Unreachable));
+        assert!(String::from_utf8_lossy(&panicked.stderr).contains("as asked"));
+        // Its stack is in its own memory, so this is its own fault, and comparable.
+        assert!(matches!(self.run(&["recurse"]).await.end, End::Trap(_)));
+    }
 }
