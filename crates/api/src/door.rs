@@ -1,14 +1,14 @@
 //! The door itself: everything that can be asked of a node.
 
 use crate::{
-    ApiError, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobSummary, JoinLine, NodeInfo,
-    PlacedTx, SanctionInfo, Status, Submission,
+    ApiError, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobSummary, JoinLine, KnownTask,
+    NodeInfo, PlacedTx, SanctionInfo, Status, Submission,
 };
 use bytes::Bytes;
 use identity::{Digest, PublicKey};
 use objects::Cid;
 use protocol::{
-    Header, Height, InvitationKind, JobEvent, JobId, TaskIndex,
+    Header, Height, InvitationKind, JobEvent, JobId, TaskIndex, TaskKey,
     port::{Answer, Events},
 };
 
@@ -50,6 +50,11 @@ pub trait NodeApi: Send + Sync + 'static {
 
     /// Which blocks are here already, in the same order; at most [`crate::path::CIDS`] at once.
     fn has(&self, cids: Vec<Cid>) -> Reply<'_, Vec<bool>>;
+
+    /// Where the results of tasks are that were run before, in the order of their keys (see
+    /// [`protocol::Job::key_of`]); at most [`crate::path::KEYS`] at once. Of several, the one that
+    /// most replicas had to agree on. A task that did not end with exit 0 is never known.
+    fn known(&self, keys: Vec<TaskKey>) -> Reply<'_, Vec<Option<KnownTask>>>;
 
     /// The node and its place in the polity.
     fn status(&self) -> Reply<'_, Status>;

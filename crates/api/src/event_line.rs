@@ -64,6 +64,7 @@ mod tests {
         vec![
             JobEvent::Admitted { job, tasks: 1, drawn, verification },
             JobEvent::Admitted { job, tasks: 1, drawn: None, verification },
+            JobEvent::Held { after: vec![job] },
             JobEvent::Drawn { drawn: Height(10) },
             JobEvent::Started { task, attempt: Attempt(1), node },
             JobEvent::Skipped { task, node, reason: SkipReason::Offline },
@@ -73,6 +74,7 @@ mod tests {
             JobEvent::Ruled { task, outcome: None, refuted: Vec::new() },
             JobEvent::Agreed { outcome, executors: vec![node] },
             JobEvent::Unsettled { task, why: Unsettled::Dissent },
+            JobEvent::Unsettled { task, why: Unsettled::After(job) },
             JobEvent::Final { tasks: vec![task], height: Height(10) },
             JobEvent::Finished { settled: 1, unsettled: 0, receipt: cid },
         ]
@@ -100,7 +102,7 @@ mod tests {
         let lines: Vec<u8> = events().into_iter().flat_map(|event| encode(&Ok(event))).collect();
         assert_eq!(
             Digest::plain(&lines).to_string(),
-            "l4bn7arouzfcxan3ntcnsmri7eu7mlxcy6qfvbpxmnhavfcp6urq",
+            "qx4q4bsurcpqgdvxxkxc3c5yb4k54eykwdsss2no3t7qmwzytpja",
             "{}",
             String::from_utf8_lossy(&lines)
         );

@@ -1,27 +1,33 @@
 //! The body of a submission: frames, one after the other.
 //!
 //! A frame is its length (u32, big endian, kind included), one byte for its kind, and a payload:
-//! the order first (canonical DAG-CBOR), then blocks (36 bytes of CID, then the bytes), then an
+//! first, if the order is to be held, the list of the jobs that must end well before (canonical
+//! DAG-CBOR), then the order (canonical DAG-CBOR), then blocks (36 bytes of CID, then the bytes), then an
 //! empty end, so that a connection that breaks is told from a submission that is complete.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use identity::{Signed, canonical};
 use objects::Cid;
-use protocol::{Job, limits};
+use protocol::{Job, JobId, limits};
 
 const ORDER: u8 = 1;
 const BLOB: u8 = 2;
 const END: u8 = 3;
+const AFTER: u8 = 4;
 const CID_BYTES: usize = 36;
 const HEAD_BYTES: usize = 5;
 /// Bytes of an order, its signature included.
 const ORDER_BYTES: usize = 64 << 10;
+/// Bytes of a list of jobs: each is a CID with a tag and a length.
+const AFTER_BYTES: usize = 16 + limits::AFTER * (CID_BYTES + 8);
 const LARGEST: usize = 1 + CID_BYTES + limits::BLOB_BYTES;
 
 /// One frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// The order. It is the first frame, and no other is.
+    /// The jobs that must end well before. It is the first frame, or missing.
+    After(Vec<JobId>),
+    /// The order. Only [`Frame::After`] may come before it.
     Order(Box<Signed<Job>>),
     /// A block of content; whether the bytes are what the CID names is not checked.
     Blob(Cid, Bytes),
@@ -41,7 +47,8 @@ pub enum FrameError {
     /// A payload that does not decode.
     #[error("a frame that does not decode: {0}")]
     Payload(String),
-    /// The order is missing, comes twice, or something follows the end.
+    /// The order is missing or comes twice, the list of jobs is not the first frame, or something
+    /// follows the end.
     #[error("frames out of order")]
     Order,
     /// The bytes stop before the end.
@@ -54,6 +61,7 @@ impl Frame {
     pub fn encode(&self) -> Bytes {
         match self {
             Self::Order(order) => whole(ORDER, &[&canonical::encode(order)]),
+            Self::After(jobs) => whole(AFTER, &[&canonical::encode(jobs)]),
             Self::Blob(cid, bytes) => whole(BLOB, &[&cid.to_bytes(), bytes]),
             Self::End => whole(END, &[]),
         }
@@ -75,8 +83,7 @@ fn whole(kind: u8, parts: &[&[u8]]) -> Bytes {
 #[derive(Default)]
 pub struct FrameReader {
     buffer: BytesMut,
-    begun: bool,
-    ended: bool,
+    last: Option<u8>,
 }
 
 impl FrameReader {
@@ -90,7 +97,7 @@ impl FrameReader {
     /// # Errors
     /// What is wrong with it. Nothing can be read after that.
     pub fn frame(&mut self) -> Result<Option<Frame>, FrameError> {
-        if self.ended && !self.buffer.is_empty() {
+        if self.is_finished() && !self.buffer.is_empty() {
             return Err(FrameError::Order);
         }
         if self.buffer.len() < HEAD_BYTES {
@@ -104,12 +111,18 @@ impl FrameReader {
             ORDER => 1 + ORDER_BYTES,
             BLOB => LARGEST,
             END => 1,
+            AFTER => 1 + AFTER_BYTES,
             _ => return Err(FrameError::Kind(kind)),
         };
         if length == 0 || length > largest {
             return Err(FrameError::Length(length));
         }
-        if (kind == ORDER) == self.begun {
+        let fits = match kind {
+            AFTER => self.last.is_none(),
+            ORDER => self.last.is_none_or(|last| last == AFTER),
+            _ => self.last.is_some_and(|last| last != AFTER),
+        };
+        if !fits {
             return Err(FrameError::Order);
         }
         if self.buffer.len() < 4 + length {
@@ -117,8 +130,7 @@ impl FrameReader {
         }
         self.buffer.advance(HEAD_BYTES);
         let payload = self.buffer.split_to(length - 1).freeze();
-        self.begun = true;
-        self.ended = kind == END;
+        self.last = Some(kind);
         parse(kind, payload).map(Some)
     }
 
@@ -127,12 +139,12 @@ impl FrameReader {
     /// # Errors
     /// [`FrameError::Cut`].
     pub fn finish(&self) -> Result<(), FrameError> {
-        if self.ended { Ok(()) } else { Err(FrameError::Cut) }
+        if self.is_finished() { Ok(()) } else { Err(FrameError::Cut) }
     }
 
     /// Whether the end was read.
     pub fn is_finished(&self) -> bool {
-        self.ended
+        self.last == Some(END)
     }
 }
 
@@ -141,6 +153,9 @@ fn parse(kind: u8, mut payload: Bytes) -> Result<Frame, FrameError> {
     match kind {
         ORDER => canonical::decode(&payload, ORDER_BYTES)
             .map(|order| Frame::Order(Box::new(order)))
+            .map_err(|e| wrong(e.to_string())),
+        AFTER => canonical::decode(&payload, AFTER_BYTES)
+            .map(Frame::After)
             .map_err(|e| wrong(e.to_string())),
         BLOB if payload.len() >= CID_BYTES => {
             let cid = payload.split_to(CID_BYTES);
@@ -171,6 +186,12 @@ mod tests {
         ]
     }
 
+    fn held() -> Vec<Frame> {
+        let mut all = frames();
+        all.insert(0, Frame::After(vec![order().payload.id(); limits::AFTER]));
+        all
+    }
+
     fn read(pieces: &[&[u8]]) -> Result<Vec<Frame>, FrameError> {
         let mut reader = FrameReader::default();
         let mut all = Vec::new();
@@ -189,6 +210,20 @@ mod tests {
         for at in 0..=bytes.len() {
             assert_eq!(read(&[&bytes[..at], &bytes[at..]]), Ok(frames()), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn an_order_that_is_held_says_so_first() {
+        let all = held();
+        let bytes: Vec<u8> = all.iter().flat_map(Frame::encode).collect();
+        assert_eq!(read(&[&bytes]), Ok(held()));
+        let [after, order, blob, ..] = &all[..] else { panic!("five frames") };
+        let (after, order, blob) = (after.encode(), order.encode(), blob.encode());
+        assert_eq!(read(&[&after, &after]), Err(FrameError::Order), "twice");
+        assert_eq!(read(&[&order, &after]), Err(FrameError::Order), "late");
+        assert_eq!(read(&[&after, &blob]), Err(FrameError::Order), "without an order");
+        let many = Frame::After(vec![crate::line::tests::order().payload.id(); 2 * limits::AFTER]);
+        assert!(matches!(read(&[&many.encode()]), Err(FrameError::Length(_))));
     }
 
     #[test]
@@ -222,5 +257,10 @@ mod tests {
             "fdopa7py5h675smoiywz3kfesk3xejie42butevl7nnzsax3ixdq"
         );
         assert_eq!(Frame::End.encode()[..], [0, 0, 0, 1, 3]);
+        let after = Frame::After(vec![order().payload.id()]).encode();
+        assert_eq!(
+            Digest::plain(&after).to_string(),
+            "zat4ukcjfk7b2awhxwjslu6v4sc74h6vcbisq7tsefhua3b6n5va"
+        );
     }
 }

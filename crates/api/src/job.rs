@@ -6,7 +6,8 @@ use futures::{StreamExt, stream};
 use identity::{PublicKey, Signed};
 use objects::Cid;
 use protocol::{
-    Attempt, End, Height, Job, JobId, TaskIndex, Time, Unsettled, draw::Skip, port::Events,
+    Attempt, End, Height, Job, JobId, TaskIndex, Time, Unsettled, Verification, draw::Skip,
+    port::Events,
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,11 @@ use serde::{Deserialize, Serialize};
 pub struct Submission {
     /// The order.
     pub order: Signed<Job>,
+    /// Jobs of the same home that must end well first: every task final, with exit 0. The order is
+    /// held until then. At most [`protocol::limits::AFTER`]; one that the home does not know is
+    /// refused with [`crate::Code::NotFound`]. If one ends otherwise, so does this job: every task
+    /// unsettled, with [`Unsettled::After`]. The order's expiry counts all the while.
+    pub after: Vec<JobId>,
     /// Blocks of content, each at most [`protocol::limits::BLOB_BYTES`]. Nothing is checked yet.
     /// An error in the stream means that the rest will not come.
     pub blobs: Events<Result<(Cid, Bytes), ApiError>>,
@@ -69,10 +75,29 @@ pub struct JobDetail {
     /// Height of the block whose beacon draws the executors; none yet for an order that waits for
     /// its draw.
     pub drawn: Option<Height>,
+    /// Jobs that it is held for: those of [`Submission::after`] that have not ended well yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<JobId>,
     /// How many of its final tasks are audited, as far as the ledger knows by now.
     pub audits: AuditCount,
     /// Tasks, in the order of their indexes.
     pub tasks: Vec<TaskDetail>,
+}
+
+/// Where the result of a task is that was run before, whichever job it was a part of: final, ended
+/// with exit 0, its receipt and its outputs in the store of the node that answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownTask {
+    /// The job whose receipt has it: see [`crate::NodeApi::receipt`].
+    pub job: JobId,
+    /// Which task of that job.
+    pub task: TaskIndex,
+    /// How many replicas that job asked to agree.
+    pub verification: Verification,
+    /// The block that accepted it.
+    pub height: Height,
+    /// The time of that block.
+    pub time: Time,
 }
 
 /// How many final tasks of a job were picked to be run again by other owners.

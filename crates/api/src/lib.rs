@@ -24,8 +24,8 @@ pub use door::{JobEvents, NodeApi, Reply};
 pub use error::{ApiError, Code};
 pub use frame::FrameError;
 pub use job::{
-    AuditCount, JobDetail, JobState, JobSummary, ReplicaDetail, ReplicaState, Submission,
-    TaskDetail, TaskState, blobs_of,
+    AuditCount, JobDetail, JobState, JobSummary, KnownTask, ReplicaDetail, ReplicaState,
+    Submission, TaskDetail, TaskState, blobs_of,
 };
 pub use justice::{
     ClaimInfo, DisputeInfo, DisputeState, EvidenceInfo, LostRight, SanctionInfo, evidence_id,

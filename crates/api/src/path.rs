@@ -11,6 +11,7 @@
 //! | GET | `/v1/blobs/{cid}` | | the bytes |
 //! | POST | `/v1/blobs` | JSON: list of CIDs | DAG-CBOR: list of the first of them |
 //! | POST | `/v1/blobs/has` | JSON: list of CIDs | JSON: list of booleans |
+//! | POST | `/v1/known` | JSON: list of task keys | JSON: list of known tasks or null |
 //! | GET | `/v1/status`, `/v1/nodes` | | JSON |
 //! | GET | `/v1/ledger/head` | | DAG-CBOR: header |
 //! | GET | `/v1/ledger/blocks/{height}` | | DAG-CBOR: final block |
@@ -36,6 +37,8 @@ pub const JOBS_PATH: &str = "/v1/jobs";
 pub const BLOBS_PATH: &str = "/v1/blobs";
 /// Which blocks are there.
 pub const HAS_PATH: &str = "/v1/blobs/has";
+/// Where results are that are known already.
+pub const KNOWN_PATH: &str = "/v1/known";
 /// The node.
 pub const STATUS_PATH: &str = "/v1/status";
 /// The nodes.
@@ -82,6 +85,8 @@ pub const EVIDENCE: usize = 1_000;
 pub const BLOBS_BYTES: usize = 4 << 20;
 /// CIDs in one question what is there.
 pub const CIDS: usize = 4_096;
+/// Keys in one question what is known.
+pub const KEYS: usize = 10_000;
 /// Bytes of a JSON body in a request.
 pub const REQUEST_BYTES: usize = 1 << 20;
 /// Bytes of an answer that is not a stream: the largest is a receipt.

@@ -2,7 +2,7 @@
 
 use crate::LostRight;
 use identity::{Digest, NetworkId, PublicKey};
-use protocol::{Height, Time};
+use protocol::{Distinct, Height, Time};
 use serde::{Deserialize, Serialize};
 
 /// A node and its place in the polity.
@@ -40,6 +40,9 @@ pub struct Status {
     pub fingerprint: Digest,
     /// The longest time between a job's submission and its expiry, from the genesis.
     pub job_lifetime_ms: u64,
+    /// What the replicas of one task differ in, from the genesis.
+    #[serde(default)]
+    pub distinct: Distinct,
 }
 
 /// A node of the polity, as another one sees it.

@@ -17,7 +17,7 @@ use axum::{
 use futures::StreamExt;
 use identity::canonical;
 use objects::Cid;
-use protocol::{Height, JobId, TaskIndex};
+use protocol::{Height, JobId, TaskIndex, TaskKey};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{str::FromStr, sync::Arc, time::Duration};
 
@@ -95,6 +95,15 @@ fn cids(body: Whole) -> Result<Vec<Cid>, Failure> {
         return Err(ApiError::new(Code::TooLarge, message).into());
     }
     Ok(cids)
+}
+
+pub(crate) async fn known(State(door): State<Door>, body: Whole) -> Answer {
+    let keys: Vec<TaskKey> = question(body)?;
+    if keys.len() > path::KEYS {
+        let message = format!("{} keys, at most {} at once", keys.len(), path::KEYS);
+        return Err(ApiError::new(Code::TooLarge, message).into());
+    }
+    json(&door.api.known(keys).await?)
 }
 
 pub(crate) async fn status(State(door): State<Door>) -> Answer {

@@ -89,6 +89,7 @@ fn router(door: Door, token: Guard) -> Router {
         .route(path::BLOBS_PATH, post(handle::blobs))
         .route(path::HAS_PATH, post(handle::has))
         .route(&format!("{}/{{cid}}", path::BLOBS_PATH), get(handle::blob))
+        .route(path::KNOWN_PATH, post(handle::known))
         .route(path::STATUS_PATH, get(handle::status))
         .route(path::NODES_PATH, get(handle::nodes))
         .route(path::HEAD_PATH, get(handle::head))

@@ -57,18 +57,20 @@ impl Frames {
         match self.next().await? {
             Frame::Blob(cid, bytes) => Ok(Some((cid, bytes))),
             Frame::End => self.end().await.map(|()| None),
-            Frame::Order(_) => Err(unreadable(FrameError::Order)),
+            Frame::Order(_) | Frame::After(_) => Err(unreadable(FrameError::Order)),
         }
     }
 }
 
-/// Reads the order; the blobs are read as the node takes them.
+/// Reads the order and what it is held for; the blobs are read as the node takes them.
 pub(crate) async fn read(body: Body, silence: Duration) -> Result<Submission, ApiError> {
     let reader = FrameReader::default();
     let mut frames = Frames { body: body.into_data_stream(), reader, silence };
-    let Frame::Order(order) = frames.next().await? else {
-        return Err(unreadable(FrameError::Order));
+    let (after, first) = match frames.next().await? {
+        Frame::After(jobs) => (jobs, frames.next().await?),
+        first => (Vec::new(), first),
     };
+    let Frame::Order(order) = first else { return Err(unreadable(FrameError::Order)) };
     let blobs = stream::unfold(Some(frames), |frames| async move {
         let mut frames = frames?;
         match frames.next_blob().await {
@@ -77,7 +79,7 @@ pub(crate) async fn read(body: Body, silence: Duration) -> Result<Submission, Ap
             Err(error) => Some((Err(error), None)),
         }
     });
-    Ok(Submission { order: *order, blobs: blobs.boxed() })
+    Ok(Submission { order: *order, after, blobs: blobs.boxed() })
 }
 
 fn cut(reason: &str) -> ApiError {

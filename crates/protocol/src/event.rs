@@ -18,12 +18,19 @@ pub enum JobEvent {
         job: JobId,
         /// How many tasks it has.
         tasks: u32,
-        /// Height whose beacon draws the executors; none yet if the order goes on the ledger first.
+        /// Height whose beacon draws the executors; none yet if the order goes on the ledger first,
+        /// or is held.
         drawn: Option<Height>,
         /// How many must agree.
         verification: Verification,
     },
-    /// The order is on the ledger, and the beacon of the block after it draws the executors.
+    /// The order waits: nothing is drawn before these jobs of the same home have ended well.
+    Held {
+        /// The jobs that have not yet.
+        after: Vec<JobId>,
+    },
+    /// An order that waited is drawn: a sealed one by the beacon of the block after the one that
+    /// holds it, one that was held by the last beacon.
     Drawn {
         /// Height of that block.
         drawn: Height,

@@ -16,6 +16,8 @@ pub const RECEIPT_BYTES: usize = 64 << 20;
 pub const TABLE_BYTES: usize = BLOB_BYTES;
 /// Tasks of one job.
 pub const TASKS: u32 = 100_000;
+/// Jobs that one job may be held for.
+pub const AFTER: usize = 64;
 /// Replicas of one task.
 pub const REPLICAS: u16 = 64;
 /// Leaves of one batch of commitments or reveals.

@@ -102,6 +102,8 @@ pub enum Unsettled {
     Cancelled,
     /// The ledger did not accept it.
     RefusedByLedger,
+    /// The job was held until this one has ended well, which it did not.
+    After(JobId),
 }
 
 /// What was claimed about a task on which there is a verdict.

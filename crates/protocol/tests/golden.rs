@@ -149,6 +149,8 @@ fn disputed(t: &mut String) {
     let admitted = |drawn| JobEvent::Admitted { job, tasks: 3, drawn, verification };
     line(t, "event admitted", &admitted(Some(Height(3))));
     line(t, "event sealed", &admitted(None));
+    line(t, "event held", &JobEvent::Held { after: vec![job] });
+    line(t, "unsettled", &Unsettled::After(job));
 }
 
 #[test]

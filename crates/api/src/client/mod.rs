@@ -5,7 +5,7 @@ mod exchange;
 
 use crate::{
     ApiError, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobSummary, JoinLine,
-    NodeApi, NodeInfo, PlacedTx, SanctionInfo, Status, Submission,
+    KnownTask, NodeApi, NodeInfo, PlacedTx, SanctionInfo, Status, Submission,
     door::{JobEvents, Reply},
     event_line,
     frame::Frame,
@@ -17,7 +17,7 @@ use futures::{FutureExt, StreamExt, future, stream};
 use identity::{Digest, PublicKey, canonical};
 use objects::Cid;
 use protocol::{
-    Header, Height, InvitationKind, JobEvent, JobId, TaskIndex, limits,
+    Header, Height, InvitationKind, JobEvent, JobId, TaskIndex, TaskKey, limits,
     port::{Answer, Events, Stream},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -119,6 +119,13 @@ fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes).map_err(unreadable)
 }
 
+fn one_each<T>(answers: Vec<T>, questions: usize) -> Result<Vec<T>, ApiError> {
+    match answers.len() {
+        count if count == questions => Ok(answers),
+        count => Err(unreadable(format!("{count} answers to {questions} questions"))),
+    }
+}
+
 async fn collect(
     mut body: Events<Result<Bytes, ApiError>>,
     limit_bytes: usize,
@@ -156,8 +163,10 @@ fn events_of(body: Events<Result<Bytes, ApiError>>) -> JobEvents {
 
 impl<C: Connect> NodeApi for Client<C> {
     fn submit(&self, submission: Submission) -> Reply<'_, JobEvents> {
-        let Submission { order, blobs } = submission;
-        let first = stream::once(future::ready(Ok(Frame::Order(Box::new(order)))));
+        let Submission { order, after, blobs } = submission;
+        let held = (!after.is_empty()).then_some(Frame::After(after));
+        let first = held.into_iter().chain([Frame::Order(Box::new(order))]);
+        let first = stream::iter(first.map(Ok));
         let rest = blobs.map(|blob| blob.map(|(cid, bytes)| Frame::Blob(cid, bytes)));
         let end = stream::once(future::ready(Ok(Frame::End)));
         let frames = first.chain(rest).chain(end).map(|frame| frame.map(|frame| frame.encode()));
@@ -231,12 +240,16 @@ impl<C: Connect> NodeApi for Client<C> {
 
     fn has(&self, cids: Vec<Cid>) -> Reply<'_, Vec<bool>> {
         async move {
-            let answer: Vec<bool> = self.post(path::HAS_PATH, &cids).await?;
-            if answer.len() == cids.len() {
-                Ok(answer)
-            } else {
-                Err(unreadable(format!("{} answers to {} questions", answer.len(), cids.len())))
-            }
+            let answers: Vec<bool> = self.post(path::HAS_PATH, &cids).await?;
+            one_each(answers, cids.len())
+        }
+        .boxed()
+    }
+
+    fn known(&self, keys: Vec<TaskKey>) -> Reply<'_, Vec<Option<KnownTask>>> {
+        async move {
+            let answers: Vec<_> = self.post(path::KNOWN_PATH, &keys).await?;
+            one_each(answers, keys.len())
         }
         .boxed()
     }

@@ -166,7 +166,7 @@ pub(super) async fn order(
 ) -> Result<Exit, Failure> {
     let node = connect::node(data)?;
     let home = Home::of(data, node.status().await?)?;
-    let (verification, how) = order::verification(args.verify, home.status.parties)?;
+    let (verification, how) = order::verification(args.verify, home.status.parties, home.status.distinct)?;
     out.say(format!(
         "{}, {}, verification {how}, placement {}",
         text::plural(plan.table.tasks.len(), "task"),
@@ -182,7 +182,7 @@ pub(super) async fn order(
     let program = stem(&args.program);
     let dir = args.output.unwrap_or_else(|| results::usual_dir(&program, &job));
     let results = Results::open(dir, &job, plan.table.clone(), plan.limits.output_bytes)?;
-    let submission = Submission { order, blobs: upload::blobs(plan, missing) };
+    let submission = Submission { order, after: Vec::new(), blobs: upload::blobs(plan, missing) };
     let events = match node.submit(submission).await {
         Ok(events) => events,
         Err(error) => {

@@ -72,9 +72,10 @@ impl Course {
     /// Takes an event and answers the tasks that came to where `wait` waits for, each once.
     pub(crate) fn take(&mut self, event: &JobEvent, wait: Wait) -> Vec<TaskIndex> {
         match event {
-            JobEvent::Admitted { .. } | JobEvent::Drawn { .. } | JobEvent::Skipped { .. } => {
-                Vec::new()
-            }
+            JobEvent::Admitted { .. }
+            | JobEvent::Held { .. }
+            | JobEvent::Drawn { .. }
+            | JobEvent::Skipped { .. } => Vec::new(),
             JobEvent::Disputed { task } => {
                 self.disputes.entry(*task).or_insert(Dispute::Open);
                 Vec::new()

@@ -216,6 +216,7 @@ impl<'a> Facts<'a> {
                 format!("{said} It was good until {expires}.{}", self.skips(task))
             }
             Unsettled::Cancelled | Unsettled::RefusedByLedger => said,
+            Unsettled::After(job) => format!("{said} It was job {job}."),
         }
     }
 }
@@ -303,6 +304,7 @@ mod tests {
             },
             order: Signed::new(order, network, &SecretKey::from_seed([1; 32])),
             ordered: None,
+            after: Vec::new(),
             drawn: Some(Height(3)),
             audits: AuditCount::default(),
             tasks: vec![task],

@@ -150,6 +150,7 @@ pub(crate) fn sentence(why: &Unsettled) -> &'static str {
         Unsettled::NoCandidates => "not agreed: too few nodes could run it",
         Unsettled::Cancelled => "cancelled",
         Unsettled::RefusedByLedger => "not agreed: the ledger refused it",
+        Unsettled::After(_) => "not run: a job that it was held for did not end well",
     }
 }
 

@@ -2,9 +2,9 @@
 
 use api::{
     ApiError, AuditCount, ClaimInfo, Client, Code, DisputeInfo, DisputeState, EvidenceInfo,
-    FinalBlock, JobDetail, JobEvents, JobState, JobSummary, JoinLine, KnownPeer, LostRight,
-    NodeApi, NodeInfo, PlacedTx, Reply, SanctionInfo, Status, Submission, TaskDetail, TaskState,
-    client::Connect,
+    FinalBlock, JobDetail, JobEvents, JobState, JobSummary, JoinLine, KnownPeer, KnownTask,
+    LostRight, NodeApi, NodeInfo, PlacedTx, Reply, SanctionInfo, Status, Submission, TaskDetail,
+    TaskState, client::Connect,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future, stream};
@@ -12,9 +12,9 @@ use gateway::{Config, Running, serve};
 use identity::{Digest, NetworkId, PublicKey, SecretKey, Signed};
 use objects::{Cid, Codec};
 use protocol::{
-    Attempt, Block, Cause, End, Finding, Founder, Genesis, Header, Height, Invitation,
+    Attempt, Block, Cause, Distinct, End, Finding, Founder, Genesis, Header, Height, Invitation,
     InvitationKind, Job, JobEvent, JobId, Limits, OutcomeDigest, Params, Placement, Right,
-    Sanction, Seconding, TaskIndex, Time, Tx, Verification, dispute_name,
+    Sanction, Seconding, TaskIndex, TaskKey, Time, Tx, Verification, dispute_name,
     port::{Answer, Stream},
 };
 use std::{
@@ -27,8 +27,9 @@ use tokio_util::compat::TokioAsyncReadCompatExt;
 
 pub(crate) const TOKEN: &str = "a token of the tests";
 
-/// What a submission turned out to be: its order, and its blobs up to the first error.
-pub(crate) type Submitted = (Signed<Job>, Vec<Result<(Cid, Bytes), ApiError>>);
+/// What a submission turned out to be: its order, what it is held for, and its blobs up to the
+/// first error.
+pub(crate) type Submitted = (Signed<Job>, Vec<JobId>, Vec<Result<(Cid, Bytes), ApiError>>);
 
 /// Answers like a node. Submissions are read to their end and sent to the test.
 pub(crate) struct Fake {
@@ -132,6 +133,7 @@ pub(crate) fn detail(from: TaskIndex) -> JobDetail {
         order: order(),
         ordered: Some(Height(2)),
         drawn: Some(Height(3)),
+        after: vec![job()],
         audits: AuditCount { picked: 2, audited: 1 },
         tasks: vec![task],
     }
@@ -155,6 +157,7 @@ pub(crate) fn status() -> Status {
         parties: 4,
         fingerprint: Digest([6; 32]),
         job_lifetime_ms: 1_000,
+        distinct: Distinct::Nodes,
     }
 }
 
@@ -169,6 +172,20 @@ pub(crate) fn info() -> NodeInfo {
         validator: false,
         connected: true,
         addresses: Vec::new(),
+    }
+}
+
+pub(crate) fn known_key() -> TaskKey {
+    TaskKey(Digest([8; 32]))
+}
+
+pub(crate) fn known_task() -> KnownTask {
+    KnownTask {
+        job: job(),
+        task: TaskIndex(2),
+        verification: Verification { k: 2, n: 3 },
+        height: Height(5),
+        time: Time(6),
     }
 }
 
@@ -237,7 +254,7 @@ fn told() -> JobEvents {
 
 impl NodeApi for Fake {
     fn submit(&self, submission: Submission) -> Reply<'_, JobEvents> {
-        let Submission { order, mut blobs } = submission;
+        let Submission { order, after, mut blobs } = submission;
         async move {
             if self.refuse {
                 return Err(ApiError::new(Code::Expired, "too late").next("send it again"));
@@ -247,7 +264,7 @@ impl NodeApi for Fake {
                 all.push(blob);
             }
             let failed = all.last().and_then(|last| last.as_ref().err()).cloned();
-            self.submitted.send((order, all)).await.unwrap();
+            self.submitted.send((order, after, all)).await.unwrap();
             match failed {
                 Some(error) => Err(error),
                 None => Ok(told()),
@@ -294,6 +311,10 @@ impl NodeApi for Fake {
     fn has(&self, cids: Vec<Cid>) -> Reply<'_, Vec<bool>> {
         let there = Cid::of(Codec::Raw, &blob());
         reply(cids.into_iter().map(|cid| cid == there).collect())
+    }
+
+    fn known(&self, keys: Vec<TaskKey>) -> Reply<'_, Vec<Option<KnownTask>>> {
+        reply(keys.into_iter().map(|key| (key == known_key()).then(known_task)).collect())
     }
 
     fn status(&self) -> Reply<'_, Status> {

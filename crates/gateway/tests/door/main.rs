@@ -11,7 +11,7 @@ use futures::{StreamExt, stream};
 use gateway::{Config, Error, serve};
 use identity::{Digest, PublicKey};
 use objects::{Cid, Codec};
-use protocol::{Height, InvitationKind, JobId, TaskIndex, limits};
+use protocol::{Height, InvitationKind, JobId, TaskIndex, TaskKey, limits};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -72,6 +72,12 @@ async fn every_question_comes_back_as_the_node_answered_it() {
     assert_eq!(client.blobs(vec![there; 3]).await.map(|blobs| blobs.len()), Ok(2), "the first");
     let other = client.blobs(vec![there, gone]).await.unwrap_err();
     assert_eq!(other.code, Code::ContentMismatch, "other bytes are noticed");
+    let keys = vec![TaskKey(Digest([1; 32])), fake::known_key()];
+    assert_eq!(client.known(keys).await, Ok(vec![None, Some(fake::known_task())]));
+    let many = vec![fake::known_key(); path::KEYS];
+    assert_eq!(client.known(many).await, Ok(vec![Some(fake::known_task()); path::KEYS]));
+    let error = client.known(vec![fake::known_key(); path::KEYS + 1]).await.unwrap_err();
+    assert_eq!(error.code, Code::TooLarge);
     assert_eq!(client.status().await, Ok(fake::status()));
     assert_eq!(client.nodes().await, Ok(vec![fake::info()]));
     assert_eq!(client.head().await, Ok(fake::header()));
@@ -116,11 +122,11 @@ async fn bytes_that_are_not_what_was_asked_for_are_refused_by_the_client() {
 #[tokio::test]
 async fn a_submission_arrives_whole_and_its_events_follow() {
     let mut house = House::open().await;
-    let submission = Submission { order: order(), blobs: blobs_of(blobs()) };
+    let submission = Submission { order: order(), after: vec![job(); 3], blobs: blobs_of(blobs()) };
     let told: Vec<_> = house.client().submit(submission).await.unwrap().collect().await;
     assert_eq!(told, fake::events().into_iter().map(Ok).collect::<Vec<_>>());
-    let (ordered, arrived) = house.submitted.recv().await.unwrap();
-    assert_eq!(ordered, order());
+    let (ordered, after, arrived) = house.submitted.recv().await.unwrap();
+    assert_eq!((ordered, after), (order(), vec![job(); 3]));
     assert_eq!(arrived, blobs().into_iter().map(Ok).collect::<Vec<_>>());
 }
 
@@ -129,7 +135,7 @@ async fn a_refusal_reaches_a_client_that_still_sends() {
     let house = House::with(Config::default(), true).await;
     let (cid, bytes) = blobs().swap_remove(1);
     let endless = stream::repeat_with(move || Ok((cid, bytes.clone()))).boxed();
-    let submission = Submission { order: order(), blobs: endless };
+    let submission = Submission { order: order(), after: Vec::new(), blobs: endless };
     let error = house.client().submit(submission).await.err().unwrap();
     assert_eq!(error, ApiError::new(Code::Expired, "too late").next("send it again"));
 }
@@ -139,9 +145,10 @@ async fn a_source_that_fails_cuts_the_submission_on_both_sides() {
     let mut house = House::open().await;
     let failure = ApiError::new(Code::Refused, "a.csv: it changed while it was sent");
     let pieces = vec![Ok((Cid::of(Codec::Raw, &blob()), blob())), Err(failure.clone())];
-    let submission = Submission { order: order(), blobs: stream::iter(pieces).boxed() };
+    let blobs = stream::iter(pieces).boxed();
+    let submission = Submission { order: order(), after: Vec::new(), blobs };
     assert_eq!(house.client().submit(submission).await.err(), Some(failure));
-    let (_, arrived) = house.submitted.recv().await.unwrap();
+    let (_, _, arrived) = house.submitted.recv().await.unwrap();
     assert_eq!(arrived.last().unwrap().as_ref().unwrap_err().code, Code::Cut);
 }
 
@@ -160,7 +167,7 @@ async fn a_connection_that_breaks_in_the_middle_is_told_to_the_node() {
     let mut stream = TcpStream::connect(house.addr()).await.unwrap();
     stream.write_all(&announced[..announced.len() - 7]).await.unwrap();
     drop(stream);
-    let (_, arrived) = house.submitted.recv().await.unwrap();
+    let (_, _, arrived) = house.submitted.recv().await.unwrap();
     assert_eq!(arrived.last().unwrap().as_ref().unwrap_err().code, Code::Cut);
 }
 
@@ -284,7 +291,7 @@ async fn a_submission_that_falls_silent_is_ended() {
     announced.truncate(announced.len() - 64);
     let mut stream = TcpStream::connect(house.addr()).await.unwrap();
     stream.write_all(&announced).await.unwrap();
-    let (_, arrived) = house.submitted.recv().await.unwrap();
+    let (_, _, arrived) = house.submitted.recv().await.unwrap();
     assert_eq!(arrived.last().unwrap().as_ref().unwrap_err().code, Code::Cut);
 }
 

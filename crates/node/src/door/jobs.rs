@@ -231,7 +231,8 @@ fn live_detail(
         .collect();
     let (order, drawn) = (record.order().clone(), record.drawn());
     let (ordered, audits) = (ledger.order_height(&job), audits_of(ledger, &job));
-    JobDetail { summary: live_summary(job, record), order, ordered, drawn, audits, tasks }
+    let after = Vec::new();
+    JobDetail { summary: live_summary(job, record), order, ordered, drawn, after, audits, tasks }
 }
 
 fn replica(
@@ -311,5 +312,6 @@ fn finished_detail(
     let mut summary = finished_summary(summary);
     summary.issued = order.payload.issued;
     let (ordered, audits) = (ledger.order_height(&report.job), audits_of(ledger, &report.job));
-    Ok(JobDetail { summary, order, ordered, drawn, audits, tasks })
+    let after = Vec::new();
+    Ok(JobDetail { summary, order, ordered, drawn, after, audits, tasks })
 }

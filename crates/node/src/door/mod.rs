@@ -10,14 +10,15 @@ use crate::{
 };
 use api::{
     ApiError, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents, JobSummary,
-    JoinLine, KnownPeer, NodeApi, NodeInfo, PlacedTx, Reply, SanctionInfo, Status, Submission,
+    JoinLine, KnownPeer, KnownTask, NodeApi, NodeInfo, PlacedTx, Reply, SanctionInfo, Status,
+    Submission, path,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
 use identity::{Digest, PublicKey, SecretKey};
 use network::Network;
 use objects::Cid;
-use protocol::{Block, Header, Height, InvitationKind, JobId, TaskIndex, port::Blobs};
+use protocol::{Block, Header, Height, InvitationKind, JobId, TaskIndex, TaskKey, port::Blobs};
 use std::collections::BTreeSet;
 
 /// How many peers are asked for a block that is not here.
@@ -90,6 +91,7 @@ impl Door {
             parties: u32::try_from(parties.len()).unwrap_or(u32::MAX),
             fingerprint: self.fingerprint,
             job_lifetime_ms: ledger.params().job_lifetime_ms,
+            distinct: ledger.params().distinct,
         }
     }
 
@@ -233,6 +235,10 @@ impl NodeApi for Door {
 
     fn has(&self, cids: Vec<Cid>) -> Reply<'_, Vec<bool>> {
         async move { self.home.store.has(cids).await.map_err(blob_error) }.boxed()
+    }
+
+    fn known(&self, keys: Vec<TaskKey>) -> Reply<'_, Vec<Option<KnownTask>>> {
+        async move { Ok(vec![None; keys.len()]) }.boxed()
     }
 
     fn status(&self) -> Reply<'_, Status> {

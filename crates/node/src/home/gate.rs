@@ -107,6 +107,10 @@ impl Gate<'_> {
 impl Home {
     /// Takes an order with its bytes through the gate into the log.
     pub(crate) async fn admit(&self, submission: Submission) -> Result<JobId, Refused> {
+        if !submission.after.is_empty() {
+            let message = "this node cannot hold an order for other jobs";
+            return Err(ApiError::new(Code::Unsupported, message));
+        }
         let gate = Gate { me: self.key.public(), chain: &self.chain, clock: self.clock.as_ref() };
         let admitted = gate.check(submission.order)?;
         let id = admitted.order().payload.id();

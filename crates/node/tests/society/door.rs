@@ -67,7 +67,7 @@ impl Door {
     pub fn submit(&self, order: Signed<Job>) {
         let blobs = api::blobs_of(Vec::new());
         // What happens to it is asked for later.
-        drop(self.ask(self.client.submit(Submission { order, blobs })));
+        drop(self.ask(self.client.submit(Submission { order, after: Vec::new(), blobs })));
     }
 
     /// The receipt of a finished job.

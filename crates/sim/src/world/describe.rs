@@ -62,6 +62,7 @@ pub(super) fn event(event: &JobEvent, name: impl Fn(&identity::PublicKey) -> Str
         JobEvent::Admitted { tasks, drawn: None, verification, .. } => {
             format!("admitted {tasks} tasks, {verification}, to be ordered first")
         }
+        JobEvent::Held { after } => format!("held for {} jobs", after.len()),
         JobEvent::Drawn { drawn } => format!("drawn at {drawn}"),
         JobEvent::Disputed { task } => format!("{task} is disputed"),
         JobEvent::Ruled { task, outcome, refuted } => {

@@ -102,7 +102,7 @@ impl World {
                 Unsettled::NoCandidates => few || !honest,
                 Unsettled::Refuted | Unsettled::RefusedByLedger => !honest,
                 Unsettled::Expired => !self.has_enough(job),
-                Unsettled::Undecided => false,
+                Unsettled::Undecided | Unsettled::After(_) => false,
             };
             assert!(
                 excused || !self.nodes[home].is_honest(),

@@ -4,8 +4,8 @@
 use super::lies::Lie;
 use api::{
     ApiError, AuditCount, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents,
-    JobState, JobSummary, JoinLine, LostRight, NodeApi, NodeInfo, PlacedTx, Reply, SanctionInfo,
-    Status, Submission, TaskDetail, TaskState,
+    JobState, JobSummary, JoinLine, KnownTask, LostRight, NodeApi, NodeInfo, PlacedTx, Reply,
+    SanctionInfo, Status, Submission, TaskDetail, TaskState,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future, stream};
@@ -15,7 +15,7 @@ use protocol::{
     Agreed, Agreements, Attempt, Block, Body, Certificate, CommitBatch, Commitment, End, Finality,
     Founder, Genesis, Header, Height, Invitation, InvitationKind, Job, JobEvent, JobId, Member,
     Outcome, Output, Params, Part, Placement, Receipt, Reveal, RevealBatch, Right, Salt, TaskIndex,
-    TaskTable, Time, Trap, Tx, Unsettled, commitment_of, merkle::Inclusion, set_digest,
+    TaskKey, TaskTable, Time, Trap, Tx, Unsettled, commitment_of, merkle::Inclusion, set_digest,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -368,7 +368,7 @@ fn reply<T: Send + 'static>(value: T) -> Reply<'static, T> {
 
 impl NodeApi for Polity {
     fn submit(&self, submission: Submission) -> Reply<'_, JobEvents> {
-        let Submission { order, blobs } = submission;
+        let Submission { order, after: _, blobs } = submission;
         async move {
             let blobs: Vec<_> =
                 blobs.collect::<Vec<_>>().await.into_iter().collect::<Result<_, _>>()?;
@@ -393,6 +393,7 @@ impl NodeApi for Polity {
             order: kept.order.clone(),
             ordered: None,
             drawn: Some(Height(1)),
+            after: Vec::new(),
             audits: AuditCount { picked: 1, audited: 1 },
             tasks: (0..)
                 .map(TaskIndex)
@@ -439,6 +440,10 @@ impl NodeApi for Polity {
         reply(cids.iter().map(|cid| state.blobs.contains_key(cid)).collect())
     }
 
+    fn known(&self, keys: Vec<TaskKey>) -> Reply<'_, Vec<Option<KnownTask>>> {
+        reply(vec![None; keys.len()])
+    }
+
     fn status(&self) -> Reply<'_, Status> {
         reply(Status {
             node: self.nodes[0].public(),
@@ -457,6 +462,7 @@ impl NodeApi for Polity {
             parties: self.parties,
             fingerprint: Digest([8; 32]),
             job_lifetime_ms: self.genesis.params.job_lifetime_ms,
+            distinct: self.genesis.params.distinct,
         })
     }
 
