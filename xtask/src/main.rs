@@ -1,5 +1,6 @@
 //! Every project command.
 
+mod bench;
 mod c_compiler;
 mod check;
 mod demo;
@@ -30,6 +31,8 @@ Every project command.
                                 kills nodes under load, 200 times if not told otherwise
     cargo xtask soak --seeds N [--from SEED]
                                 runs so many seeds of the simulation in which everything goes wrong
+    cargo xtask bench [NAME]… [--quick] [--no-build] [--dir DIR]
+                                measures what is promised, and writes docs/benchmarks.md
     cargo xtask planted         plants bugs in copies of the minds, and sees that tests find them
 
 Build results go to cargo's target directory; CARGO_TARGET_DIR moves it.
@@ -50,7 +53,7 @@ fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
         None => return help(),
         Some((command, rest)) => (command.as_str(), rest),
     };
-    if !matches!(command, "demo" | "soak") && !rest.is_empty() {
+    if !matches!(command, "demo" | "soak" | "bench") && !rest.is_empty() {
         bail!("{command} takes no arguments; `cargo xtask` prints the commands");
     }
     if matches!(command, "help" | "--help" | "-h") {
@@ -64,6 +67,7 @@ fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
         "fix" => fix::run(&project, &mut steps)?,
         "guests" => guests::run(&project, &mut steps)?,
         "planted" => planted::run(&project, &mut steps)?,
+        "bench" => bench::run(&project, &mut steps, rest)?,
         "soak" => soak::run(&project, &mut steps, rest)?,
         "demo" => match demo::run(&project, &mut steps, rest)? {},
         unknown => bail!("no command {unknown}; `cargo xtask` prints the commands"),
