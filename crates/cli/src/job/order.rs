@@ -9,7 +9,9 @@ use api::Status;
 use bytes::Bytes;
 use identity::{SecretKey, Signed, canonical};
 use objects::{Block, Cid, Codec};
-use protocol::{Genesis, Input, Job, Limits, Placement, TaskSpec, TaskTable, Verification, limits};
+use protocol::{
+    Distinct, Genesis, Input, Job, Limits, Placement, TaskSpec, TaskTable, Verification, limits,
+};
 use std::{path::Path, time::Duration};
 
 /// Bytes of a program.
@@ -183,24 +185,42 @@ pub(crate) fn pinned(data: &DataDir, status: &Status) -> Result<Genesis, Failure
 pub(crate) fn verification(
     asked: Option<Verification>,
     parties: u32,
+    distinct: Distinct,
 ) -> Result<(Verification, String), Failure> {
     let of = |k, n| Verification { k, n };
-    let have = format!("{} connected", many(parties));
+    let (kind, have) = (kind(distinct), connected(parties, distinct));
     match asked {
         Some(asked) if u32::from(asked.k) > parties => Err(Failure::new(
             Exit::Refused,
-            format!("{asked} needs {} different owners, {have}", asked.k),
+            format!("{asked} needs {} different {kind}, {have}", asked.k),
         )
         .next("see who is there with: polity node list")),
         Some(asked) => Ok((asked, format!("{asked}, as asked for"))),
+        // Nobody else would be asked on disagreement: all of them, at once.
+        None if parties >= 3 && distinct == Distinct::Nodes => {
+            Ok((of(3, 3), "3of3 (3 replicas, 1 owner: shows determinism, not honesty)".to_string()))
+        }
         None if parties >= 3 => Ok((of(2, 3), format!("2of3 ({have})"))),
         None if parties == 2 => Ok((of(2, 2), format!("2of2, the best there is ({have})"))),
         None => Ok((Verification::SINGLE, format!("single, compared with nothing ({have})"))),
     }
 }
 
-fn many(parties: u32) -> String {
-    if parties == 1 { "1 owner is".into() } else { format!("{parties} owners are") }
+/// What replicas of one task differ in.
+fn kind(distinct: Distinct) -> &'static str {
+    match distinct {
+        Distinct::Owners => "owners",
+        Distinct::Nodes => "nodes",
+    }
+}
+
+fn connected(parties: u32, distinct: Distinct) -> String {
+    let kind = kind(distinct);
+    if parties == 1 {
+        format!("1 {} is connected", kind.trim_end_matches('s'))
+    } else {
+        format!("{parties} {kind} are connected")
+    }
 }
 
 #[cfg(test)]
@@ -209,13 +229,27 @@ mod tests {
 
     #[test]
     fn the_best_verification_there_is_unless_one_is_asked_for() {
-        let usual = |parties| verification(None, parties).unwrap().0.to_string();
+        let owners = Distinct::Owners;
+        let usual = |parties| verification(None, parties, owners).unwrap().0.to_string();
         assert_eq!([0, 1, 2, 3, 9].map(usual), ["single", "single", "2of2", "2of3", "2of3"]);
-        let asked = |text: &str, parties| verification(Some(text.parse().unwrap()), parties);
+        let asked =
+            |text: &str, parties| verification(Some(text.parse().unwrap()), parties, owners);
         assert_eq!(asked("3of5", 3).unwrap().0.to_string(), "3of5");
         let failure = asked("3of5", 2).unwrap_err();
         assert_eq!(failure.exit, Exit::Refused);
         assert!(failure.message.contains("needs 3 different owners"), "{failure}");
+    }
+
+    #[test]
+    fn replicas_of_one_owner_are_compared_all_and_said_to_show_no_honesty() {
+        let usual = |parties| verification(None, parties, Distinct::Nodes).unwrap();
+        assert_eq!(
+            [1, 2, 3, 5].map(|n| usual(n).0.to_string()),
+            ["single", "2of2", "3of3", "3of3"]
+        );
+        assert!(usual(3).1.contains("determinism, not honesty"), "{}", usual(3).1);
+        let asked = verification(Some("4of4".parse().unwrap()), 3, Distinct::Nodes).unwrap_err();
+        assert!(asked.message.contains("4 different nodes, 3 nodes are connected"), "{asked}");
     }
 
     #[test]
