@@ -54,19 +54,41 @@ pub(crate) struct Counts {
     pub(crate) unsettled: usize,
 }
 
+impl Counts {
+    /// The number of tasks at this stage; those that wait are not counted.
+    fn of(&mut self, stage: &Stage) -> Option<&mut usize> {
+        match stage {
+            Stage::Waiting => None,
+            Stage::Running => Some(&mut self.running),
+            Stage::Seen(_) => Some(&mut self.seen),
+            Stage::Agreed => Some(&mut self.agreed),
+            Stage::Final(_) => Some(&mut self.settled),
+            Stage::Unsettled(_) => Some(&mut self.unsettled),
+        }
+    }
+
+    fn past_agreed(&self) -> usize {
+        self.agreed + self.settled + self.unsettled
+    }
+}
+
 /// The course of a job.
 #[derive(Debug)]
 pub(crate) struct Course {
     stages: Vec<Stage>,
     outcomes: BTreeMap<TaskIndex, Outcome>,
     disputes: BTreeMap<TaskIndex, Dispute>,
+    /// How many tasks stand where; `disputed` is counted when it is asked for.
+    counts: Counts,
     finished: bool,
 }
 
 impl Course {
     pub(crate) fn new(tasks: usize) -> Self {
         let stages = vec![Stage::default(); tasks];
-        Self { stages, outcomes: BTreeMap::new(), disputes: BTreeMap::new(), finished: false }
+        let (outcomes, disputes) = (BTreeMap::new(), BTreeMap::new());
+        let counts = Counts { tasks, ..Counts::default() };
+        Self { stages, outcomes, disputes, counts, finished: false }
     }
 
     /// Takes an event and answers the tasks that came to where `wait` waits for, each once.
@@ -117,6 +139,12 @@ impl Course {
         }
         let goal = goal(wait);
         let arrived = rank(at) < goal && rank(&stage) >= goal;
+        if let Some(before) = self.counts.of(at) {
+            *before -= 1;
+        }
+        if let Some(now) = self.counts.of(&stage) {
+            *now += 1;
+        }
         *at = stage;
         if arrived { vec![task] } else { Vec::new() }
     }
@@ -153,7 +181,9 @@ impl Course {
         match wait {
             // The receipt is made at the end.
             Wait::Final => self.finished,
-            _ => self.finished || self.stages.iter().all(|stage| rank(stage) >= goal(wait)),
+            _ if self.finished => true,
+            Wait::Agreed => self.counts.past_agreed() == self.counts.tasks,
+            Wait::Outcome => self.counts.past_agreed() + self.counts.seen == self.counts.tasks,
         }
     }
 
@@ -162,21 +192,12 @@ impl Course {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let mut counts = Counts { tasks: self.stages.len(), ..Default::default() };
-        for (task, stage) in self.stages() {
-            let open = self.dispute(task) == Some(&Dispute::Open);
-            let runs = matches!(stage, Stage::Running | Stage::Seen(_));
-            counts.disputed += usize::from(open && runs);
-            match stage {
-                Stage::Waiting => {}
-                Stage::Running => counts.running += 1,
-                Stage::Seen(_) => counts.seen += 1,
-                Stage::Agreed => counts.agreed += 1,
-                Stage::Final(_) => counts.settled += 1,
-                Stage::Unsettled(_) => counts.unsettled += 1,
-            }
-        }
-        counts
+        let runs = |task: &TaskIndex| {
+            let stage = self.stages.get(task.0 as usize);
+            matches!(stage, Some(Stage::Running | Stage::Seen(_)))
+        };
+        let open = self.disputes.iter().filter(|(_, dispute)| **dispute == Dispute::Open);
+        Counts { disputed: open.filter(|(task, _)| runs(task)).count(), ..self.counts }
     }
 
     /// How the program ended in a task, as far as it is known.

@@ -4,10 +4,10 @@ use super::{Replica, Withheld, keeper::Keeper};
 use bytes::Bytes;
 use execution::{Done, Engine, Order, Ran};
 use identity::{PublicKey, Signed};
-use objects::{Block, Cid, Codec};
+use objects::{Block, Cid};
 use protocol::{Job, JobId, NoResult, Outcome, Output, TaskIndex, TaskTable};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     sync::{Arc, Mutex},
 };
 use storage::{Store, exchange::Fetcher};
@@ -17,8 +17,6 @@ use tokio::sync::Semaphore;
 const JOBS: usize = 8;
 /// The largest input file.
 const INPUT_BYTES: u64 = 1 << 30;
-/// Bytes of inputs that are kept in memory because they were fetched ahead.
-const AHEAD_BYTES: usize = 64 << 20;
 /// Inputs that are in memory at once, in KiB: what is more waits.
 const INPUTS_KIB: u32 = 2 << 20;
 
@@ -34,33 +32,8 @@ pub(crate) struct Executor {
     fetcher: Fetcher,
     keeper: Keeper,
     recent: Mutex<VecDeque<(JobId, Arc<Prepared>)>>,
-    ahead: Mutex<Ahead>,
     /// Room for inputs, in KiB.
     room: Semaphore,
-}
-
-/// Inputs that were fetched ahead, oldest forgotten first.
-#[derive(Default)]
-struct Ahead {
-    blocks: HashMap<Cid, Bytes>,
-    order: VecDeque<Cid>,
-    size_bytes: usize,
-}
-
-impl Ahead {
-    fn keep(&mut self, blocks: HashMap<Cid, Bytes>) {
-        for (cid, bytes) in blocks {
-            self.size_bytes += bytes.len();
-            match self.blocks.insert(cid, bytes) {
-                Some(before) => self.size_bytes -= before.len(),
-                None => self.order.push_back(cid),
-            }
-        }
-        while self.size_bytes > AHEAD_BYTES {
-            let Some(oldest) = self.order.pop_front() else { break };
-            self.size_bytes -= self.blocks.remove(&oldest).map_or(0, |bytes| bytes.len());
-        }
-    }
 }
 
 /// What all tasks of a job share.
@@ -77,9 +50,8 @@ impl Executor {
         withheld: Arc<Withheld>,
     ) -> Self {
         let keeper = Keeper::start(store, withheld);
-        let (recent, ahead) = (Mutex::default(), Mutex::default());
-        let room = Semaphore::new(INPUTS_KIB as usize);
-        Self { engine, fetcher, keeper, recent, ahead, room }
+        let (recent, room) = (Mutex::default(), Semaphore::new(INPUTS_KIB as usize));
+        Self { engine, fetcher, keeper, recent, room }
     }
 
     /// Fetches program, table, and the first block of every input of some tasks. Most inputs have
@@ -98,10 +70,8 @@ impl Executor {
         let roots: Vec<Cid> = specs
             .flat_map(|spec| spec.inputs.iter().map(|input| input.cid).chain(spec.stdin))
             .collect();
-        let fetched = self.fetcher.load_all(&roots, &from).await;
-        let fetched = fetched.map_err(|_| NoResult::MissingObject)?;
-        self.ahead.lock().expect("nobody panics while holding inputs").keep(fetched);
-        Ok(())
+        let fetched = self.fetcher.fetch_all(&roots, &from).await;
+        fetched.map_err(|_| NoResult::MissingObject)
     }
 
     /// Runs a replica to its end.
@@ -203,12 +173,6 @@ impl Executor {
 
     /// A whole file, from here or from peers.
     async fn file(&self, root: Cid, from: &[PublicKey]) -> Result<Bytes, NoResult> {
-        if root.codec() == Codec::Raw {
-            let ahead = self.ahead.lock().expect("nobody panics while holding inputs");
-            if let Some(bytes) = ahead.blocks.get(&root) {
-                return Ok(bytes.clone());
-            }
-        }
         self.fetcher.read_file(root, from, INPUT_BYTES).await.map_err(|error| {
             tracing::info!(%root, %error, "cannot be had from anybody who was asked");
             NoResult::MissingObject

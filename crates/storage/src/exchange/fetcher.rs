@@ -161,31 +161,6 @@ impl Fetcher {
         Ok(())
     }
 
-    /// The bytes of many different small blobs; those that are nowhere are missing. They are in
-    /// memory together.
-    ///
-    /// # Errors
-    /// [`FetchError::Store`].
-    pub async fn load_all(
-        &self,
-        cids: &[Cid],
-        from: &[PublicKey],
-    ) -> Result<HashMap<Cid, Bytes>, FetchError> {
-        let mut wants = cids.to_vec();
-        wants.sort_unstable();
-        wants.dedup();
-        let mut session = Session::new(self.inner.clone(), from);
-        let mut all = HashMap::with_capacity(wants.len());
-        for wants in wants.chunks(self.inner.config.fetch_window) {
-            match session.load(wants).await {
-                Ok(found) => all.extend(found),
-                Err(FetchError::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(all)
-    }
-
     /// The transfer of a blob that is under way, or a new one.
     fn flight(&self, cid: Cid, from: &[PublicKey]) -> (Shared<Flight>, bool) {
         let mut flights = lock(&self.inner.flights);

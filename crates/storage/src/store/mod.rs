@@ -7,6 +7,7 @@
 mod index;
 mod pack;
 mod reader;
+mod recent;
 mod recover;
 mod writer;
 
@@ -17,6 +18,7 @@ use objects::Cid;
 use pack::Packs;
 use protocol::port::{Answer, BlobError, Blobs};
 use reader::Read;
+use recent::Recent;
 use std::{path::Path, sync::Arc};
 use writer::{Put, Writer};
 
@@ -33,6 +35,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     writer: Lane<Put>,
     readers: Lane<Read>,
+    recent: Recent,
     max_blob_bytes: usize,
     _home: Home,
 }
@@ -61,7 +64,8 @@ pub fn open(dir: impl AsRef<Path>, config: Config) -> Result<Store, Error> {
     let queue = config.queue;
     let writing = Writer::new(packs, index, tail, config);
     let writer = Lane::single("store-write", queue, |puts| writing.run(puts)).map_err(&start)?;
-    Ok(Store(Arc::new(Inner { writer, readers, max_blob_bytes, _home: home })))
+    let recent = Recent::default();
+    Ok(Store(Arc::new(Inner { writer, readers, recent, max_blob_bytes, _home: home })))
 }
 
 impl Blobs for Store {
@@ -72,13 +76,19 @@ impl Blobs for Store {
             if let Some((_, bytes)) = blobs.iter().find(|(_, bytes)| bytes.len() > limit_bytes) {
                 return Err(BlobError::TooLarge { size_bytes: bytes.len(), limit_bytes });
             }
-            inner.writer.ask(|reply| Put { blobs, reply }).await.unwrap_or_else(died)
+            let small = recent::small(&blobs);
+            inner.writer.ask(|reply| Put { blobs, reply }).await.unwrap_or_else(died)?;
+            inner.recent.keep(small);
+            Ok(())
         })
     }
 
     fn get(&self, cid: Cid) -> Answer<'static, Result<Option<Bytes>, BlobError>> {
         let inner = self.0.clone();
         Box::pin(async move {
+            if let Some(found) = inner.recent.get(&cid) {
+                return Ok(Some(found));
+            }
             inner.readers.ask(|reply| Read::Get(cid, reply)).await.unwrap_or_else(died)
         })
     }
@@ -90,6 +100,9 @@ impl Blobs for Store {
     ) -> Answer<'static, Result<Vec<Option<Bytes>>, BlobError>> {
         let inner = self.0.clone();
         Box::pin(async move {
+            if let Some(found) = inner.recent.get_some(&cids, limit_bytes) {
+                return Ok(found.into_iter().map(Some).collect());
+            }
             let ask = |reply| Read::GetSome(cids, limit_bytes, reply);
             inner.readers.ask(ask).await.unwrap_or_else(died)
         })
@@ -98,6 +111,9 @@ impl Blobs for Store {
     fn has(&self, cids: Vec<Cid>) -> Answer<'static, Result<Vec<bool>, BlobError>> {
         let inner = self.0.clone();
         Box::pin(async move {
+            if cids.iter().all(|cid| inner.recent.has(cid)) {
+                return Ok(vec![true; cids.len()]);
+            }
             inner.readers.ask(|reply| Read::Has(cids, reply)).await.unwrap_or_else(died)
         })
     }
