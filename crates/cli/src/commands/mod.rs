@@ -1,6 +1,7 @@
 //! What a person types. One file for each verb.
 
 mod demo;
+mod down;
 mod found;
 mod invite;
 mod job;
@@ -8,6 +9,7 @@ mod key;
 mod ledger;
 mod node;
 mod run;
+mod status;
 mod up;
 mod verify;
 mod vouch;
@@ -18,13 +20,13 @@ use std::{ffi::OsString, path::PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
+  polity run sweep.wasm --each 'data/*.csv'     alone on this machine: nothing to set up
   polity demo                                   five nodes on this machine
   polity key show --listen 4870                 what a founder hands around
   polity found LINE1 LINE2 LINE3 LINE4          writes genesis.polity
   polity up --genesis genesis.polity            starts a founder's node
   polity invite                                 prints a line for a new owner
   polity up --join -                            joins with the line on stdin
-  polity run sweep.wasm --each 'data/*.csv' -o out/
   polity verify out/receipt.polity              needs no node and no network
   polity job explain                            why the last job waits";
 
@@ -33,7 +35,8 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(name = "polity", version, after_help = EXAMPLES, max_term_width = 80)]
 struct Cli {
-    /// The data directory of your node. Usually $POLITY_DATA, else polity in $XDG_DATA_HOME
+    /// The data directory of your node. Usually $POLITY_DATA, else polity in $XDG_DATA_HOME; if
+    /// that belongs to no network, the node that commands start in the background
     #[arg(long, value_name = "DIR", global = true)]
     data: Option<PathBuf>,
     /// Data as JSON
@@ -51,6 +54,10 @@ enum Command {
     Found(found::Args),
     /// Start a node
     Up(up::Args),
+    /// Say which node commands use, and how it is
+    Status(status::Args),
+    /// Stop the node in the background, or the one of --data
+    Down(down::Args),
     /// Print the line that another owner, or another machine of yours, joins with
     Invite(invite::Args),
     /// Vouch for an owner that somebody else invited
@@ -81,7 +88,17 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The directory of the node that commands talk to: the one that is named, else a person's
+    /// own, else that of the node in the background.
     fn data(&self) -> Result<DataDir, Failure> {
+        match &self.data {
+            Some(data) => Ok(DataDir::at(data)),
+            None => Ok(DataDir::to_use()?),
+        }
+    }
+
+    /// The directory that is named, else that of a person's own node, whether there is one or not.
+    fn own_data(&self) -> Result<DataDir, Failure> {
         match &self.data {
             Some(data) => Ok(DataDir::at(data)),
             None => Ok(DataDir::usual()?),
@@ -115,6 +132,8 @@ fn dispatch(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
         Command::Demo(args) => block_on(demo::run(args, context)),
         Command::Found(args) => found::run(args, context),
         Command::Up(args) => up::run(args, context),
+        Command::Status(args) => block_on(status::run(args, context)),
+        Command::Down(args) => block_on(down::run(args, context)),
         Command::Invite(args) => block_on(invite::run(args, context)),
         Command::Vouch(args) => block_on(vouch::run(args, context)),
         Command::Run(args) => run::run(args, context),
