@@ -64,7 +64,10 @@ pub(crate) fn ensure(data: &DataDir) -> Result<ApiPlace, Failure> {
         data.root().display()
     ));
     let place = running(data)?.map(|(place, _)| place);
-    place.ok_or_else(|| Failure::internal("the node in the background ended at once"))
+    place.ok_or_else(|| {
+        Failure::internal("the node in the background ended at once")
+            .next(format!("its log is {}", data.log().display()))
+    })
 }
 
 /// Where the node of a directory is, if its process is there.

@@ -38,7 +38,8 @@ pub(crate) fn stop(process: &Process) -> Result<(), Failure> {
     }
     let waited = text::lasting(STOP);
     let pid = process.pid;
-    Err(Failure::internal(format!("the node (pid {pid}) has not stopped after {waited}")))
+    Err(Failure::internal(format!("the node (pid {pid}) has not stopped after {waited}"))
+        .next(format!("nothing is lost if it is killed: kill -9 {pid}")))
 }
 
 /// Jobs of a node that have not ended.

@@ -1,5 +1,6 @@
 //! What a person types. One file for each verb.
 
+mod completions;
 mod demo;
 mod down;
 mod found;
@@ -7,6 +8,7 @@ mod invite;
 mod job;
 mod key;
 mod ledger;
+mod man;
 mod node;
 mod run;
 mod status;
@@ -48,7 +50,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show it all on this machine: nodes, a liar found, a receipt, a forgery found
+    /// Show it all on this machine: a liar found, a forgery found
     Demo(demo::Args),
     /// Write the genesis of several owners
     Found(found::Args),
@@ -58,7 +60,7 @@ enum Command {
     Status(status::Args),
     /// Stop the node in the background, or the one of --data
     Down(down::Args),
-    /// Print the line that another owner, or another machine of yours, joins with
+    /// Print the line that an owner, or a machine of yours, joins with
     Invite(invite::Args),
     /// Vouch for an owner that somebody else invited
     Vouch(vouch::Args),
@@ -78,6 +80,10 @@ enum Command {
     /// Your keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Print what a shell needs to complete commands
+    Completions(completions::Args),
+    /// Print a manual page, or write them all
+    Man(man::Args),
 }
 
 /// What every command has.
@@ -142,6 +148,8 @@ fn dispatch(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
         Command::Node(command) => block_on(node::run(command, context)),
         Command::Ledger(command) => block_on(ledger::run(command, context)),
         Command::Key(command) => key::run(command, context),
+        Command::Completions(args) => completions::run(args, context),
+        Command::Man(args) => man::run(args, context),
     }
 }
 

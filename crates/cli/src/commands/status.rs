@@ -20,7 +20,11 @@ when they need it.
 
 Exit codes:
   0    it runs
-  122  it does not run, or does not answer";
+  122  it does not run, or does not answer
+
+Examples:
+  polity status
+  polity status --data /srv/polity --json";
 
 /// `polity status`
 #[derive(Debug, clap::Args)]

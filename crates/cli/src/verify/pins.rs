@@ -80,7 +80,10 @@ fn read_networks(path: &Path) -> Result<Vec<(NetworkId, String)>, Failure> {
         .filter(|(_, line)| !line.is_empty())
         .map(|(number, line)| {
             let by = format!("{}:{}", path.display(), number + 1);
-            let network = line.parse().map_err(|e| Failure::usage(format!("{by}: {e}")))?;
+            let network = line.parse().map_err(|e| {
+                Failure::usage(format!("{by}: {e}"))
+                    .next("each line is the hash of a network, then # and whatever you like")
+            })?;
             Ok((network, by))
         })
         .collect()
