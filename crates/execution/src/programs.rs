@@ -98,7 +98,7 @@ impl Programs {
                 let program = self.components.instantiate_pre(component);
                 let program = program.map_err(|error| Error::Types(format!("{error:#}")))?;
                 let (interface, function) = components::RUN;
-                let interface = component.get_export_index(None, &components::versioned(interface));
+                let interface = component.get_export_index(None, components::versioned(interface));
                 let run = interface
                     .and_then(|interface| component.get_export_index(Some(&interface), function))
                     .ok_or_else(|| Error::Types("it has no wasi:cli/run".into()))?;

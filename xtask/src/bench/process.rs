@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn what_a_program_printed_and_why_it_failed_is_told() {
         let dir = tempfile::tempdir().expect("a directory");
-        let mut shell =
+        let shell =
             |line: &str, limit| run(dir.path(), Command::new("sh").args(["-c", line]), limit);
         assert_eq!(shell("echo 7", LIMIT).expect("it ends well").stdout, "7\n");
         let error = shell("echo no >&2; exit 3", LIMIT).err().expect("it fails");

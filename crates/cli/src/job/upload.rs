@@ -53,6 +53,9 @@ pub(crate) fn blobs(plan: Plan, missing: BTreeSet<Cid>) -> Events<Result<(Cid, B
     steps.flat_map(stream::iter).boxed()
 }
 
+/// Blocks that are sent now, and what is left, if anything is.
+type Step = (Vec<(Cid, Bytes)>, Option<Feed>);
+
 /// What is still to be sent.
 struct Feed {
     parcels: VecDeque<Parcel>,
@@ -64,7 +67,7 @@ struct Feed {
 impl Feed {
     /// The next blocks that are missing, few and small ones together; and what is left, if
     /// anything is.
-    fn step(mut self) -> Result<(Vec<(Cid, Bytes)>, Option<Self>), ApiError> {
+    fn step(mut self) -> Result<Step, ApiError> {
         let (mut blocks, mut bytes) = (Vec::new(), 0);
         while bytes < STEP_BYTES {
             match self.next()? {

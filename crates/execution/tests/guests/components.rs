@@ -84,10 +84,10 @@ async fn loops_of_a_component_run_out_of_fuel() {
         "(call $tcp (i32.const 0) (i32.const 0))",
     ] {
         let program = if call.contains("block") {
-            component(&format!(
+            component(
                 "(i32.store (i32.const 0) (call $subscribe (i64.const 5)))
-                 (loop $again (call $block (i32.load (i32.const 0))) (br $again))"
-            ))
+                 (loop $again (call $block (i32.load (i32.const 0))) (br $again))",
+            )
         } else {
             looping(call)
         };

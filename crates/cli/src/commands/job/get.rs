@@ -48,7 +48,7 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     let detail = node.job(job, TaskIndex(u32::MAX)).await?;
     let ordered = &detail.order.payload;
     let table = fetch::table(&node, ordered.table).await?;
-    let dir = args.output.unwrap_or_else(|| results::usual_dir("job", &job));
+    let dir = args.output.unwrap_or_else(|| results::usual_dir("job", job));
     let run = order::run_of(&ordered.program, &ordered.table, &ordered.seed);
     let alone = Manifest { run, tasks: table.tasks.len(), known: Vec::new() };
     let results = Results::of_job(dir, &job, alone, ordered.limits.output_bytes)?;
