@@ -33,7 +33,7 @@ pub(super) enum Command {
     Explain(explain::Args),
     /// Print what tasks printed
     Logs(logs::Args),
-    /// Fetch results and the receipt, waiting for them
+    /// Fetch results and receipt, waiting for them
     #[command(visible_alias = "follow")]
     Get(get::Args),
 }
