@@ -2,7 +2,7 @@
 //!
 //! Nothing here changes what nodes must agree on: that comes from the genesis.
 
-use crate::misbehave::Misbehaviour;
+use crate::{home, misbehave::Misbehaviour};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -25,6 +25,8 @@ pub struct Config {
     pub cluster: cluster::Config,
     /// The life of jobs at their home.
     pub work: work::Config,
+    /// Results that the home finds again.
+    pub known: home::known::Config,
     /// Bytes on disk.
     pub storage: storage::Config,
     /// The exchange of objects with other nodes.

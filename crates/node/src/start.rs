@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     door::Door,
     events::Hub,
-    home::{self, Home},
+    home::{self, Home, Known},
     join, misbehave,
     post::{Letter, Post},
     rerun, vote,
@@ -118,7 +118,7 @@ impl Node {
         .await?;
         let hands = Hands { store, streams, withheld, fetcher, post, chain, submit };
         employ(&basis, &hands, engine, letters.for_worker, &mut roles);
-        let home = home_of(&basis, hands, cluster.clone());
+        let home = home_of(&basis, hands, cluster.clone())?;
         let running = home.clone();
         roles.spawn(async move {
             Ok(home::run(running, effects, letters.for_home, letters.lost).await?)
@@ -423,8 +423,9 @@ fn employ(
 }
 
 /// The home of this owner's jobs.
-fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> Home {
-    Home {
+fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> anyhow::Result<Home> {
+    let known = Known::open(&basis.options.data.root().join("known"), &basis.config.known)?;
+    Ok(Home {
         key: basis.key.clone(),
         chain: hands.chain,
         clock: basis.clock.clone(),
@@ -434,10 +435,11 @@ fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> Home {
         store: hands.store,
         fetcher: hands.fetcher,
         hub: Arc::new(Hub::default()),
+        known: Arc::new(known),
         cluster,
         keeping: Arc::new(Semaphore::new(home::KEEPING)),
         hosting: misbehave::hosting(basis.config.misbehave),
-    }
+    })
 }
 
 async fn open_door(

@@ -145,6 +145,7 @@ impl Work {
             record.store = Some(again);
             self.timers.set(again, Timer::Store(job));
             turn.effect(Effect::Finished { job });
+            self.release(job, turn);
         }
     }
 

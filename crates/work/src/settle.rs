@@ -71,6 +71,7 @@ impl Work {
         self.stop_ordering(job);
         let Some(record) = self.jobs.get_mut(&job) else { return };
         record.next = record.order.payload.tasks;
+        record.held.clear();
         let open = |(index, entry): (u32, &crate::TaskRecord)| {
             let ended = matches!(entry.state, TaskState::Waiting | TaskState::Open(_));
             ended.then_some(TaskIndex(index))

@@ -66,10 +66,10 @@ impl Door {
         }
     }
 
-    /// The events of a job whose own log is gone: a finished one.
-    pub(super) async fn past_events(&self, job: JobId) -> Result<Vec<JobEvent>, ApiError> {
+    /// The events of a job whose own log is gone: a finished one. `None` if it goes on.
+    pub(super) async fn past_events(&self, job: JobId) -> Result<Option<Vec<JobEvent>>, ApiError> {
         let summary = match self.find_job(job).await? {
-            Found::Live(record) => return Ok(crate::home::events_of(&record)),
+            Found::Live(_) => return Ok(None),
             Found::Finished(summary) => summary,
         };
         let receipt = self.read_receipt(summary.receipt).await?;
@@ -105,11 +105,19 @@ impl Door {
         }
         let Summary { settled, unsettled, receipt, .. } = summary;
         events.push(JobEvent::Finished { settled, unsettled, receipt });
-        Ok(events)
+        Ok(Some(events))
     }
 
     pub(super) async fn receipt_of(&self, job: JobId) -> Result<Bytes, ApiError> {
-        match self.find_job(job).await? {
+        let found = match self.find_job(job).await {
+            // Of what is known there is a receipt, also when the job itself is forgotten.
+            Err(error) if error.code == Code::NotFound => {
+                let receipt = self.home.known.receipt(&job).await.map_err(internal)?;
+                return self.file(receipt.ok_or(error)?).await;
+            }
+            found => found?,
+        };
+        match found {
             Found::Live(_) => {
                 Err(ApiError::new(Code::NotFinished, format!("{job} is not finished"))
                     .next(format!("polity job get {job}")))
@@ -210,9 +218,7 @@ fn live_detail(
             let disputed = record.disputed().contains(&task);
             let state = match record.status(task)? {
                 TaskStatus::Running { .. } if disputed => TaskState::Disputed,
-                TaskStatus::Waiting => {
-                    TaskState::Waiting { why: "nobody was asked yet: others come first".into() }
-                }
+                TaskStatus::Waiting => TaskState::Waiting { why: why_waiting(record) },
                 TaskStatus::Running { short: true, .. } => TaskState::Waiting {
                     why: "too few nodes of different owners can be asked now".into(),
                 },
@@ -231,8 +237,19 @@ fn live_detail(
         .collect();
     let (order, drawn) = (record.order().clone(), record.drawn());
     let (ordered, audits) = (ledger.order_height(&job), audits_of(ledger, &job));
-    let after = Vec::new();
+    let after = record.held().copied().collect();
     JobDetail { summary: live_summary(job, record), order, ordered, drawn, after, audits, tasks }
+}
+
+/// Why nobody was asked yet.
+fn why_waiting(record: &JobRecord) -> String {
+    let mut held = record.held();
+    match (held.next(), held.count()) {
+        (Some(job), 0) => format!("held until job {job} has ended well"),
+        (Some(job), more) => format!("held until job {job} and {more} more have ended well"),
+        (None, _) if record.drawn().is_none() => "its executors are not drawn yet".into(),
+        (None, _) => "nobody was asked yet: others come first".into(),
+    }
 }
 
 fn replica(

@@ -192,6 +192,8 @@ fn internal(error: impl std::fmt::Display) -> ApiError {
 impl NodeApi for Door {
     fn submit(&self, submission: Submission) -> Reply<'_, JobEvents> {
         async move {
+            // What happens to the job is not mixed with what happened before the start.
+            self.home.hub.restored().await;
             let job = self.home.admit(submission).await?;
             self.events_of(job).await
         }
@@ -238,7 +240,7 @@ impl NodeApi for Door {
     }
 
     fn known(&self, keys: Vec<TaskKey>) -> Reply<'_, Vec<Option<KnownTask>>> {
-        async move { Ok(vec![None; keys.len()]) }.boxed()
+        async move { self.home.find_known(&keys).await }.boxed()
     }
 
     fn status(&self) -> Reply<'_, Status> {
@@ -288,10 +290,14 @@ impl NodeApi for Door {
 
 impl Door {
     async fn events_of(&self, job: JobId) -> Result<JobEvents, ApiError> {
-        if let Some(events) = self.home.hub.subscribe(&job) {
+        let hub = &self.home.hub;
+        hub.restored().await;
+        if let Some(events) = hub.subscribe(&job) {
             return Ok(events.map(Ok).boxed());
         }
-        let told = self.past_events(job).await?;
-        Ok(futures::stream::iter(told.into_iter().map(Ok)).boxed())
+        Ok(match self.past_events(job).await? {
+            Some(told) => futures::stream::iter(told.into_iter().map(Ok)).boxed(),
+            None => hub.follow(&job).map(Ok).boxed(),
+        })
     }
 }

@@ -3,11 +3,12 @@
 mod gate;
 mod justice;
 mod keep;
+pub(crate) mod known;
 mod receipt;
 mod watch;
 
 pub(crate) use gate::{blob_error, unavailable};
-pub(crate) use watch::events_of;
+pub(crate) use known::Known;
 
 use crate::{
     chain::{Chain, Submit},
@@ -54,6 +55,7 @@ pub(crate) struct Home {
     pub(crate) store: Store,
     pub(crate) fetcher: storage::exchange::Fetcher,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) known: Arc<Known>,
     pub(crate) cluster: Cluster<Work>,
     /// Shares of outputs that are fetched at once.
     pub(crate) keeping: Arc<Semaphore>,
@@ -145,6 +147,9 @@ impl Home {
             }
             Effect::Order(order) => {
                 jobs.spawn(self.clone().place(order));
+            }
+            Effect::Draw { job } => {
+                jobs.spawn(self.clone().draw(job));
             }
             Effect::Dispute(dispute) => {
                 jobs.spawn(self.clone().dispute(dispute));

@@ -6,6 +6,7 @@ mod connected;
 mod disconnected;
 mod dispute_refused;
 mod drawn;
+mod hold;
 mod included;
 mod lead;
 mod no_result;

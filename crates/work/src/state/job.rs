@@ -130,8 +130,22 @@ pub struct Summary {
     pub settled: u32,
     /// Tasks that are not.
     pub unsettled: u32,
+    /// Final tasks that ended with exit 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub succeeded: u32,
     /// The receipt file.
     pub receipt: Cid,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+impl Summary {
+    /// Whether every task is final and ended with exit 0.
+    pub fn is_success(&self) -> bool {
+        self.unsettled == 0 && self.succeeded == self.settled
+    }
 }
 
 /// A job whose receipt is not stored yet.
@@ -140,9 +154,12 @@ pub struct Summary {
 pub struct JobRecord {
     pub(crate) id: JobId,
     pub(crate) order: Signed<Job>,
-    /// None yet while a sealed order is on its way to the ledger.
+    /// None yet while a sealed order is on its way to the ledger, or the order is held.
     pub(crate) draw: Option<Draw>,
-    /// When a sealed order is mentioned again.
+    /// Jobs that must end well before anybody is drawn, and have not yet.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) held: BTreeSet<JobId>,
+    /// When an order that waits for its draw is mentioned again.
     pub(crate) ordering: Option<Time>,
     pub(crate) admitted: Time,
     pub(crate) tasks: Vec<TaskRecord>,
@@ -182,6 +199,7 @@ impl JobRecord {
             id: order.payload.id(),
             order,
             draw,
+            held: BTreeSet::new(),
             ordering: None,
             admitted,
             tasks: vec![fresh; count as usize],
@@ -207,7 +225,13 @@ impl JobRecord {
         &self.order
     }
 
-    /// Height of the block whose beacon draws; none yet while a sealed order waits for it.
+    /// Jobs of this home that must end well before anybody is drawn, and have not yet.
+    pub fn held(&self) -> impl Iterator<Item = &JobId> {
+        self.held.iter()
+    }
+
+    /// Height of the block whose beacon draws; none yet while a sealed order waits for it, or one
+    /// is held.
     pub fn drawn(&self) -> Option<Height> {
         self.draw.as_ref().map(|draw| draw.height)
     }
@@ -231,6 +255,17 @@ impl JobRecord {
     pub fn is_finished(&self) -> bool {
         self.progress.settled + self.progress.unsettled == self.order.payload.tasks
             && self.in_flight == 0
+    }
+
+    /// Whether a draw is what it waits for.
+    pub(crate) fn is_to_be_drawn(&self) -> bool {
+        self.draw.is_none() && self.held.is_empty() && !self.is_finished()
+    }
+
+    /// Final tasks that ended with exit 0.
+    pub(crate) fn succeeded(&self) -> u32 {
+        let count = self.outcomes().filter(|outcome| outcome.end.is_success()).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     /// How far a task is; `None` if there is no such task.

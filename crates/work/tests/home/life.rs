@@ -40,6 +40,7 @@ fn events_tell_the_story_in_order() {
         .map(|(_, event)| match event {
             JobEvent::Admitted { .. } => "admitted",
             JobEvent::Started { .. } => "started",
+            JobEvent::Held { .. } => "held",
             JobEvent::Drawn { .. } => "drawn",
             JobEvent::Skipped { .. } => "skipped",
             JobEvent::Disputed { .. } => "disputed",
