@@ -3,8 +3,10 @@
 //! One file for each bench. What they share: `world` (programs and places), `society` (nodes as
 //! processes), `process` (running and timing), `figure` and `table` (what was found, for people).
 
+mod execution;
 mod figure;
 mod idle;
+mod ledger;
 mod machine;
 mod process;
 mod receipt;
@@ -27,9 +29,11 @@ use world::World;
 type Bench = fn(&World, &Steps) -> anyhow::Result<Vec<Figure>>;
 
 /// Every bench, in the order in which they run and stand in the document.
-const BENCHES: [(&str, Bench); 6] = [
+const BENCHES: [(&str, Bench); 8] = [
     ("warm", warm::run),
     ("sweep", sweep::run),
+    ("ledger", ledger::run),
+    ("execution", execution::run),
     ("receipt", receipt::run),
     ("idle", idle::run),
     ("size", size::run),
@@ -83,7 +87,9 @@ impl Options {
 pub(crate) fn run(project: &Project, steps: &mut Steps, args: &[String]) -> anyhow::Result<()> {
     let options = Options::parse(args)?;
     if options.build {
-        world::build(steps, &[])?;
+        let needed = [("ledger", ledger::EXAMPLE), ("execution", execution::EXAMPLE)];
+        let needed = needed.iter().filter(|(name, _)| options.wants(name));
+        world::build(steps, needed.map(|(_, example)| *example))?;
     }
     let world = World::new(project, &options.dir, options.quick)?;
     let mut sections = Vec::new();
@@ -93,7 +99,7 @@ pub(crate) fn run(project: &Project, steps: &mut Steps, args: &[String]) -> anyh
             continue;
         }
         eprintln!("\n==> bench {name}");
-        let machine = machine::describe()?;
+        let machine = machine::describe(&project.root)?;
         match bench(&world, steps) {
             Ok(figures) => {
                 figures.iter().for_each(|figure| println!("{}", figure.line()));

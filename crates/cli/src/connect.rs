@@ -1,36 +1,109 @@
 //! The way to the node: loopback TCP.
 
-use crate::{data::DataDir, exit::Exit, failure::Failure};
+use crate::{
+    background,
+    data::{ApiPlace, DataDir, Whose},
+    exit::Exit,
+    failure::Failure,
+};
 use api::{Client, client::Connect};
 use futures::FutureExt;
 use protocol::port::{Answer, Stream};
-use std::io;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 use tokio_util::compat::TokioAsyncReadCompatExt;
 
 /// Opens TCP connections to where the node of a directory says that it is. It says so anew at
 /// every start, so a command that waits finds a node that was started again.
-pub(crate) struct Tcp(DataDir);
+pub(crate) struct Tcp {
+    data: DataDir,
+    /// Whether the node in the background is started where it is missing.
+    revives: bool,
+    /// Whether the node answered before.
+    met: Arc<AtomicBool>,
+}
+
+impl Tcp {
+    fn new(data: &DataDir, revives: bool) -> Self {
+        Self { data: data.clone(), revives, met: Arc::default() }
+    }
+}
 
 impl Connect for Tcp {
     fn connect(&self) -> Answer<'static, io::Result<Stream>> {
-        let data = self.0.clone();
+        let (data, revives, met) = (self.data.clone(), self.revives, self.met.clone());
         async move {
-            let place = data.api().map_err(io::Error::other)?;
-            let place = place.ok_or(io::ErrorKind::NotConnected)?;
-            let stream = tokio::net::TcpStream::connect(place.addr).await?;
-            stream.set_nodelay(true)?;
-            Ok(Box::new(stream.compat()) as Stream)
+            let stream = match open(&data).await {
+                // It ended in the moment before, or it was killed. One that was stopped on purpose
+                // is left alone by commands that were waiting for it.
+                Err(_) if revives && (!met.load(Ordering::Relaxed) || background::died(&data)) => {
+                    revive(&data).await?;
+                    open(&data).await?
+                }
+                opened => opened?,
+            };
+            met.store(true, Ordering::Relaxed);
+            Ok(stream)
         }
         .boxed()
     }
 }
 
-/// The node of a directory, whether it answers or not.
+async fn open(data: &DataDir) -> io::Result<Stream> {
+    let place = data.api().map_err(io::Error::other)?;
+    let place = place.ok_or(io::ErrorKind::NotConnected)?;
+    let stream = tokio::net::TcpStream::connect(place.addr).await?;
+    stream.set_nodelay(true)?;
+    Ok(Box::new(stream.compat()) as Stream)
+}
+
+async fn revive(data: &DataDir) -> io::Result<()> {
+    let data = data.clone();
+    let revived = tokio::task::spawn_blocking(move || background::ensure(&data)).await;
+    revived.map_err(io::Error::other)?.map(drop).map_err(io::Error::other)
+}
+
+/// The node of a directory, whether it answers or not. The one in the background is started if it
+/// does not run; no other one is.
 pub(crate) fn node(data: &DataDir) -> Result<Client<Tcp>, Failure> {
-    let place = data.api()?.ok_or_else(|| {
-        let dir = data.root().display();
-        Failure::new(Exit::NoNode, format!("no node runs in {dir}"))
-            .next(format!("start one with: polity up --data {dir}"))
-    })?;
-    Ok(Client::new(Tcp(data.clone()), place.addr.to_string(), place.token.to_string()))
+    if data.whose() != Whose::Embedded {
+        return running(data);
+    }
+    let place = background::ensure(data)?;
+    Ok(client(Tcp::new(data, true), place))
+}
+
+/// The node of a directory, if it runs there.
+pub(crate) fn running(data: &DataDir) -> Result<Client<Tcp>, Failure> {
+    let place = data.api()?.filter(answers).ok_or_else(|| none(data))?;
+    Ok(client(Tcp::new(data, false), place))
+}
+
+fn client(tcp: Tcp, ApiPlace { addr, token, .. }: ApiPlace) -> Client<Tcp> {
+    Client::new(tcp, addr.to_string(), token.to_string())
+}
+
+/// Whether a node is there: its process, or, should that be hidden from us, somebody who listens.
+fn answers(place: &ApiPlace) -> bool {
+    place.run.as_ref().is_none_or(|run| run.process.is_running())
+        || std::net::TcpStream::connect(place.addr).is_ok()
+}
+
+/// No node runs where one should.
+pub(crate) fn none(data: &DataDir) -> Failure {
+    let dir = data.root().display();
+    let failure = |what: String| Failure::new(Exit::NoNode, what);
+    match data.whose() {
+        Whose::Named => failure(format!("no node runs in {dir}"))
+            .next(format!("start it with: polity up --data {dir}")),
+        Whose::Own => failure(format!("your own node, in {dir}, does not run"))
+            .next("start it with: polity up"),
+        Whose::Embedded => failure("no node runs in the background".into())
+            .next("the next 'polity run' starts one"),
+    }
 }

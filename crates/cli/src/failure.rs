@@ -53,7 +53,21 @@ impl From<ApiError> for Failure {
             Code::ContentMismatch | Code::ObjectUnavailable => Exit::Unverified,
             _ => Exit::Refused,
         };
-        Self { exit, message: error.message, next: error.next }
+        let usual = match error.code {
+            Code::Unreachable | Code::Unavailable | Code::Cut => {
+                Some("see how the node is with: polity status")
+            }
+            Code::Unauthorized => {
+                Some("was the node started with another directory? See with: polity status")
+            }
+            Code::NotFinished => Some("see where it stands with: polity job explain"),
+            Code::Busy => Some("see what it works on with: polity job list"),
+            Code::DiskFull => Some("see how much it keeps, and where, with: polity status"),
+            Code::Internal => Some("the node's log says more"),
+            _ => None,
+        };
+        let next = error.next.or_else(|| usual.map(str::to_string));
+        Self { exit, message: error.message, next }
     }
 }
 

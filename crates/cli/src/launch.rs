@@ -1,6 +1,6 @@
 //! What the house gives to this door: the node itself, and the engine.
 
-use crate::data::DataDir;
+use crate::{background::Background, data::DataDir};
 use api::JoinLine;
 use bytes::Bytes;
 use identity::Digest;
@@ -29,6 +29,8 @@ pub struct UpOptions {
     pub api: SocketAddr,
     /// Whether the node ends when its stdin closes, so that it cannot outlive its parent.
     pub exit_with_stdin: bool,
+    /// What the node has of whoever started it in the background, if it was started so.
+    pub background: Option<Background>,
 }
 
 /// A task to be run again. All content was checked against its CID.

@@ -4,11 +4,13 @@
 //! to stderr. What needs more than words, the node and the engine, is behind [`Launch`].
 //!
 //! Where things are: `commands/<noun>/<verb>.rs` for what a person types, [`data`] for the
-//! directory that a node and its owner's commands share, `job` for the way of a job from files to
+//! directory that a node and its owner's commands share, `background` for the node that commands
+//! start where nobody configured one, `job` for the way of a job from files to
 //! files, `verify` for receipts and evidence.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod background;
 mod commands;
 mod connect;
 pub mod data;
@@ -21,6 +23,7 @@ mod out;
 mod text;
 mod verify;
 
+pub use background::{Background, BoundedLog, Ready};
 pub use exit::Exit;
 pub use launch::{Launch, RerunOrder, UpOptions};
 

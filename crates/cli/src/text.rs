@@ -4,7 +4,7 @@ use protocol::Time;
 use std::time::Duration;
 
 /// Columns of a terminal that is not wide.
-const COLUMNS: usize = 80;
+pub(crate) const COLUMNS: usize = 80;
 
 /// Reads `90s`, `10m`, `2h`, `1d`, `500ms`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -105,6 +105,53 @@ pub(crate) fn cut(name: &str, most: usize) -> String {
     name.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
+/// At most `most` characters of a name: where it is longer, its middle is left out.
+pub(crate) fn cut_middle(name: &str, most: usize) -> String {
+    let chars: Vec<char> = name.chars().collect();
+    if chars.len() <= most || most == 0 {
+        return chars.into_iter().take(most).collect();
+    }
+    let end = most / 2;
+    let start = most - 1 - end;
+    chars[..start].iter().chain(&['…']).chain(&chars[chars.len() - end..]).collect()
+}
+
+/// Words in lines of at most `width` characters, where words are not longer than that. There is a
+/// line at least.
+pub(crate) fn words(text: &str, width: usize) -> Vec<String> {
+    if text.chars().count() <= width {
+        return vec![text.to_string()];
+    }
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is a line");
+        let taken = line.chars().count();
+        if taken > 0 && taken + 1 + word.chars().count() > width {
+            lines.push(word.to_string());
+        } else {
+            if taken > 0 {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+/// As [`words`], with words broken that are too long: no line is longer than `width`.
+pub(crate) fn lines(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in words(text, width) {
+        let chars: Vec<char> = line.chars().collect();
+        if chars.is_empty() {
+            lines.push(line);
+            continue;
+        }
+        lines.extend(chars.chunks(width.max(1)).map(|piece| piece.iter().collect::<String>()));
+    }
+    lines
+}
+
 /// Sentences in lines of at most 80 columns; all but the first are indented.
 pub(crate) fn wrap(text: &str) -> String {
     let mut lines = vec![String::new()];
@@ -165,6 +212,19 @@ mod tests {
         assert_eq!(moment(Time(951_782_400_123)), "2000-02-29T00:00:00Z");
         assert_eq!(cut("Alder", 5), "Alder");
         assert_eq!(cut("Alders", 5), "Alde…");
+    }
+
+    #[test]
+    fn what_is_too_long_loses_its_middle_or_goes_on_below() {
+        assert_eq!(cut_middle("week-17.csv", 11), "week-17.csv");
+        assert_eq!(cut_middle("week-17.csv", 7), "wee…csv");
+        assert_eq!(cut_middle("week", 1), "…");
+        assert_eq!(cut_middle("week", 0), "");
+        assert_eq!(words("a bc def", 4), ["a bc", "def"]);
+        assert_eq!(words("abcdef g", 4), ["abcdef", "g"]);
+        assert_eq!(lines("abcdef g", 4), ["abcd", "ef", "g"]);
+        assert_eq!(words("", 4), [""]);
+        assert_eq!(lines("", 4), [""]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use hyper_util::{
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, oneshot},
+    sync::{Semaphore, oneshot, watch},
     task::{JoinHandle, JoinSet},
 };
 
@@ -28,12 +28,18 @@ use tokio::{
 pub struct Running {
     addr: SocketAddr,
     task: JoinHandle<()>,
+    open: watch::Receiver<usize>,
 }
 
 impl Running {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// How many connections are open, now and whenever that changes.
+    pub fn connections(&self) -> watch::Receiver<usize> {
+        self.open.clone()
     }
 
     /// Resolves when it has ended.
@@ -72,8 +78,9 @@ pub async fn serve(
     let addr = listener.local_addr().map_err(listen)?;
     let silence = Duration::from_millis(config.silence_ms);
     let router = router(Door { api, silence }, Guard::new(token));
-    let task = tokio::spawn(accept(listener, router, config, stop));
-    Ok(Running { addr, task })
+    let (told, open) = watch::channel(0);
+    let task = tokio::spawn(accept(listener, router, config, told, stop));
+    Ok(Running { addr, task, open })
 }
 
 fn router(door: Door, token: Guard) -> Router {
@@ -112,6 +119,7 @@ async fn accept(
     listener: TcpListener,
     router: Router,
     config: Config,
+    open: watch::Sender<usize>,
     mut stop: oneshot::Receiver<()>,
 ) {
     let places = Arc::new(Semaphore::new(config.connections));
@@ -134,8 +142,11 @@ async fn accept(
                     talk(stream, router, head_ms).await;
                     drop(place);
                 });
+                open.send_replace(connections.len());
             }
-            Some(_) = connections.join_next() => {}
+            Some(_) = connections.join_next() => {
+                open.send_replace(connections.len());
+            }
             _ = &mut stop => break,
         }
     }

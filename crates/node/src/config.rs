@@ -3,17 +3,25 @@
 //! Nothing here changes what nodes must agree on: that comes from the genesis.
 
 use crate::{home, misbehave::Misbehaviour};
-use anyhow::Context;
+use anyhow::{Context, bail};
+use protocol::{Distinct, Genesis};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Name of the file in the data directory.
 pub(crate) const FILE: &str = "config.toml";
+/// Executors in one process, at most.
+const EXECUTORS: u8 = 16;
 
 /// All settings, one section for each room. Every field has a default; unknown ones are refused.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// Executors in this process, 1 to [`EXECUTORS`]. Each counts as a node of its own, with its own
+    /// key and the same owner; so they show determinism only, and are for a polity of one owner.
+    pub executors: u8,
+    /// After how long without jobs and requests the node ends by itself; 0: never.
+    pub idle_exit_ms: u64,
     /// How this node lies; only in a network that was founded for demonstration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) misbehave: Option<Misbehaviour>,
@@ -37,7 +45,44 @@ pub struct Config {
     pub gateway: gateway::Config,
 }
 
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            executors: 1,
+            idle_exit_ms: 0,
+            misbehave: None,
+            network: network::Config::default(),
+            consensus: consensus::Config::default(),
+            cluster: cluster::Config::default(),
+            work: work::Config::default(),
+            known: home::known::Config::default(),
+            storage: storage::Config::default(),
+            exchange: storage::exchange::Config::default(),
+            execution: execution::Config::default(),
+            gateway: gateway::Config::default(),
+        }
+    }
+}
+
 impl Config {
+    /// Checks what no room checks.
+    ///
+    /// # Errors
+    /// One clear sentence.
+    pub(crate) fn check(&self, genesis: &Genesis) -> anyhow::Result<()> {
+        if self.executors == 0 || self.executors > EXECUTORS {
+            bail!("config.toml says executors = {}; 1 to {EXECUTORS} are possible", self.executors);
+        }
+        if self.executors > 1 && genesis.params.distinct != Distinct::Nodes {
+            bail!(
+                "config.toml says executors = {}, but here replicas of one task go to different \
+                 owners: more than one is of use only in a polity of one owner",
+                self.executors
+            );
+        }
+        Ok(())
+    }
+
     /// Reads the file in `dir`, or takes the defaults if there is none.
     ///
     /// # Errors

@@ -115,9 +115,10 @@ pub(crate) async fn join(
 }
 
 async fn put_forward(streams: &dyn Streams, submit: &Submit, tx: &Tx) {
-    if streams.peers().is_empty() {
-        tracing::info!("nobody is reachable yet");
-    } else if let Err(reason) = submit(tx.clone()).await {
-        tracing::info!(reason, "the admission waits");
+    // A node that votes takes it itself.
+    match submit(tx.clone()).await {
+        Ok(()) => {}
+        Err(_) if streams.peers().is_empty() => tracing::info!("nobody is reachable yet"),
+        Err(reason) => tracing::info!(reason, "the admission waits"),
     }
 }

@@ -2,23 +2,34 @@
 
 use crate::{start::Node, worker::describe};
 use anyhow::{Context, bail};
-use cli::{Launch, RerunOrder, UpOptions};
+use cli::{Background, Launch, Ready, RerunOrder, UpOptions};
 use execution::{Engine, Ran};
 use protocol::Outcome;
-use std::io::IsTerminal;
+use std::{io::IsTerminal, sync::Mutex};
 use tokio::{
     io::AsyncReadExt,
     signal::unix::{SignalKind, signal},
 };
+use tracing_subscriber::fmt::MakeWriter;
 
 /// The house, as the command line sees it.
 pub struct House;
 
 impl Launch for House {
-    fn up(&self, options: UpOptions) -> anyhow::Result<()> {
-        log_to_stderr();
+    fn up(&self, mut options: UpOptions) -> anyhow::Result<()> {
+        let ready = match options.background.take() {
+            Some(Background { ready, log }) => {
+                log_to(Mutex::new(log), false);
+                Some(ready)
+            }
+            None => {
+                let colours = std::io::stderr().is_terminal();
+                log_to(std::io::stderr, colours && std::env::var_os("NO_COLOR").is_none());
+                None
+            }
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let ended = runtime.block_on(run(options));
+        let ended = runtime.block_on(run(options, ready));
         // A thread may still wait for stdin, which nobody can interrupt; all else has ended.
         runtime.shutdown_background();
         ended
@@ -49,9 +60,9 @@ impl Launch for House {
     }
 }
 
-async fn run(options: UpOptions) -> anyhow::Result<()> {
+async fn run(options: UpOptions, ready: Option<Ready>) -> anyhow::Result<()> {
     let root = options.data.root().to_path_buf();
-    let ended = live(options).await;
+    let ended = live(options, ready).await;
     if ended.is_err() && storage::is_exhausted(&root) {
         // Whichever part gave up first, this is what it died of.
         let root = root.display();
@@ -62,7 +73,7 @@ async fn run(options: UpOptions) -> anyhow::Result<()> {
     ended
 }
 
-async fn live(options: UpOptions) -> anyhow::Result<()> {
+async fn live(options: UpOptions, ready: Option<Ready>) -> anyhow::Result<()> {
     let with_stdin = options.exit_with_stdin;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
@@ -75,7 +86,7 @@ async fn live(options: UpOptions) -> anyhow::Result<()> {
     };
     tokio::pin!(stop);
     let mut node = tokio::select! {
-        node = Node::start(options) => node?,
+        node = Node::start(options, ready) => node?,
         () = &mut stop => return Ok(()),
     };
     let ran = node.run(stop).await;
@@ -91,15 +102,18 @@ async fn stdin_closed() {
     while matches!(stdin.read(&mut nothing).await, Ok(read) if read > 0) {}
 }
 
-/// Logs go to stderr: what is worth a person's attention, or what `POLITY_LOG` asks for.
-fn log_to_stderr() {
+/// Logs hold what is worth a person's attention, or what `POLITY_LOG` asks for.
+fn log_to<W>(writer: W, colours: bool)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = tracing_subscriber::EnvFilter::try_from_env("POLITY_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,node=info"));
     // A second node in one process would find the first one's logger in place.
     let _in_place = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_writer(writer)
+        .with_ansi(colours)
         .with_target(false)
         .try_init();
 }

@@ -7,12 +7,15 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod basis;
 mod chain;
 mod clock;
 mod config;
 mod door;
 mod events;
+mod executors;
 mod home;
+mod idle;
 mod join;
 mod launch;
 mod misbehave;

@@ -1,32 +1,33 @@
 //! Starts and stops everything of a node, top to bottom.
 
 use crate::{
+    basis::Basis,
     chain::{self, Chain, Proposer, Submit},
-    clock::SystemClock,
-    config::Config,
     door::Door,
     events::Hub,
+    executors::{self, Beside},
     home::{self, Home, Known},
+    idle::Need,
     join, misbehave,
     post::{Letter, Post},
     rerun, vote,
     worker::{self, Executor, Withheld},
 };
 use anyhow::{Context, bail};
-use cli::{UpOptions, data::DataDir};
+use cli::{Ready, UpOptions, data::DataDir};
 use cluster::Cluster;
 use execution::Engine;
 use identity::SecretKey;
 use network::Network;
 use protocol::{
-    Genesis, ToWorker, Tx,
+    ToWorker, Tx,
     port::{Clock, Gossip, Log, Streams},
 };
 use std::sync::{Arc, OnceLock};
 use storage::{Journal, Store, exchange};
 use tokio::{
-    sync::{Semaphore, mpsc},
-    task::JoinSet,
+    sync::{Semaphore, mpsc, oneshot},
+    task::{JoinHandle, JoinSet},
 };
 use work::Work;
 
@@ -38,34 +39,25 @@ pub(crate) struct Node {
     consensus: Option<Arc<consensus::Handle>>,
     service: network::Service,
     gateway: gateway::Running,
-    stop_gateway: tokio::sync::oneshot::Sender<()>,
-}
-
-/// What a node is, before it does anything.
-struct Basis {
-    options: UpOptions,
-    config: Config,
-    key: SecretKey,
-    owner: Option<SecretKey>,
-    genesis: Genesis,
-    clock: Arc<dyn Clock>,
+    stop_gateway: oneshot::Sender<()>,
+    /// After how long without being needed it ends.
+    idle_exit_ms: u64,
 }
 
 impl Node {
-    /// Starts a node.
+    /// Starts a node, and tells whoever waits for it when it is ready.
     ///
     /// # Errors
     /// One clear sentence and the way out.
-    pub(crate) async fn start(options: UpOptions) -> anyhow::Result<Self> {
-        let basis = basis(options)?;
+    pub(crate) async fn start(options: UpOptions, ready: Option<Ready>) -> anyhow::Result<Self> {
+        let basis = Basis::of(options)?;
         let root = basis.options.data.root().to_path_buf();
 
         // Hands that need nothing but the disk and the processor.
         let store = storage::open(root.join("store"), basis.config.storage.clone())?;
         let chain_log: Arc<dyn Log> = Arc::new(Journal::open(root.join("chain"))?);
         let cluster_log: Arc<dyn Log> = Arc::new(Journal::open(root.join("cluster"))?);
-        let engine = Engine::new(&basis.config.execution, Some(&root.join("cache")))?;
-        engine.self_test()?;
+        let engine = engine(&basis);
 
         // The network, and what is said over it.
         let (network, service) = connect(&basis)?;
@@ -104,6 +96,7 @@ impl Node {
             order(&basis, &chain, &streams, &gossip, (&submit, &way, &mut roles)).await?;
         roles.spawn(announce(chain.clone(), gossip, basis.clock.clone()));
         enter(&basis, &chain, &streams, &submit).await?;
+        let entered = enter_executors(&basis, &chain, &streams, &submit, &mut roles);
 
         // Work: the home of this owner's jobs, and the worker for everybody's.
         let me = basis.key.public();
@@ -117,6 +110,7 @@ impl Node {
         )
         .await?;
         let hands = Hands { store, streams, withheld, fetcher, post, chain, submit };
+        let engine = engine.await.context("the engine")??;
         employ(&basis, &hands, engine, letters.for_worker, &mut roles);
         let home = home_of(&basis, hands, cluster.clone())?;
         let running = home.clone();
@@ -128,18 +122,13 @@ impl Node {
         let fingerprint = Engine::fingerprint();
         let door = Door { home, network, owner: basis.owner.clone(), fingerprint };
         let (gateway, stop_gateway) = open_door(&basis, door).await?;
-        Ok(Self {
-            data: basis.options.data,
-            roles,
-            cluster,
-            consensus,
-            service,
-            gateway,
-            stop_gateway,
-        })
+        roles.spawn(tell(ready, entered));
+        let (data, idle_exit_ms) = (basis.options.data, basis.config.idle_exit_ms);
+        Ok(Self { data, roles, cluster, consensus, service, gateway, stop_gateway, idle_exit_ms })
     }
 
-    /// Waits until something stops the node: `stop`, or a failure that it cannot live with.
+    /// Waits until something stops the node: `stop`, that nobody needs it, or a failure that it
+    /// cannot live with.
     ///
     /// # Errors
     /// The failure.
@@ -152,8 +141,18 @@ impl Node {
                 None => std::future::pending().await,
             }
         };
+        let need = Need {
+            data: self.data.clone(),
+            addr: self.gateway.addr(),
+            cluster: self.cluster.clone(),
+            connections: self.gateway.connections(),
+        };
         tokio::select! {
             () = stop => Ok(()),
+            over = need.over(self.idle_exit_ms) => {
+                tracing::info!("nobody has needed this node for a while");
+                over
+            }
             reason = engine_failed => bail!("{reason}"),
             failed = cluster_failed.wait_for(Option::is_some) => match failed {
                 Ok(reason) => bail!("{}", reason.clone().unwrap_or_default()),
@@ -186,62 +185,15 @@ impl Node {
     }
 }
 
-/// Directory, settings, keys, genesis.
-fn basis(options: UpOptions) -> anyhow::Result<Basis> {
-    let data = &options.data;
-    data.create()?;
-    let given = match (&options.genesis, &options.join) {
-        (Some(path), None) => Some(cli::data::read_genesis(path)?),
-        (None, Some(line)) => Some(line.genesis.clone()),
-        (None, None) => None,
-        (Some(_), Some(_)) => bail!("give --genesis or --join, not both"),
-    };
-    if let Some(genesis) = &given {
-        data.keep_genesis(genesis)?;
-    }
-    let Some(genesis) = data.genesis()? else {
-        bail!(
-            "{} belongs to no network yet; start with --genesis FILE (a founder) or --join LINE \
-             (someone who was invited)",
-            data.root().display()
-        )
-    };
-    let mut entropy = [[0; 32]; 2];
-    entropy.iter_mut().try_for_each(|e| getrandom::fill(e)).context("no randomness")?;
-    let key = data.node_key_or_new(entropy[0])?;
-    let wants_owner = options
-        .join
-        .as_ref()
-        .is_some_and(|l| l.invitation.payload.kind == protocol::InvitationKind::Owner);
-    let owner =
-        if wants_owner { Some(data.owner_key_or_new(entropy[1])?) } else { data.owner_key()? };
-    let mut config = Config::load(data.root())?;
-    if !options.listen.is_empty() {
-        config.network.listen.clone_from(&options.listen);
-    }
-    config.network.announce.extend(options.announce.iter().cloned());
-    for peer in &options.bootstrap {
-        config.network.bootstrap.push(peer.parse()?);
-    }
-    config.gateway.addr = options.api;
-    config.work.check()?;
-    misbehave::check(config.misbehave, &genesis)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let ahead_ms = genesis.founded.since_ms(clock.now());
-    if ahead_ms > genesis.params.clock_drift_ms {
-        bail!(
-            "this machine's clock says {}, but the network was founded at {}; set the clock",
-            clock.now(),
-            genesis.founded
-        );
-    }
-    if genesis.tolerated_faults() == 0 {
-        tracing::warn!(
-            validators = genesis.validators.len(),
-            "fewer than four validators: this polity tolerates no fault"
-        );
-    }
-    Ok(Basis { options, config, key, owner, genesis, clock })
+/// The engine, tested beside everything else that starts.
+fn engine(basis: &Basis) -> JoinHandle<anyhow::Result<Engine>> {
+    let cache = basis.options.data.root().join("cache");
+    let config = basis.config.execution.clone();
+    tokio::task::spawn_blocking(move || {
+        let engine = Engine::new(&config, Some(&cache))?;
+        engine.self_test()?;
+        Ok(engine)
+    })
 }
 
 fn connect(basis: &Basis) -> anyhow::Result<(Network, network::Service)> {
@@ -363,6 +315,38 @@ async fn enter(
     Ok(())
 }
 
+/// Has further executors of this process admitted, and tells when they are.
+fn enter_executors(
+    basis: &Basis,
+    chain: &Chain,
+    streams: &Arc<dyn Streams>,
+    submit: &Submit,
+    roles: &mut JoinSet<anyhow::Result<()>>,
+) -> oneshot::Receiver<()> {
+    let (keys, owner, clock) = (basis.executors.clone(), basis.owner.clone(), basis.clock.clone());
+    let (chain, streams, submit) = (chain.clone(), streams.clone(), submit.clone());
+    let (told, entered) = oneshot::channel();
+    roles.spawn(async move {
+        let place = (&chain, clock.as_ref());
+        executors::admit(&keys, owner.as_ref(), place, &streams, &submit).await?;
+        // Nobody may wait for it.
+        let _unheard = told.send(());
+        std::future::pending().await
+    });
+    entered
+}
+
+/// Tells whoever started this node that it is ready.
+async fn tell(ready: Option<Ready>, entered: oneshot::Receiver<()>) -> anyhow::Result<()> {
+    // Else the node ends with the reason for that.
+    if entered.await.is_ok()
+        && let Some(ready) = ready
+    {
+        ready.tell();
+    }
+    std::future::pending().await
+}
+
 /// What the roles of a node share.
 struct Hands {
     store: Store,
@@ -374,7 +358,8 @@ struct Hands {
     submit: Submit,
 }
 
-/// Starts what this node does for others: replicas of their tasks, verdicts, audits.
+/// Starts what this node, and each further executor, does for others: replicas of their tasks,
+/// verdicts, audits.
 fn employ(
     basis: &Basis,
     hands: &Hands,
@@ -383,21 +368,35 @@ fn employ(
     roles: &mut JoinSet<anyhow::Result<()>>,
 ) {
     let Hands { store, streams, withheld, fetcher, post, chain, submit } = hands;
-    let (key, clock) = (&basis.key, &basis.clock);
-    let told = basis.config.misbehave;
-    let conduct = misbehave::conduct(told, key, store, withheld);
-    if told == Some(misbehave::Misbehaviour::FalseAccuser) {
+    if basis.config.misbehave == Some(misbehave::Misbehaviour::FalseAccuser) {
         let (chain, submit) = (chain.clone(), submit.clone());
-        let (key, clock, streams) = (key.clone(), clock.clone(), streams.clone());
+        let (key, clock, streams) = (basis.key.clone(), basis.clock.clone(), streams.clone());
         roles.spawn(misbehave::accuse_falsely(chain, key, clock, streams, submit));
     }
     let executor = Executor::new(engine, store.clone(), fetcher.clone(), withheld.clone());
     let executor = Arc::new(executor);
+    employ_one(basis, hands, (&basis.key, post.clone(), letters), executor.clone(), roles);
+    for key in &basis.executors {
+        let (post, letters) = post.beside(key.public());
+        employ_one(basis, hands, (key, post, letters), executor.clone(), roles);
+    }
+}
+
+/// Starts what one executor does.
+fn employ_one(
+    basis: &Basis,
+    hands: &Hands,
+    (key, post, letters): (&SecretKey, Post, mpsc::Receiver<Letter<ToWorker>>),
+    executor: Arc<Executor>,
+    roles: &mut JoinSet<anyhow::Result<()>>,
+) {
+    let Hands { store, streams, withheld, chain, submit, .. } = hands;
+    let conduct = misbehave::conduct(basis.config.misbehave, key, store, withheld);
     let sworn = Arc::new(worker::Sworn::default());
     let again = rerun::Parts {
         key: key.clone(),
         chain: chain.clone(),
-        clock: clock.clone(),
+        clock: basis.clock.clone(),
         streams: streams.clone(),
         submit: submit.clone(),
         executor: executor.clone(),
@@ -408,9 +407,9 @@ fn employ(
     let parts = worker::Parts {
         key: key.clone(),
         chain: chain.clone(),
-        clock: clock.clone(),
+        clock: basis.clock.clone(),
         streams: streams.clone(),
-        post: post.clone(),
+        post,
         executor,
         conduct,
         sworn,
@@ -425,11 +424,12 @@ fn employ(
 /// The home of this owner's jobs.
 fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> anyhow::Result<Home> {
     let known = Known::open(&basis.options.data.root().join("known"), &basis.config.known)?;
+    let executors: Vec<_> = basis.executors.iter().map(SecretKey::public).collect();
     Ok(Home {
         key: basis.key.clone(),
         chain: hands.chain,
         clock: basis.clock.clone(),
-        streams: hands.streams,
+        streams: Arc::new(Beside { network: hands.streams, executors }),
         post: hands.post,
         submit: hands.submit,
         store: hands.store,

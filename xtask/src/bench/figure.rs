@@ -6,7 +6,6 @@ use super::sample::Sample;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     Ms,
-    S,
     PerS,
     /// Decimal: kB, MB.
     Bytes,
@@ -22,7 +21,6 @@ impl Unit {
         match self {
             Self::Ms if value.abs() >= 10_000.0 => format!("{} s", digits(value / 1e3)),
             Self::Ms => format!("{} ms", digits(value)),
-            Self::S => format!("{} s", digits(value)),
             Self::PerS => format!("{}/s", digits(value)),
             Self::Bytes if value.abs() >= 1e6 => format!("{} MB", digits(value / 1e6)),
             Self::Bytes => format!("{} kB", digits(value / 1e3)),

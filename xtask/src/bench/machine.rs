@@ -1,13 +1,15 @@
-//! On what was measured: processors, memory, load, date. Never whose machine it is.
+//! On what was measured: processors, memory, load, date, sources. Never whose machine it is.
 
 use anyhow::Context as _;
 use std::{
     fs,
+    path::Path,
+    process::Command,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// One sentence about this machine, now.
-pub(crate) fn describe() -> anyhow::Result<String> {
+/// One sentence about this machine, now, and the sources in `root`.
+pub(crate) fn describe(root: &Path) -> anyhow::Result<String> {
     let cores = std::thread::available_parallelism().context("processors")?;
     let model = line_of("/proc/cpuinfo", "model name")?;
     let memory = line_of("/proc/meminfo", "MemTotal")?;
@@ -16,7 +18,19 @@ pub(crate) fn describe() -> anyhow::Result<String> {
     let load = fs::read_to_string("/proc/loadavg").context("/proc/loadavg")?;
     let load = load.split_whitespace().next().unwrap_or_default();
     let date = today()?;
-    Ok(format!("{date}, {cores} cores ({model}), {gib} GiB, load average before {load}"))
+    let sources = sources(root).map(|name| format!(", sources {name}")).unwrap_or_default();
+    Ok(format!("{date}, {cores} cores ({model}), {gib} GiB, load average before {load}{sources}"))
+}
+
+/// The commit, and whether something was changed since; nothing outside a git checkout.
+fn sources(root: &Path) -> Option<String> {
+    let git = |args: &[&str]| {
+        let said = Command::new("git").args(args).current_dir(root).output().ok()?;
+        said.status.success().then(|| String::from_utf8_lossy(&said.stdout).trim().to_string())
+    };
+    let commit = git(&["rev-parse", "--short", "HEAD"])?;
+    let changed = git(&["status", "--porcelain", "--untracked-files=no", "crates", "Cargo.lock"])?;
+    Some(if changed.is_empty() { commit } else { format!("{commit} with changes") })
 }
 
 fn line_of(path: &str, key: &str) -> anyhow::Result<String> {
@@ -51,6 +65,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::{civil, describe};
+    use std::path::Path;
 
     #[test]
     fn days_become_dates() {
@@ -62,7 +77,7 @@ mod tests {
 
     #[test]
     fn this_machine_is_described() {
-        let text = describe().expect("files of /proc");
+        let text = describe(Path::new("/")).expect("files of /proc");
         assert!(text.contains("cores"), "{text}");
     }
 }

@@ -93,7 +93,10 @@ impl World {
 }
 
 /// Builds what the benches named need.
-pub(crate) fn build(steps: &mut Steps, examples: &[(&str, &str)]) -> anyhow::Result<()> {
+pub(crate) fn build(
+    steps: &mut Steps,
+    examples: impl Iterator<Item = (&'static str, &'static str)>,
+) -> anyhow::Result<()> {
     let mut polity = steps.cargo("build --locked --release --package node --bin polity");
     steps.run("polity, release", &mut polity)?;
     for (package, example) in examples {

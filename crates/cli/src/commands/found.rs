@@ -15,6 +15,9 @@ Examples:
   polity found polityfound1… polityfound1… polityfound1… polityfound1…
   polity found lines.txt --validators 4 --name co-op -o genesis.polity";
 
+/// What to do about a founding line that is none.
+const ASK: &str = "ask its owner for the line that 'polity key show --listen 4870' prints";
+
 /// `polity found`
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
@@ -38,7 +41,10 @@ pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let validators = args.validators.unwrap_or(founders.len().min(limits::VALIDATORS));
     let genesis =
         Genesis::found(args.name, machine::now(), founders, validators, Params::default())
-            .map_err(|error| Failure::usage(error.to_string()))?;
+            .map_err(|error| {
+                Failure::usage(error.to_string())
+                    .next("see what founding takes: polity found --help")
+            })?;
     data::write_new(&args.output, &genesis.encode()).map_err(|error| {
         Failure::file(&args.output, &error).next("name another file with -o FILE")
     })?;
@@ -79,7 +85,7 @@ pub(super) fn founders(args: &[String]) -> Result<Vec<Signed<Founder>>, Failure>
                 "{arg} is a key; founding also takes the owner's node, where it is, and a \
                  signature"
             ))
-            .next("ask its owner for the line that 'polity key show --listen 4870' prints"));
+            .next(ASK));
         }
         let path = Path::new(arg);
         if path.is_file() {
@@ -88,12 +94,12 @@ pub(super) fn founders(args: &[String]) -> Result<Vec<Signed<Founder>>, Failure>
             let text = String::from_utf8_lossy(&bytes);
             let lines = text.lines().filter(|line| !line.trim().is_empty());
             for line in lines {
-                let by = |error| Failure::usage(format!("{}: {error}", path.display()));
+                let by = |error| Failure::usage(format!("{}: {error}", path.display())).next(ASK);
                 founders.push(line.parse::<FoundingLine>().map_err(by)?.0);
             }
         } else {
             let line = arg.parse::<FoundingLine>();
-            founders.push(line.map_err(|error| Failure::usage(error.to_string()))?.0);
+            founders.push(line.map_err(|error| Failure::usage(error.to_string()).next(ASK))?.0);
         }
     }
     Ok(founders)

@@ -1,13 +1,17 @@
 //! What a person types. One file for each verb.
 
+mod completions;
 mod demo;
+mod down;
 mod found;
 mod invite;
 mod job;
 mod key;
 mod ledger;
+mod man;
 mod node;
 mod run;
+mod status;
 mod up;
 mod verify;
 mod vouch;
@@ -18,13 +22,13 @@ use std::{ffi::OsString, path::PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
+  polity run sweep.wasm --each 'data/*.csv'     alone on this machine: nothing to set up
   polity demo                                   five nodes on this machine
   polity key show --listen 4870                 what a founder hands around
   polity found LINE1 LINE2 LINE3 LINE4          writes genesis.polity
   polity up --genesis genesis.polity            starts a founder's node
   polity invite                                 prints a line for a new owner
   polity up --join -                            joins with the line on stdin
-  polity run sweep.wasm --each 'data/*.csv' -o out/
   polity verify out/receipt.polity              needs no node and no network
   polity job explain                            why the last job waits";
 
@@ -33,7 +37,8 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(name = "polity", version, after_help = EXAMPLES, max_term_width = 80)]
 struct Cli {
-    /// The data directory of your node. Usually $POLITY_DATA, else polity in $XDG_DATA_HOME
+    /// The data directory of your node. Usually $POLITY_DATA, else polity in $XDG_DATA_HOME; if
+    /// that belongs to no network, the node that commands start in the background
     #[arg(long, value_name = "DIR", global = true)]
     data: Option<PathBuf>,
     /// Data as JSON
@@ -45,13 +50,17 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show it all on this machine: nodes, a liar found, a receipt, a forgery found
+    /// Show it all on this machine: a liar found, a forgery found
     Demo(demo::Args),
     /// Write the genesis of several owners
     Found(found::Args),
     /// Start a node
     Up(up::Args),
-    /// Print the line that another owner, or another machine of yours, joins with
+    /// Say which node commands use, and how it is
+    Status(status::Args),
+    /// Stop the node in the background, or the one of --data
+    Down(down::Args),
+    /// Print the line that an owner, or a machine of yours, joins with
     Invite(invite::Args),
     /// Vouch for an owner that somebody else invited
     Vouch(vouch::Args),
@@ -71,6 +80,10 @@ enum Command {
     /// Your keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Print what a shell needs to complete commands
+    Completions(completions::Args),
+    /// Print a manual page, or write them all
+    Man(man::Args),
 }
 
 /// What every command has.
@@ -81,7 +94,17 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The directory of the node that commands talk to: the one that is named, else a person's
+    /// own, else that of the node in the background.
     fn data(&self) -> Result<DataDir, Failure> {
+        match &self.data {
+            Some(data) => Ok(DataDir::at(data)),
+            None => Ok(DataDir::to_use()?),
+        }
+    }
+
+    /// The directory that is named, else that of a person's own node, whether there is one or not.
+    fn own_data(&self) -> Result<DataDir, Failure> {
         match &self.data {
             Some(data) => Ok(DataDir::at(data)),
             None => Ok(DataDir::usual()?),
@@ -115,6 +138,8 @@ fn dispatch(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
         Command::Demo(args) => block_on(demo::run(args, context)),
         Command::Found(args) => found::run(args, context),
         Command::Up(args) => up::run(args, context),
+        Command::Status(args) => block_on(status::run(args, context)),
+        Command::Down(args) => block_on(down::run(args, context)),
         Command::Invite(args) => block_on(invite::run(args, context)),
         Command::Vouch(args) => block_on(vouch::run(args, context)),
         Command::Run(args) => run::run(args, context),
@@ -123,6 +148,8 @@ fn dispatch(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
         Command::Node(command) => block_on(node::run(command, context)),
         Command::Ledger(command) => block_on(ledger::run(command, context)),
         Command::Key(command) => key::run(command, context),
+        Command::Completions(args) => completions::run(args, context),
+        Command::Man(args) => man::run(args, context),
     }
 }
 

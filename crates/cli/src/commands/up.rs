@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::{
+    background,
     data::{self, DataDir},
     exit::Exit,
     failure::Failure,
@@ -59,10 +60,13 @@ pub(super) struct Args {
     /// End when stdin closes, so that a node cannot outlive its parent
     #[arg(long)]
     exit_with_stdin: bool,
+    /// Leave the terminal, say on stdout when the door is open, and log to a file
+    #[arg(long, hide = true)]
+    background: bool,
 }
 
 pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
-    let data = context.data()?;
+    let data = context.own_data()?;
     if !args.api.ip().is_loopback() {
         return Err(Failure::usage(format!(
             "the API is for this machine only, not for {}",
@@ -74,6 +78,7 @@ pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     check_network(&args, join.as_ref(), &data)?;
     check_age(join.as_ref())?;
     data.create()?;
+    let background = args.background.then(|| background::enter(&data)).transpose()?;
     let settings = data.settings()?;
     let or = |given: Vec<String>, kept: Vec<String>| if given.is_empty() { kept } else { given };
     let mut listen = Vec::new();
@@ -90,6 +95,7 @@ pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
         bootstrap: or(args.bootstrap, settings.bootstrap),
         api: args.api,
         exit_with_stdin: args.exit_with_stdin,
+        background,
     };
     match context.launch.up(options) {
         Ok(()) => Ok(Exit::Success),

@@ -3,6 +3,7 @@
 
 use super::Context;
 use crate::{
+    data::DataDir,
     exit::Exit,
     failure::Failure,
     job::layout::RECEIPT,
@@ -16,8 +17,9 @@ Of a receipt three things are said apart: the bytes match; these nodes of these
 owners signed; the ledger of the pinned network accepted it. Of evidence: who
 lied about what, and what the validators found. Then what is not proven.
 
-The network is pinned by --genesis, else by the data directory, else by the
-hashes in ~/.config/polity/networks. Without a pin anybody could have founded
+The network is pinned by --genesis, else by the data directories of your node
+and of the one in the background, else by the hashes in
+~/.config/polity/networks. Without a pin anybody could have founded
 the network in the file.
 
 With --rerun the tasks run once more, on this machine: that trusts nobody. The
@@ -68,10 +70,10 @@ pub(super) struct Args {
 pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     // No home and no data directory are fine here: they are only asked for pins.
     let data = match &context.data {
-        Some(_) => Some(context.data()?),
-        None => context.data().ok(),
+        Some(_) => vec![context.data()?],
+        None => [DataDir::usual(), DataDir::embedded()].into_iter().flatten().collect(),
     };
-    let pins = Pins::of(args.genesis.as_deref(), data.as_ref())?;
+    let pins = Pins::of(args.genesis.as_deref(), &data)?;
     let path = if args.file.is_dir() { args.file.join(RECEIPT) } else { args.file };
     let mut checked = verify::check_any(&path, args.outputs.as_deref(), &pins)?;
     if args.rerun {

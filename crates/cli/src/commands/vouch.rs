@@ -15,6 +15,8 @@ Examples:
   polity node list                      owners, and whom they count as
   polity vouch 7hTqK2Lm";
 
+const LIST: &str = "see which there are with: polity node list --json";
+
 /// `polity vouch`
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
@@ -43,8 +45,9 @@ async fn select(node: &impl NodeApi, text: &str) -> Result<PublicKey, Failure> {
     let mut found = owners.into_iter().filter(|owner| owner.to_string().ends_with(text));
     match (found.next(), found.next()) {
         (Some(only), None) => Ok(only),
-        (Some(_), Some(_)) => Err(Failure::usage(format!("several owners end in '{text}'"))),
-        (None, _) => Err(Failure::usage(format!("no owner ends in '{text}'"))
-            .next("see which there are with: polity node list")),
+        (Some(_), Some(_)) => {
+            Err(Failure::usage(format!("several owners end in '{text}'")).next(LIST))
+        }
+        (None, _) => Err(Failure::usage(format!("no owner ends in '{text}'")).next(LIST)),
     }
 }

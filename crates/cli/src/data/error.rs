@@ -61,7 +61,13 @@ impl Error {
             Self::OtherNetwork { .. } => {
                 Some("a directory belongs to one network; name another one with --data DIR".into())
             }
-            Self::Io { .. } | Self::Malformed { .. } => None,
+            Self::Malformed { .. } => {
+                Some("put back a copy of it, or name another directory with --data DIR".into())
+            }
+            Self::Io { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => Some(
+                "does it belong to another user? Name another directory with --data DIR".into(),
+            ),
+            Self::Io { .. } => None,
         }
     }
 }

@@ -5,21 +5,28 @@
 //! node.key         0600  the node's secret key, likewise
 //! genesis.polity         the network that this directory belongs to
 //! settings.json          how the node is reached (`polity key show --listen`)
-//! api.json               where the node's API listens; there while it runs
+//! node-2.key …     0600  those of further executors in the same process
+//! api.json               which process the node is, and where its API listens; while it runs
 //! api.token        0600  what the API asks for, made at the first start
+//! start.lock       0600  held by whoever starts a node in the background
+//! node.lock        0600  held by that node until its process is over
+//! node.log         0600  what a node in the background has to say, and node.log.1 before it
 //! ```
 //!
 //! Everything else in it is the node's.
 
 mod error;
 mod key_file;
+mod process;
 mod settings;
 
 pub use error::Error;
+pub use process::Process;
 pub use settings::Settings;
 
+use crate::machine;
 use identity::SecretKey;
-use protocol::Genesis;
+use protocol::{Genesis, Time};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -32,11 +39,27 @@ use zeroize::Zeroizing;
 
 /// Bytes of any file that is read whole here, apart from the genesis.
 const SMALL_BYTES: u64 = 64 << 10;
+/// Name of the file with the genesis.
+const GENESIS: &str = "genesis.polity";
+/// Name of the file that says where the API is.
+const API: &str = "api.json";
 
 /// A data directory. Nothing is created before it is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataDir {
     root: PathBuf,
+    whose: Whose,
+}
+
+/// Why a directory is the one to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Somebody named it.
+    Named,
+    /// It is where a person's own node usually is.
+    Own,
+    /// It is the one of the node that commands start in the background.
+    Embedded,
 }
 
 /// Where the API of a running node is.
@@ -46,35 +69,73 @@ pub struct ApiPlace {
     pub addr: SocketAddr,
     /// Its token.
     pub token: Zeroizing<String>,
+    /// The node's process, if it said so.
+    pub run: Option<Run>,
+}
+
+/// A run of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// Its process.
+    pub process: Process,
+    /// The program's version.
+    pub version: String,
+    /// When its door opened.
+    pub since: Time,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ApiFile {
     addr: SocketAddr,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<Run>,
 }
 
 impl DataDir {
     /// The directory at `root`.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), whose: Whose::Named }
     }
 
-    /// The directory that is used when none is named: `$POLITY_DATA`, else `polity` in the XDG
-    /// data home (XDG Base Directory Specification).
+    /// The directory of a person's own node when none is named: `$POLITY_DATA`, else `polity` in
+    /// the XDG data home (XDG Base Directory Specification).
     ///
     /// # Errors
     /// [`Error::NoHome`].
     pub fn usual() -> Result<Self, Error> {
-        let absolute = |name| {
-            std::env::var_os(name).map(PathBuf::from).filter(|path: &PathBuf| path.is_absolute())
-        };
         if let Some(data) = std::env::var_os("POLITY_DATA").filter(|data| !data.is_empty()) {
             return Ok(Self::at(data));
         }
-        let share = absolute("XDG_DATA_HOME")
-            .or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
-        share.map(|share| Self::at(share.join("polity"))).ok_or(Error::NoHome)
+        Ok(Self { root: share()?.join("polity"), whose: Whose::Own })
+    }
+
+    /// The directory of the node that commands start in the background: `polity-embedded` in the
+    /// XDG data home.
+    ///
+    /// # Errors
+    /// [`Error::NoHome`].
+    pub fn embedded() -> Result<Self, Error> {
+        Ok(Self { root: share()?.join("polity-embedded"), whose: Whose::Embedded })
+    }
+
+    /// The directory of the node that commands talk to when none is named: the usual one, or, if
+    /// nobody named that and it belongs to no network, the one of the node in the background.
+    ///
+    /// # Errors
+    /// [`Error::NoHome`], or what the file system says.
+    pub fn to_use() -> Result<Self, Error> {
+        let usual = Self::usual()?;
+        if usual.whose == Whose::Own && !exists(&usual.root.join(GENESIS))? {
+            return Self::embedded();
+        }
+        Ok(usual)
+    }
+
+    /// Why it is the one to use.
+    pub(crate) fn whose(&self) -> Whose {
+        self.whose
     }
 
     /// Where it is.
@@ -128,12 +189,22 @@ impl DataDir {
         key_file::read_or_new(&self.root.join("node.key"), "node", entropy)
     }
 
+    /// The key of a further executor in the node's process, from 2 on. It is made of `entropy` if
+    /// there is none; an existing one never changes.
+    ///
+    /// # Errors
+    /// If there is one that cannot be used, or none can be made.
+    pub fn executor_key_or_new(&self, number: u8, entropy: [u8; 32]) -> Result<SecretKey, Error> {
+        self.create()?;
+        key_file::read_or_new(&self.root.join(format!("node-{number}.key")), "node", entropy)
+    }
+
     /// The genesis of the network that this directory belongs to.
     ///
     /// # Errors
     /// If there is one that cannot be read.
     pub fn genesis(&self) -> Result<Option<Genesis>, Error> {
-        let path = self.root.join("genesis.polity");
+        let path = self.root.join(GENESIS);
         if !exists(&path)? {
             return Ok(None);
         }
@@ -146,7 +217,7 @@ impl DataDir {
     /// [`Error::OtherNetwork`] if it belongs to another one.
     pub fn keep_genesis(&self, genesis: &Genesis) -> Result<(), Error> {
         self.create()?;
-        let path = self.root.join("genesis.polity");
+        let path = self.root.join(GENESIS);
         if let Some(kept) = self.genesis()? {
             let (kept, given) = (kept.network(), genesis.network());
             let same = kept == given;
@@ -179,15 +250,18 @@ impl DataDir {
         replace(&path, &bytes, 0o644).map_err(|error| Error::io(&path, error))
     }
 
-    /// Says where the node's API is and what it asks for. For the node, when it listens.
+    /// Says where the API of this process is and what it asks for. For the node, when it listens.
     ///
     /// # Errors
     /// What the file system says.
     pub fn set_api(&self, addr: SocketAddr, token: &str) -> Result<(), Error> {
         let path = self.root.join("api.token");
         replace(&path, token.as_bytes(), 0o600).map_err(|error| Error::io(&path, error))?;
-        let path = self.root.join("api.json");
-        let bytes = serde_json::to_vec(&ApiFile { addr }).expect("an address has a JSON form");
+        let path = self.root.join(API);
+        let process = Process::current().map_err(|error| Error::io("/proc/self", error))?;
+        let version = env!("CARGO_PKG_VERSION").to_string();
+        let run = Some(Run { process, version, since: machine::now() });
+        let bytes = serde_json::to_vec(&ApiFile { addr, run }).expect("it has a JSON form");
         replace(&path, &bytes, 0o644).map_err(|error| Error::io(&path, error))
     }
 
@@ -197,7 +271,7 @@ impl DataDir {
     /// # Errors
     /// What the file system says.
     pub fn remove_api(&self) -> Result<(), Error> {
-        let path = self.root.join("api.json");
+        let path = self.root.join(API);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(&path, error)),
             _ => Ok(()),
@@ -209,12 +283,29 @@ impl DataDir {
     /// # Errors
     /// If the files are there and cannot be used.
     pub fn api(&self) -> Result<Option<ApiPlace>, Error> {
-        let path = self.root.join("api.json");
+        let path = self.root.join(API);
         let Some(bytes) = read_small(&path)? else { return Ok(None) };
         let file: ApiFile = serde_json::from_slice(&bytes)
             .map_err(|error| Error::Malformed { path, reason: error.to_string() })?;
-        let addr = file.addr;
-        Ok(self.token()?.map(|token| ApiPlace { addr, token }))
+        let ApiFile { addr, run } = file;
+        Ok(self.token()?.map(|token| ApiPlace { addr, token, run }))
+    }
+
+    /// A file to be locked.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn lock_file(&self, name: &str) -> Result<File, Error> {
+        self.create()?;
+        let path = self.root.join(name);
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        options.open(&path).map_err(|error| Error::io(path, error))
+    }
+
+    /// Where a node in the background writes its log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.root.join("node.log")
     }
 
     /// What the API asks for, since the first start.
@@ -232,6 +323,16 @@ impl DataDir {
             .map_err(|_| Error::Malformed { path, reason: "it is no text".into() })?;
         Ok(Some(Zeroizing::new(token)))
     }
+}
+
+/// Where a person's data is.
+fn share() -> Result<PathBuf, Error> {
+    let absolute = |name| {
+        std::env::var_os(name).map(PathBuf::from).filter(|path: &PathBuf| path.is_absolute())
+    };
+    absolute("XDG_DATA_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
+        .ok_or(Error::NoHome)
 }
 
 /// Reads a genesis document from a file.

@@ -61,7 +61,8 @@ impl Files {
         let dir = match outputs {
             Some(dir) if dir.is_dir() => dir.to_path_buf(),
             Some(dir) => {
-                return Err(Failure::usage(format!("--outputs {}: no directory", dir.display())));
+                return Err(Failure::usage(format!("--outputs {}: no directory", dir.display()))
+                    .next("fetch the results with: polity job get JOB -o DIR"));
             }
             None => {
                 let beside = receipt.parent().unwrap_or(Path::new("")).to_path_buf();

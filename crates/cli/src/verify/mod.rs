@@ -6,6 +6,7 @@ mod owners;
 mod pins;
 mod rerun;
 mod show;
+pub(crate) mod shows;
 mod stock;
 
 pub(crate) use evidence::{Judged, Proven, prove};

@@ -19,19 +19,19 @@ impl Pins {
         Self(vec![(network, by.into())])
     }
 
-    /// What a person pins: the hash or the genesis file that is named; else the network of the
-    /// data directory and those in `polity/networks` in the XDG configuration home, one hash per
+    /// What a person pins: the hash or the genesis file that is named; else the networks of these
+    /// data directories and those in `polity/networks` in the XDG configuration home, one hash per
     /// line, `#` for comments.
-    pub(crate) fn of(named: Option<&str>, data: Option<&DataDir>) -> Result<Self, Failure> {
+    pub(crate) fn of(named: Option<&str>, data: &[DataDir]) -> Result<Self, Failure> {
         if let Some(named) = named {
             return Self::named(named);
         }
         let mut pins = Vec::new();
-        if let Some(data) = data
-            && let Some(genesis) = data.genesis()?
-        {
-            let by = data.root().join("genesis.polity").display().to_string();
-            pins.push((genesis.network(), by));
+        for data in data {
+            if let Some(genesis) = data.genesis()? {
+                let by = data.root().join("genesis.polity").display().to_string();
+                pins.push((genesis.network(), by));
+            }
         }
         if let Some(path) = networks_file().filter(|path| path.exists()) {
             pins.extend(read_networks(&path)?);
@@ -80,7 +80,10 @@ fn read_networks(path: &Path) -> Result<Vec<(NetworkId, String)>, Failure> {
         .filter(|(_, line)| !line.is_empty())
         .map(|(number, line)| {
             let by = format!("{}:{}", path.display(), number + 1);
-            let network = line.parse().map_err(|e| Failure::usage(format!("{by}: {e}")))?;
+            let network = line.parse().map_err(|e| {
+                Failure::usage(format!("{by}: {e}"))
+                    .next("each line is the hash of a network, then # and whatever you like")
+            })?;
             Ok((network, by))
         })
         .collect()
@@ -115,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_neither_hash_nor_file_is_refused() {
-        assert_eq!(Pins::of(Some(&network(5).to_string()), None).unwrap().0[0].0, network(5));
-        assert!(Pins::of(Some("/no/such/file"), None).is_err());
+        assert_eq!(Pins::of(Some(&network(5).to_string()), &[]).unwrap().0[0].0, network(5));
+        assert!(Pins::of(Some("/no/such/file"), &[]).is_err());
     }
 }

@@ -226,6 +226,7 @@ impl<'a> Bench<'a> {
         };
         self.launch.rerun(order).map_err(|error| {
             Failure::internal(format!("{}: no result on this machine: {error:#}", spec.name))
+                .next("a faster machine, or one with more memory, may give one")
         })
     }
 }
@@ -242,7 +243,7 @@ pub(crate) fn receipt(
     if let Some(name) = materials.tasks.iter().zip(&tasks).find(|(_, task)| settled(task).is_none())
     {
         let message = format!("{} was not agreed: there is nothing to compare with", name.0);
-        return Err(Failure::usage(message));
+        return Err(Failure::usage(message).next("leave it out: --task takes several names"));
     }
     let outcomes: Vec<_> = tasks.iter().filter_map(settled).collect();
     let tasks: Vec<_> = outcomes.iter().map(|outcome| outcome.task).collect();
@@ -296,9 +297,10 @@ pub(crate) fn evidence(
         (&proven.evidence.proof, proven.report.verdict)
     else {
         return Err(Failure::usage(
-            "there is nothing to run again: the statements contradict each \
-                                   other, whatever the task gives",
-        ));
+            "there is nothing to run again: the statements contradict each other, whatever the \
+             task gives",
+        )
+        .next("leave --rerun out"));
     };
     let dispute = decided.disputes.first();
     let dispute =
@@ -307,7 +309,8 @@ pub(crate) fn evidence(
     let named = named(&decided.table, &materials.tasks)?;
     if !named.contains(&task) {
         let name = proven.task_name(task);
-        return Err(Failure::usage(format!("the evidence is about the task {name} only")));
+        return Err(Failure::usage(format!("the evidence is about the task {name} only"))
+            .next("leave --task out"));
     }
     let bench = Bench::set_up(launch, materials, (job, &decided.table), &[task])?;
     let outcome = bench.run(task)?;
@@ -333,7 +336,11 @@ fn named(table: &TaskTable, names: &[String]) -> Result<Vec<TaskIndex>, Failure>
     }
     let find = |name: &String| {
         let found = table.tasks.iter().position(|spec| spec.name == *name);
-        found.map(index).ok_or_else(|| Failure::usage(format!("the job has no task named {name}")))
+        found.map(index).ok_or_else(|| {
+            let first = table.tasks.first().map(|task| task.name.as_str()).unwrap_or_default();
+            Failure::usage(format!("the job has no task named {name}"))
+                .next(format!("tasks are named as their files are: the first one is {first}"))
+        })
     };
     names.iter().map(find).collect()
 }

@@ -1,6 +1,6 @@
 //! A receipt that holds, for people and for programs: three things apart, then what is not proven.
 
-use super::{Files, Held, Rerun, owners::Owners};
+use super::{Files, Held, Rerun, owners::Owners, shows};
 use crate::{exit::Exit, text};
 use identity::PublicKey;
 use protocol::{Placement, Report, TaskIndex, Warning};
@@ -102,6 +102,14 @@ impl Held {
         for name in names {
             lines.push(format!("          {name}"));
         }
+        if let Some(shows) = self.shows() {
+            lines.push(format!("          {shows}"));
+        }
+    }
+
+    /// What the replicas show, if they all are of one owner.
+    fn shows(&self) -> Option<String> {
+        shows::of_receipt(&self.receipt.body.genesis, &self.report)
     }
 
     fn accepted(&self, lines: &mut Vec<String>) {
@@ -136,10 +144,14 @@ impl Held {
                 Warning::Single => "the results: one node computed them, nobody compared".into(),
             });
         }
-        if self.receipt.body.order.payload.verification.k > 1 {
-            lines.push("that the owners who agree did not agree to lie".into());
+        if self.shows().is_some() {
+            lines.push("that the one owner of all replicas did not make the results up".into());
+        } else {
+            if self.receipt.body.order.payload.verification.k > 1 {
+                lines.push("that the owners who agree did not agree to lie".into());
+            }
+            lines.push("that owners with different keys are different people".into());
         }
-        lines.push("that owners with different keys are different people".into());
         let confirmed = self.rerun.as_ref().is_some_and(|rerun| rerun.exit() == Exit::Success);
         if !self.report.refuted.is_empty() && !confirmed {
             lines.push("who lied, if the validators agreed to lie: --rerun shows it".into());
@@ -205,6 +217,7 @@ impl Held {
             "submitter": submitter,
             "verification": self.receipt.body.order.payload.verification.to_string(),
             "placement": placement,
+            "shows": self.shows(),
             "refuted": refuted,
             "rerun": self.rerun.as_ref().map(Rerun::json),
             "tasks": tasks,

@@ -58,7 +58,8 @@ impl Stock {
         let mut bytes = Vec::new();
         file.take(INPUT_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() as u64 > INPUT_BYTES {
-            return Err(Failure::usage(format!("{}: more than 1 GiB", path.display())));
+            return Err(Failure::usage(format!("{}: more than 1 GiB", path.display()))
+                .next("run only tasks that read less again: --task NAME"));
         }
         same(cid, path, bytes.into())
     }
@@ -70,7 +71,9 @@ impl Stock {
     }
 
     fn path(&self, cid: &Cid) -> Result<&PathBuf, Failure> {
-        self.files.get(cid).ok_or_else(|| Failure::usage(format!("{cid} is not there")))
+        self.files.get(cid).ok_or_else(|| {
+            Failure::usage(format!("{cid} is not there")).next("name the file with --inputs PATH")
+        })
     }
 }
 
@@ -81,7 +84,10 @@ fn nothing() -> Cid {
 
 /// A file may have changed since it was named.
 fn same(cid: &Cid, path: &Path, bytes: Bytes) -> Result<Bytes, Failure> {
-    let changed = || Failure::usage(format!("{}: it changed while it was read", path.display()));
+    let changed = || {
+        Failure::usage(format!("{}: it changed while it was read", path.display()))
+            .next("try again when nothing writes it")
+    };
     let named = Content::Bytes(bytes.clone()).name().map_err(|e| Failure::file(path, &e))?;
     if named.root.cid == *cid { Ok(bytes) } else { Err(changed()) }
 }
@@ -94,7 +100,8 @@ fn collect(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Fa
         return Ok(());
     }
     if depth == DEPTH {
-        return Err(Failure::usage(format!("{}: too many directories deep", path.display())));
+        return Err(Failure::usage(format!("{}: too many directories deep", path.display()))
+            .next("name the files themselves with --inputs PATH…"));
     }
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(path).map_err(failed)? {
@@ -105,7 +112,8 @@ fn collect(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Fa
         }
         if files.len() + entries.len() > FILES {
             let shown = path.display();
-            return Err(Failure::usage(format!("{shown}: more than {FILES} files")));
+            return Err(Failure::usage(format!("{shown}: more than {FILES} files"))
+                .next("name the files themselves with --inputs PATH…"));
         }
     }
     entries.sort();

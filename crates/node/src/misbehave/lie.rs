@@ -40,7 +40,7 @@ impl Liar {
         hidden_blocks.push(outcome.stdout);
         if let Err(error) = self.store.put(vec![(outcome.stdout, stdout)]).await {
             tracing::error!(%error, "a lie cannot be kept");
-            self.withheld.release(&hidden_blocks);
+            self.withheld.withdraw(&hidden_blocks);
             return Err(NoResult::HostFailure);
         }
         Ok(Execution { outcome, hidden_blocks })

@@ -207,10 +207,12 @@ impl Inboxes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures::AsyncReadExt;
     use identity::SecretKey;
     use objects::{Cid, Codec};
-    use protocol::JobId;
+    use protocol::{
+        JobId,
+        port::{Offence, write_frame},
+    };
     use sim::streams::Mesh;
 
     fn key(n: u8) -> PublicKey {
@@ -248,6 +250,25 @@ mod tests {
         letters.for_worker.recv().await.unwrap().done.send(()).unwrap();
         assert!(delivery.await.unwrap());
         assert_eq!(mesh.opened(key(1)), 0);
+    }
+
+    #[tokio::test]
+    async fn executors_of_one_process_speak_with_their_own_names_and_take_no_stream() {
+        let mesh = Mesh::new();
+        let (home, mut letters) = Post::new(mesh.node(key(1)));
+        let (executor, mut for_executor) = home.beside(key(2));
+        let told = tokio::spawn(async move { home.deliver(key(2), mail()).await });
+        let letter = for_executor.recv().await.unwrap();
+        assert_eq!((letter.from, letter.message), (key(1), close()));
+        letter.done.send(()).unwrap();
+        assert!(told.await.unwrap());
+
+        let job = JobId(Cid::of(Codec::Raw, b"job"));
+        let answer = ToHome::NoResult { job, replicas: Vec::new() };
+        executor.send(key(1), Mail::Home(Box::new(answer.clone()))).await;
+        let letter = letters.for_home.recv().await.unwrap();
+        assert_eq!((letter.from, letter.message), (key(2), answer));
+        assert_eq!(mesh.opened(key(1)) + mesh.opened(key(2)), 0);
     }
 
     #[tokio::test]

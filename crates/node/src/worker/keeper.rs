@@ -63,21 +63,21 @@ async fn write(store: &Store, withheld: &Withheld, together: Vec<Asked>) {
         Ok(known) => known,
         Err(error) => return answer(together, Err(error)),
     };
-    let mut known = known.into_iter();
+    let mut known = known.as_slice();
     let mut hidden: Vec<Vec<Cid>> = Vec::with_capacity(together.len());
-    for asked in &together {
-        let known = known.by_ref().take(asked.blocks.len());
-        let new = asked.blocks.iter().zip(known).filter(|(_, known)| !known);
-        hidden.push(new.map(|(block, _)| block.cid).collect());
-    }
     // Held back before they exist: no peer can ask in between.
-    hidden.iter().for_each(|blocks| withheld.hold(blocks));
+    for asked in &together {
+        let cids: Vec<Cid> = asked.blocks.iter().map(|block| block.cid).collect();
+        let (theirs, others) = known.split_at(cids.len().min(known.len()));
+        hidden.push(withheld.hold_new(&cids, theirs));
+        known = others;
+    }
     let blocks = together.iter().flat_map(|asked| &asked.blocks);
     let blobs: Vec<(Cid, Bytes)> = blocks.map(|block| (block.cid, block.bytes.clone())).collect();
     match store.put(blobs).await {
         Ok(()) => answer(together, Ok(hidden)),
         Err(error) => {
-            hidden.iter().for_each(|blocks| withheld.release(blocks));
+            hidden.iter().for_each(|blocks| withheld.withdraw(blocks));
             answer(together, Err(error));
         }
     }

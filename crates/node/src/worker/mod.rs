@@ -121,7 +121,7 @@ impl Worker {
             ToWorker::Sets { job, sets, commits } => self.reveal(from, job, sets, commits).await,
             ToWorker::Close { job, tasks } => {
                 let blocks = self.lock().close(from, &job, &tasks);
-                self.parts.withheld.release(&blocks);
+                self.parts.withheld.withdraw(&blocks);
             }
         }
     }
@@ -237,7 +237,7 @@ impl Worker {
                 );
                 match committed {
                     Ok(commitment) => self.speaker.commit(home, replica.job, commitment).await,
-                    Err(blocks) => self.parts.withheld.release(&blocks),
+                    Err(blocks) => self.parts.withheld.withdraw(&blocks),
                 }
             }
             Err(reason) => {

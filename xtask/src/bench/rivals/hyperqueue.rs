@@ -81,8 +81,10 @@ impl Cluster {
         asked(&["server", "info"])?;
         let worker = Background::start(&mut part(&["worker", "start"]), &dir.join("worker.log"))?;
         until("HyperQueue's worker", Duration::from_secs(30), || {
-            let listed = part(&["worker", "list", "--output-mode=quiet"]).output().context("hq")?;
-            Ok((!listed.stdout.trim_ascii().is_empty()).then_some(()))
+            let said = part(&["worker", "list", "--output-mode=json"]).output().context("hq")?;
+            let listed: serde_json::Value =
+                serde_json::from_slice(&said.stdout).unwrap_or_default();
+            Ok(listed.as_array().is_some_and(|workers| !workers.is_empty()).then_some(()))
         })?;
         Ok(Self { hq, dir, _worker: worker, _server: server })
     }

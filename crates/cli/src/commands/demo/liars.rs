@@ -64,7 +64,8 @@ fn judge(
 ) -> Result<Result<Named, String>, Failure> {
     let innocent = |name: &str| {
         let message = format!("{name} did not lie, and the ledger says that it did");
-        Err(Failure::new(Exit::Unverified, message))
+        Err(Failure::new(Exit::Unverified, message)
+            .next("look at what the nodes said: polity demo --keep keeps their logs"))
     };
     if let Some(found) = evidence.iter().find(|e| liars.iter().all(|l| l.node != e.finding.node)) {
         return innocent(&found.owner_name);

@@ -112,7 +112,8 @@ fn free_ports(count: u8) -> Result<Vec<u16>, Failure> {
         }
     }
     if ports.len() < usize::from(count) {
-        return Err(Failure::internal("too few free ports on this machine"));
+        return Err(Failure::internal("too few free ports on this machine")
+            .next("try again with fewer: polity demo --nodes 4"));
     }
     Ok(ports)
 }

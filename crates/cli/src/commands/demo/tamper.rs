@@ -24,7 +24,8 @@ pub(super) fn flip(verdict: &Verdict, dir: &Path) -> Result<Forged, Failure> {
             }
         }
     }
-    Err(Failure::usage("the program of the demo writes no files"))
+    Err(Failure::usage("the program of the demo writes no files")
+        .next("give --program one that writes to /out; cargo xtask demo brings one"))
 }
 
 fn change(path: PathBuf) -> Result<Forged, Failure> {

@@ -12,7 +12,7 @@ use crate::{
     },
     out::{self, Out, Tone},
     text,
-    verify::{self, Pins},
+    verify::{self, Pins, shows},
 };
 use api::{JobEvents, NodeApi};
 use identity::PublicKey;
@@ -38,12 +38,16 @@ pub(in crate::commands) async fn conclude<N: NodeApi>(
     let mut exit = ending.exit();
     let mut receipt = None;
     let mut refuted = ending.course.refuted();
+    let mut shows = None;
     if ending.course.is_finished() && patience.wait == Wait::Final {
         let bytes = node.receipt(job).await?;
         receipt = Some(results.keep_receipt(&bytes)?);
         match check_receipt(&bytes, genesis, job, &ending.course) {
             // What is proven counts more than what was told on the way.
-            Ok(report) => refuted = refuted_in(&report),
+            Ok(report) => {
+                refuted = refuted_in(&report);
+                shows = shows::of_receipt(genesis, &report);
+            }
             Err(reason) => {
                 out.say(format!("{} the receipt: {reason}", out.paint(Tone::Bad, "FAIL:")));
                 exit = Exit::Unverified;
@@ -54,9 +58,13 @@ pub(in crate::commands) async fn conclude<N: NodeApi>(
     }
     say_refuted(&refuted, results, &names, out);
     say_ending(&ending, job, results, receipt.as_ref(), out);
+    if let Some(shows) = &shows {
+        out.say(shows);
+    }
     if out.json {
         let mut whole = summary(&ending, job, results, receipt.as_ref(), exit);
         whole["refuted"] = refuted_json(&refuted, &names);
+        whole["shows"] = json!(shows);
         out.data(&whole, String::new)?;
     } else if results.table().tasks.len() == 1 && patience.wait != Wait::Outcome {
         print_single(results, out)?;

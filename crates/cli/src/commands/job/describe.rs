@@ -5,10 +5,11 @@ use crate::{
     connect,
     exit::Exit,
     failure::Failure,
-    job::{progress, select},
+    job::{names::Names, progress, select},
     out, text,
+    verify::shows,
 };
-use api::{DisputeState, JobDetail, ReplicaState, TaskDetail, TaskState};
+use api::{DisputeState, JobDetail, ReplicaDetail, ReplicaState, TaskDetail, TaskState};
 
 /// `polity job describe`
 #[derive(Debug, clap::Args)]
@@ -22,11 +23,26 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     let node = connect::node(&context.data()?)?;
     let job = select::job(&node, &args.job).await?;
     let detail = select::detail(&node, job).await?;
-    context.out.data(&detail, || show(&detail))?;
+    let names = Names::ask(&node).await?;
+    context.out.data(&detail, || show(&detail, &names))?;
     Ok(Exit::Success)
 }
 
-fn show(detail: &JobDetail) -> String {
+/// What the replicas show, if they all are of one owner.
+fn shows(detail: &JobDetail, names: &Names) -> Option<String> {
+    let replicas = |task: &TaskDetail| -> Vec<_> {
+        let nodes = task.replicas.iter().filter(|replica| is_there(replica));
+        nodes.filter_map(|at| Some((at.node, names.owner(&at.node)?.0))).collect()
+    };
+    let tasks: Vec<_> = detail.tasks.iter().map(replicas).collect();
+    shows::of_replicas(tasks.iter().map(Vec::as_slice))
+}
+
+fn is_there(replica: &ReplicaDetail) -> bool {
+    !matches!(replica.state, ReplicaState::Lost | ReplicaState::Refuted)
+}
+
+fn show(detail: &JobDetail, names: &Names) -> String {
     let (order, summary) = (&detail.order.payload, &detail.summary);
     let mut text = out::fields(&[
         ("job", summary.job.to_string()),
@@ -35,7 +51,13 @@ fn show(detail: &JobDetail) -> String {
         ("program", order.program.to_string()),
         ("signed", order.issued.to_string()),
         ("expires", order.expires.to_string()),
-        ("verification", order.verification.to_string()),
+        (
+            "verification",
+            match shows(detail, names) {
+                Some(shows) => format!("{}\n{shows}", order.verification),
+                None => order.verification.to_string(),
+            },
+        ),
         ("drawn", drawn(detail)),
         ("audits", format!("{} picked, {} audited", detail.audits.picked, detail.audits.audited)),
         (
@@ -76,7 +98,7 @@ fn row(task: &TaskDetail) -> Vec<String> {
     let nodes: Vec<_> = task
         .replicas
         .iter()
-        .filter(|replica| !matches!(replica.state, ReplicaState::Lost | ReplicaState::Refuted))
+        .filter(|replica| is_there(replica))
         .map(|replica| text::short(replica.node))
         .collect();
     let mut more: Vec<_> = if more.is_empty() { Vec::new() } else { vec![more] };

@@ -7,11 +7,14 @@ use api::{JobState, JobSummary, NodeApi};
 pub(super) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
     let node = connect::node(&context.data()?)?;
     let jobs = node.jobs().await?;
-    context.out.data(&jobs, || {
-        let rows: Vec<_> = jobs.iter().map(row).collect();
-        out::table(&["JOB", "SIGNED", "STATE", "TASKS", "FINAL", "NOT AGREED"], &rows)
-    })?;
+    context.out.data(&jobs, || table(&jobs))?;
     Ok(Exit::Success)
+}
+
+/// Jobs, one for each line.
+pub(in crate::commands) fn table(jobs: &[JobSummary]) -> String {
+    let rows: Vec<_> = jobs.iter().map(row).collect();
+    out::table(&["JOB", "SIGNED", "STATE", "TASKS", "FINAL", "NOT AGREED"], &rows)
 }
 
 fn row(job: &JobSummary) -> Vec<String> {
@@ -21,7 +24,7 @@ fn row(job: &JobSummary) -> Vec<String> {
     };
     vec![
         text::short(job.job),
-        job.issued.to_string(),
+        text::moment(job.issued),
         state.into(),
         job.tasks.to_string(),
         job.settled.to_string(),

@@ -4,7 +4,7 @@ mod conclude;
 mod describe;
 mod explain;
 mod get;
-mod list;
+pub(super) mod list;
 mod logs;
 
 pub(super) use conclude::conclude;
@@ -12,12 +12,22 @@ pub(super) use conclude::conclude;
 use super::Context;
 use crate::{exit::Exit, failure::Failure};
 
+const AFTER: &str = "\
+A job is named by its id, by the end of its id, or as 'last'.
+
+Examples:
+  polity job list
+  polity job explain                     why the last job waits
+  polity job logs last 17.csv --stderr   what one of its tasks printed
+  polity job get 4fzxk2ua -o out/        results and receipt of another one";
+
 /// `polity job`
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = AFTER)]
 pub(super) enum Command {
     /// List jobs, latest first
     List,
-    /// Say everything about a job: its tasks, where they run, why they wait
+    /// Say all of a job: its tasks, where they run, why they wait
     Describe(describe::Args),
     /// Say in a sentence why a job, or a task of it, is where it is
     Explain(explain::Args),

@@ -32,7 +32,7 @@ pub(in crate::commands) struct Args {
 }
 
 pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
-    let data = context.data()?;
+    let data = context.own_data()?;
     let before = data.settings()?;
     let mut settings = before.clone();
     if args.name.is_some() {

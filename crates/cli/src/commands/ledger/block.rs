@@ -20,7 +20,7 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     Ok(Exit::Success)
 }
 
-fn show(FinalBlock { block, finality }: &FinalBlock) -> String {
+pub(in crate::commands) fn show(FinalBlock { block, finality }: &FinalBlock) -> String {
     let mut fields = header_fields(&block.header);
     let signers = finality.as_ref().map(|finality| finality.certificate.signatures.len());
     fields.push((
@@ -38,11 +38,12 @@ fn show(FinalBlock { block, finality }: &FinalBlock) -> String {
         },
     ));
     let mut shown = out::fields(&fields);
-    let txs: Vec<_> =
-        block.txs.iter().map(|tx| vec![tx.digest().to_string(), sentence(tx)]).collect();
-    if !txs.is_empty() {
-        shown.push('\n');
-        shown.push_str(&out::table(&["TRANSACTION", ""], &txs));
+    for tx in &block.txs {
+        // 'polity ledger tx' takes the whole digest: it gets a line of its own.
+        shown.push_str(&format!("\n{}\n", tx.digest()));
+        for line in text::words(&sentence(tx), text::COLUMNS - 2) {
+            shown.push_str(&format!("  {line}\n"));
+        }
     }
     shown
 }

@@ -10,11 +10,14 @@ const NAME: usize = 12;
 pub(super) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
     let node = connect::node(&context.data()?)?;
     let disputes = node.disputes().await?;
-    context.out.data(&disputes, || {
-        let rows: Vec<_> = disputes.iter().map(row).collect();
-        out::table(&["ID", "JOB", "TASK", "OPENED", "STATE", "RULINGS", "REFUTED"], &rows)
-    })?;
+    context.out.data(&disputes, || table(&disputes))?;
     Ok(Exit::Success)
+}
+
+/// Disputes, one for each line.
+pub(in crate::commands) fn table(disputes: &[DisputeInfo]) -> String {
+    let rows: Vec<_> = disputes.iter().map(row).collect();
+    out::table(&["ID", "JOB", "TASK", "OPENED", "STATE", "RULINGS", "REFUTED"], &rows)
 }
 
 fn row(dispute: &DisputeInfo) -> Vec<String> {

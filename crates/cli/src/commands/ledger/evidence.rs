@@ -40,10 +40,7 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     let node = connect::node(&data)?;
     let Some(wanted) = args.id else {
         let evidence = node.evidence().await?;
-        context.out.data(&evidence, || {
-            let rows: Vec<_> = evidence.iter().map(row).collect();
-            out::table(&["ID", "NODE", "NAME", "HEIGHT", "WHAT"], &rows)
-        })?;
+        context.out.data(&evidence, || table(&evidence))?;
         return Ok(Exit::Success);
     };
     let id = select(&node, &wanted).await?;
@@ -55,6 +52,12 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     context.out.data(&whole, || shown.to_string())?;
     context.out.say(format!("Check it any time, anywhere:\n  polity verify {shown}"));
     Ok(Exit::Success)
+}
+
+/// Evidence, one for each line.
+pub(in crate::commands) fn table(evidence: &[EvidenceInfo]) -> String {
+    let rows: Vec<_> = evidence.iter().map(row).collect();
+    out::table(&["ID", "NODE", "NAME", "HEIGHT", "WHAT"], &rows)
 }
 
 /// Fetches an evidence file, checks it against the network of `data`, and writes it.
@@ -69,8 +72,10 @@ pub(in crate::commands) async fn fetch(
     let pins = Pins::one(genesis.network(), "data directory");
     let proven = verify::prove(&bytes, &pins).map_err(|error| {
         Failure::new(Exit::Unverified, format!("the node's evidence does not hold: {error}"))
+            .next("is it your node, of this version? See with: polity status")
     })?;
-    crate::data::write_new(path, &bytes).map_err(|error| Failure::file(path, &error))?;
+    crate::data::write_new(path, &bytes)
+        .map_err(|error| Failure::file(path, &error).next("name another file with -o FILE"))?;
     Ok(proven)
 }
 

@@ -1,7 +1,7 @@
 //! `polity ledger …`: what the polity agreed on.
 
-mod block;
-mod disputes;
+pub(super) mod block;
+pub(super) mod disputes;
 pub(super) mod evidence;
 mod head;
 pub(super) mod sanctions;
@@ -11,8 +11,17 @@ use super::Context;
 use crate::{exit::Exit, failure::Failure};
 use protocol::{Header, Tx};
 
+const AFTER: &str = "\
+Examples:
+  polity ledger head
+  polity ledger block 17
+  polity ledger disputes                 what differed, and who was right
+  polity ledger sanctions                who lost what for it, until when
+  polity ledger evidence 4fzxk2ua -o lie.polity";
+
 /// `polity ledger`
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = AFTER)]
 pub(super) enum Command {
     /// The header of the last final block
     Head,

@@ -5,6 +5,8 @@ use crate::{connect, exit::Exit, failure::Failure, out, text};
 use api::{LostRight, NodeApi, NodeInfo, Status};
 use std::time::Duration;
 
+const LIST: &str = "see which there are with: polity node list";
+
 /// `polity node describe`
 #[derive(Debug, clap::Args)]
 pub(in crate::commands) struct Args {
@@ -27,9 +29,10 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
             context.out.data(only, || show_node(only))?;
             Ok(Exit::Success)
         }
-        (Some(_), Some(_)) => Err(Failure::usage(format!("several nodes end in '{wanted}'"))),
-        (None, _) => Err(Failure::usage(format!("no node ends in '{wanted}'"))
-            .next("see which there are with: polity node list")),
+        (Some(_), Some(_)) => {
+            Err(Failure::usage(format!("several nodes end in '{wanted}'")).next(LIST))
+        }
+        (None, _) => Err(Failure::usage(format!("no node ends in '{wanted}'")).next(LIST)),
     }
 }
 

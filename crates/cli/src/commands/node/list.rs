@@ -5,15 +5,21 @@ use crate::{connect, exit::Exit, failure::Failure, out, text};
 use api::{LostRight, NodeApi, NodeInfo};
 use std::collections::BTreeSet;
 
+/// Characters of a name in a sentence.
+const NAME: usize = 40;
+
 pub(super) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
     let node = connect::node(&context.data()?)?;
     let nodes = node.nodes().await?;
-    context.out.data(&nodes, || {
-        let rows: Vec<_> = nodes.iter().map(row).collect();
-        let head = ["NODE", "OWNER", "PARTY", "VOTES", "CONNECTED", "DRAWN", "NAME"];
-        out::table(&head, &rows) + &standing(&nodes)
-    })?;
+    context.out.data(&nodes, || table(&nodes))?;
     Ok(Exit::Success)
+}
+
+/// Nodes, one for each line, and under them whose standing is not good.
+pub(in crate::commands) fn table(nodes: &[NodeInfo]) -> String {
+    let rows: Vec<_> = nodes.iter().map(row).collect();
+    let head = ["NODE", "OWNER", "PARTY", "VOTES", "CONNECTED", "DRAWN", "NAME"];
+    out::table(&head, &rows) + &standing(nodes)
 }
 
 fn row(node: &NodeInfo) -> Vec<String> {
@@ -33,16 +39,16 @@ fn row(node: &NodeInfo) -> Vec<String> {
 fn standing(nodes: &[NodeInfo]) -> String {
     let mut lines = BTreeSet::new();
     for node in nodes {
-        let who = format!("{} (…{})", node.owner_name, node.owner.short());
+        let who = format!("{} (…{})", text::cut(&node.owner_name, NAME), node.owner.short());
         for LostRight { right, until } in &node.lost {
-            lines.insert(format!("{who} {right} until {}\n", text::moment(*until)));
+            lines.insert(text::wrap(&format!("{who} {right} until {}", text::moment(*until))));
         }
         if let (true, Some(until)) = (node.lost.is_empty(), node.barred_until) {
             let party = node.party.short();
             let until = text::moment(until);
-            lines.insert(format!(
-                "{who} is not drawn until {until}: it counts as one with …{party}\n"
-            ));
+            lines.insert(text::wrap(&format!(
+                "{who} is not drawn until {until}: it counts as one with …{party}"
+            )));
         }
     }
     let lines: String = lines.into_iter().collect();

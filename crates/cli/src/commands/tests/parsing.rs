@@ -5,7 +5,7 @@ use super::{
     world::{House, type_in},
 };
 use crate::exit::Exit;
-use clap::{CommandFactory, Parser};
+use clap::{Command, CommandFactory, Parser};
 
 #[test]
 fn the_command_line_is_consistent() {
@@ -49,6 +49,9 @@ fn every_line_that_the_docs_show_is_understood() {
         "polity ledger head",
         "polity ledger block 7",
         "polity key show --listen 4870 --address 192.0.2.7",
+        "polity completions fish",
+        "polity man job explain",
+        "polity man --dir man1",
     ];
     for line in lines {
         if let Err(error) = Cli::try_parse_from(line.split_whitespace()) {
@@ -79,6 +82,10 @@ fn what_makes_no_sense_is_a_usage_error() {
         "found",
         "ledger block -1",
         "ledger tx nonsense",
+        "completions",
+        "completions tcsh",
+        "man nonsense",
+        "man run --dir man1",
         "demo --nodes 3",
         "demo --nodes 5 --liars 2 --program p.wasm --each x",
         "demo",
@@ -93,16 +100,78 @@ fn what_makes_no_sense_is_a_usage_error() {
     }
 }
 
+/// Every command with its words, as it is after what it inherits was added.
+fn commands() -> Vec<(String, Command)> {
+    let mut root = Cli::command().disable_help_subcommand(true);
+    root.build();
+    let (mut open, mut all) = (vec![(root.get_name().to_string(), root)], Vec::new());
+    while let Some((words, command)) = open.pop() {
+        let sub = |sub: &Command| (format!("{words} {}", sub.get_name()), sub.clone());
+        open.extend(command.get_subcommands().map(sub));
+        all.push((words, command));
+    }
+    all
+}
+
 #[test]
-fn every_help_fits_eighty_columns_and_says_something() {
-    let mut commands = vec![Cli::command()];
-    while let Some(mut command) = commands.pop() {
-        let name = command.get_name().to_string();
-        assert!(command.get_about().is_some(), "{name} says nothing");
-        for line in command.render_long_help().to_string().lines() {
-            assert!(line.chars().count() <= 80, "{name}: {line}");
+fn every_command_is_described_in_one_line() {
+    for (words, command) in commands() {
+        let about = command.get_about().unwrap_or_else(|| panic!("{words} says nothing"));
+        let about = about.to_string();
+        assert!(!about.is_empty() && !about.contains('\n') && !about.ends_with('.'), "{words}");
+    }
+    // In the list of what there is, too.
+    for (words, mut command) in commands() {
+        let help = command.render_long_help().to_string();
+        for sub in command.get_subcommands() {
+            let whole = sub.get_about().unwrap().to_string();
+            assert!(help.lines().any(|line| line.ends_with(&whole)), "{words}: '{whole}' wraps");
         }
-        commands.extend(command.get_subcommands().cloned());
+    }
+}
+
+#[test]
+fn every_help_fits_eighty_columns() {
+    for (words, mut command) in commands() {
+        for help in [command.render_help(), command.render_long_help()] {
+            for line in help.to_string().lines() {
+                assert!(line.chars().count() <= 80, "{words}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_help_of_every_command_at_the_top_has_examples_that_are_understood() {
+    for (words, mut command) in commands() {
+        let help = command.render_long_help().to_string();
+        let examples = help.split_once("\nExamples:\n").map(|(_, examples)| examples);
+        if words.split(' ').count() <= 2 {
+            assert!(examples.is_some(), "{words}: --help shows no example");
+        }
+        let mut typed = String::new();
+        for line in examples.unwrap_or_default().lines() {
+            typed.push_str(line.trim());
+            if typed.ends_with('\\') {
+                typed.pop();
+                continue;
+            }
+            check_example(&words, &std::mem::take(&mut typed));
+        }
+    }
+}
+
+/// What an example types must parse. A second column says what it does; a pipe or a redirection
+/// ends it; quotes keep words together.
+fn check_example(words: &str, line: &str) {
+    let typed = line.split("  ").next().unwrap_or_default();
+    for part in typed.split(" | ").filter_map(|part| part.find("polity ").map(|at| &part[at..])) {
+        let end = part.find([';', '>', '<', '&']).unwrap_or(part.len());
+        let plain = part[..end].replace("'Lab A'", "Lab").replace("'Lab B'", "Lab");
+        let plain = plain.replace(['\'', '"'], "");
+        if let Err(error) = Cli::try_parse_from(plain.split_whitespace()) {
+            panic!("{words}: {plain}: {error}");
+        }
     }
 }
 
