@@ -29,6 +29,16 @@ pub(crate) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// A duration as [`duration`] reads it.
+pub(crate) fn written(duration: Duration) -> String {
+    let ms = ms(duration);
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    match units.into_iter().find(|(unit_ms, _)| ms.is_multiple_of(*unit_ms)) {
+        Some((unit_ms, unit)) => format!("{}{unit}", ms / unit_ms),
+        None => format!("{ms}ms"),
+    }
+}
+
 /// Reads `1048576`, `64K`, `512MiB`, `2G`; all in steps of 1024.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let wrong = || format!("'{text}' is no size; write one as 1048576, 64K, 512M or 2GiB");
@@ -78,6 +88,19 @@ pub(crate) fn size(bytes: u64) -> String {
 /// `1 task`, `2 tasks`.
 pub(crate) fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// A number with a comma before every three digits: `2,000`.
+pub(crate) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// A duration for people: `850 ms`, `12.3 s`, `4 min`.
@@ -184,6 +207,9 @@ mod tests {
     fn durations_sizes_and_counts_are_read() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2h"), Ok(Duration::from_secs(7_200)));
+        for text in ["500ms", "90s", "10m", "2h", "7d"] {
+            assert_eq!(duration(text).map(written).as_deref(), Ok(text));
+        }
         assert_eq!(bytes("64K"), Ok(65_536));
         assert_eq!(bytes("2GiB"), Ok(2 << 30));
         assert_eq!(bytes("7"), Ok(7));
@@ -207,6 +233,7 @@ mod tests {
         assert_eq!(size(0), "0 B");
         assert_eq!(size(1_500_000), "1.4 MiB");
         assert_eq!(lasting(Duration::from_millis(12_345)), "12.3 s");
+        assert_eq!([0, 999, 1_000, 1_234_567].map(number), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(plural(1, "task"), "1 task");
         assert_eq!(plural(0, "task"), "0 tasks");
         assert_eq!(moment(Time(951_782_400_123)), "2000-02-29T00:00:00Z");

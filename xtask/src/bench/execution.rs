@@ -151,16 +151,16 @@ fn task(world: &World, society: &Society, program: &Path) -> anyhow::Result<Took
 fn large() -> String {
     let mut text = String::from("(module (memory (export \"memory\") 1)\n");
     for number in 0..FUNCTIONS {
-        write!(text, "(func (param $x i64) (param $at i32) (result i64) (local $y i64)\n")
+        writeln!(text, "(func (param $x i64) (param $at i32) (result i64) (local $y i64)")
             .expect("a text takes all");
         for step in 0..12 {
             let constant = number * 12 + step + 1;
-            write!(
+            writeln!(
                 text,
                 "(local.set $y (i64.add (i64.load (local.get $at)) (i64.mul (local.get $x) \
                  (i64.const {constant}))))\n(if (i64.eqz (local.get $y)) (then (i64.store \
                  (local.get $at) (local.get $x))))\n(local.set $x (i64.xor (local.get $x) \
-                 (i64.rotl (local.get $y) (i64.const {step}))))\n"
+                 (i64.rotl (local.get $y) (i64.const {step}))))"
             )
             .expect("a text takes all");
         }

@@ -11,6 +11,7 @@ use super::{
     world::World,
 };
 use crate::steps::Steps;
+use hyperqueue::Process;
 use std::time::Duration;
 
 /// What one of them needed.
@@ -32,20 +33,30 @@ enum Asked {
 
 /// One trivial task at a time.
 pub(crate) fn single(world: &World, steps: &Steps, times: u64) -> anyhow::Result<Vec<Figure>> {
-    all(world, steps, Asked::Single(times))
+    let asked = Asked::Single(times);
+    Ok(vec![
+        hyperqueue(world, steps, asked, Process::Copy)?,
+        figure(dask::NAME, asked, dask::measure(world, steps, asked))?,
+    ])
 }
 
 /// Many trivial tasks at once.
 pub(crate) fn many(world: &World, steps: &Steps, tasks: u64) -> anyhow::Result<Vec<Figure>> {
-    all(world, steps, Asked::Many(tasks))
+    let asked = Asked::Many(tasks);
+    Ok(vec![
+        hyperqueue(world, steps, asked, Process::Copy)?,
+        hyperqueue(world, steps, asked, Process::True)?,
+        figure(dask::NAME, asked, dask::measure(world, steps, asked))?,
+    ])
 }
 
-fn all(world: &World, steps: &Steps, asked: Asked) -> anyhow::Result<Vec<Figure>> {
-    let figures = [
-        figure(hyperqueue::NAME, asked, hyperqueue::measure(world, steps, asked)),
-        figure(dask::NAME, asked, dask::measure(world, steps, asked)),
-    ];
-    figures.into_iter().collect()
+fn hyperqueue(
+    world: &World,
+    steps: &Steps,
+    asked: Asked,
+    process: Process,
+) -> anyhow::Result<Figure> {
+    figure(process.name(), asked, hyperqueue::measure(world, steps, (asked, process)))
 }
 
 /// A rival that fails does not fail the bench: its line says that it is not there.

@@ -10,11 +10,14 @@ mod key;
 mod ledger;
 mod man;
 mod node;
+mod order;
+mod rerun;
 mod run;
 mod status;
 mod up;
 mod verify;
 mod vouch;
+mod wishes;
 
 use crate::{data::DataDir, exit, exit::Exit, failure::Failure, launch::Launch, out::Out};
 use clap::{Parser, Subcommand, error::ErrorKind};
@@ -64,8 +67,10 @@ enum Command {
     Invite(invite::Args),
     /// Vouch for an owner that somebody else invited
     Vouch(vouch::Args),
-    /// Run a program, once or for each file
-    Run(run::Args),
+    /// Run a program: once, for each file, for each combination of parameters
+    Run(Box<run::Args>),
+    /// Run a job once more, or what failed in it
+    Rerun(Box<rerun::Args>),
     /// Check a receipt and the files beside it, or evidence of a lie
     Verify(verify::Args),
     /// Jobs of your node
@@ -142,7 +147,8 @@ fn dispatch(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
         Command::Down(args) => block_on(down::run(args, context)),
         Command::Invite(args) => block_on(invite::run(args, context)),
         Command::Vouch(args) => block_on(vouch::run(args, context)),
-        Command::Run(args) => run::run(args, context),
+        Command::Run(args) => run::run(*args, context),
+        Command::Rerun(args) => block_on(rerun::run(*args, context)),
         Command::Verify(args) => verify::run(args, context),
         Command::Job(command) => block_on(job::run(command, context)),
         Command::Node(command) => block_on(node::run(command, context)),

@@ -6,7 +6,6 @@ use crate::{
     data::DataDir,
     exit::Exit,
     failure::Failure,
-    job::layout::RECEIPT,
     out::Tone,
     verify::{self, Materials, Pins},
 };
@@ -21,6 +20,9 @@ The network is pinned by --genesis, else by the data directories of your node
 and of the one in the background, else by the hashes in
 ~/.config/polity/networks. Without a pin anybody could have founded
 the network in the file.
+
+Where a part of the results was known before, the directory has several
+receipts: all are checked, and each file against the one that is about it.
 
 With --rerun the tasks run once more, on this machine: that trusts nobody. The
 program and the inputs are found by their content, whatever they are called.
@@ -74,8 +76,7 @@ pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
         None => [DataDir::usual(), DataDir::embedded()].into_iter().flatten().collect(),
     };
     let pins = Pins::of(args.genesis.as_deref(), &data)?;
-    let path = if args.file.is_dir() { args.file.join(RECEIPT) } else { args.file };
-    let mut checked = verify::check_any(&path, args.outputs.as_deref(), &pins)?;
+    let mut checked = verify::check_at(&args.file, args.outputs.as_deref(), &pins)?;
     if args.rerun {
         let materials = Materials { program: args.program, inputs: args.inputs, tasks: args.tasks };
         checked.rerun(&materials, context.launch)?;

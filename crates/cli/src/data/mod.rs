@@ -7,6 +7,7 @@
 //! settings.json          how the node is reached (`polity key show --listen`)
 //! node-2.key …     0600  those of further executors in the same process
 //! api.json               which process the node is, and where its API listens; while it runs
+//! orders/                what was ordered from here, to find it again while it runs
 //! api.token        0600  what the API asks for, made at the first start
 //! start.lock       0600  held by whoever starts a node in the background
 //! node.lock        0600  held by that node until its process is over

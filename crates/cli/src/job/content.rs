@@ -6,9 +6,16 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
 const STEP_BYTES: usize = 256 << 10;
+/// Contents, and bytes of them, that one thread names as fast as several do.
+const FEW: usize = 64;
+const LITTLE_BYTES: u64 = 4 << 20;
+/// Threads that name contents, at most.
+const THREADS: usize = 8;
 
 /// Where bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +49,50 @@ impl Content {
             Self::File(path) => Source::File(open_file(path)?),
             Self::Bytes(bytes) => Source::Bytes(io::Cursor::new(bytes.clone())),
         };
-        Ok(Blocks { source, builder: FileBuilder::new(), buffer: vec![0; STEP_BYTES] })
+        // One byte more than there should be, so that the end of a small file is met at once.
+        let buffer = match usize::try_from(source.size_bytes()?) {
+            // A pipe says that it has none.
+            Ok(0) | Err(_) => vec![0; STEP_BYTES],
+            Ok(size_bytes) => vec![0; size_bytes.saturating_add(1).min(STEP_BYTES)],
+        };
+        Ok(Blocks { source, builder: FileBuilder::new(), buffer })
     }
+
+    /// How many bytes there seem to be; of what cannot be read none, which is said when it is.
+    fn size_bytes(&self) -> u64 {
+        match self {
+            Self::File(path) => path.metadata().map_or(0, |metadata| metadata.len()),
+            Self::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
+/// Names many contents, on several threads if that is faster. Answers in their order; of one that
+/// cannot be read, its place.
+pub(crate) fn name_all(contents: &[Content]) -> Result<Vec<Named>, (usize, io::Error)> {
+    let is_little = || contents.iter().map(Content::size_bytes).sum::<u64>() <= LITTLE_BYTES;
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.min(THREADS).min(contents.len());
+    if threads < 2 || (contents.len() <= FEW && is_little()) {
+        let name = |(at, content): (usize, &Content)| content.name().map_err(|error| (at, error));
+        return contents.iter().enumerate().map(name).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(content) = contents.get(at) else { return done };
+            done.push((at, content.name()));
+        }
+    };
+    let mut all: Vec<_> = thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let joined = running.into_iter().map(|one| one.join().expect("naming does not panic"));
+        joined.flatten().collect()
+    });
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(at, named)| named.map_err(|error| (at, error))).collect()
 }
 
 /// Opens a file for reading; a directory is none.
@@ -58,6 +107,15 @@ pub(crate) fn open_file(path: &Path) -> io::Result<File> {
 enum Source {
     File(File),
     Bytes(io::Cursor<Bytes>),
+}
+
+impl Source {
+    fn size_bytes(&self) -> io::Result<u64> {
+        match self {
+            Self::File(file) => Ok(file.metadata()?.len()),
+            Self::Bytes(bytes) => Ok(bytes.get_ref().len() as u64),
+        }
+    }
 }
 
 /// The blocks of some content, step by step.
@@ -108,6 +166,23 @@ mod tests {
             assert_eq!(Content::File(path.clone()).name().unwrap(), expected, "{size}");
             assert_eq!(Content::Bytes(bytes).name().unwrap(), expected, "{size}");
         }
+    }
+
+    #[test]
+    fn many_contents_are_named_in_their_order_and_the_first_fault_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let content = |at: usize| {
+            let path = dir.path().join(at.to_string());
+            std::fs::write(&path, at.to_string()).unwrap();
+            Content::File(path)
+        };
+        let mut contents: Vec<_> = (0..3 * FEW).map(content).collect();
+        let one_by_one: Vec<_> = contents.iter().map(|content| content.name().unwrap()).collect();
+        assert_eq!(name_all(&contents).unwrap(), one_by_one);
+        contents[7] = Content::File(dir.path().join("gone"));
+        contents[9] = Content::File(dir.path().join("gone"));
+        let (at, error) = name_all(&contents).unwrap_err();
+        assert_eq!((at, error.kind()), (7, io::ErrorKind::NotFound));
     }
 
     #[test]

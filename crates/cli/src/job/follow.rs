@@ -4,16 +4,16 @@ use super::{
     course::{Course, Stage, Wait},
     names::Names,
     progress::Progress,
-    results::Results,
+    results::{Done, Results},
 };
 use crate::{exit::Exit, failure::Failure, out::Out};
 use api::{ApiError, Code, JobEvents, NodeApi};
 use futures::{
     FutureExt, Stream, StreamExt,
     future::BoxFuture,
-    stream::{self, FuturesUnordered},
+    stream::{self, BoxStream, FuturesUnordered},
 };
-use protocol::{JobEvent, JobId, Outcome, TaskIndex, Unsettled};
+use protocol::{JobEvent, JobId, TaskTable, Unsettled};
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -26,6 +26,15 @@ const TRIES: u32 = 120;
 const PAUSE: Duration = Duration::from_secs(1);
 /// How much longer than the job lives a person waits for its end.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// A job that is listened to.
+pub(crate) struct Followed {
+    pub(crate) job: JobId,
+    pub(crate) table: TaskTable,
+    /// Whether it goes on the ledger before the draw.
+    pub(crate) sealed: bool,
+    pub(crate) events: JobEvents,
+}
 
 /// How a person waits.
 #[derive(Clone, Copy, Debug)]
@@ -46,10 +55,16 @@ pub(crate) enum Why {
 /// What came of it.
 #[derive(Debug)]
 pub(crate) struct Ending {
+    /// The job that was followed, if there was one.
+    pub(crate) job: Option<JobId>,
+    /// Its tasks.
+    pub(crate) table: TaskTable,
     pub(crate) course: Course,
     pub(crate) why: Why,
-    /// Tasks whose results are not there, and why.
-    pub(crate) troubles: Vec<(TaskIndex, Failure)>,
+    /// Names of tasks whose results are not there, and why.
+    pub(crate) troubles: Vec<(String, Failure)>,
+    /// Whose nodes are, if there was anything to say of one.
+    pub(crate) names: Names,
 }
 
 impl Ending {
@@ -70,36 +85,33 @@ impl Ending {
     }
 }
 
-/// Follows `job` from its events on. Results of a task are written when it arrives where
-/// `patience` waits, apart from a first outcome, which has no files yet.
+/// Follows a job from its events on, and writes what is known already meanwhile. Results of a task
+/// are written when it arrives where `patience` waits, apart from a first outcome, which has no
+/// files yet.
 pub(crate) async fn follow<N: NodeApi>(
     node: &N,
-    job: JobId,
-    events: JobEvents,
+    followed: Option<Followed>,
+    known: &[Done],
     results: &Results,
     patience: Patience,
-    names: &Names,
     out: Out,
 ) -> Result<Ending, Failure> {
     let Patience { wait, timeout } = patience;
-    let table = results.table();
+    let (job, table, sealed, mut events) = listen(node, followed);
     let mut course = Course::new(table.tasks.len());
-    let mut progress = Progress::new(out, table.tasks.len());
-    let mut events = std::pin::pin!(steady(node, job, events));
+    let mut progress = Progress::new(out, table.tasks.len(), sealed);
+    let mut names = Names::default();
     let mut writing = FuturesUnordered::<BoxFuture<'_, _>>::new();
-    let mut due = VecDeque::<Outcome>::new();
+    let mut due: VecDeque<Done> = known.iter().cloned().collect();
     let mut troubles = Vec::new();
     let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
     let deadline = timeout.map(|timeout| Instant::now() + timeout + GRACE);
     let why = loop {
-        while writing.len() < WRITERS {
-            if due.is_empty() {
-                break;
-            }
+        while writing.len() < WRITERS && !due.is_empty() {
             let share: Vec<_> = due.drain(..due.len().min(SHARE)).collect();
             writing.push(async move { results.write(node, &share).await }.boxed());
         }
-        let done = course.is_done(wait);
+        let done = job.is_none() || course.is_done(wait);
         if done && writing.is_empty() {
             break Why::Done;
         }
@@ -108,15 +120,22 @@ pub(crate) async fn follow<N: NodeApi>(
                 let event = event.unwrap_or_else(|| Err(ApiError::new(
                     Code::Cut, "the node stopped telling about the job",
                 )))?;
+                if names.is_empty() && refutes(&event) {
+                    // Without names nodes are called by their keys.
+                    names = Names::ask(node).await.unwrap_or_default();
+                }
                 let arrived = course.take(&event, wait);
                 if wait != Wait::Outcome {
-                    due.extend(arrived.iter().filter_map(|task| course.outcome(*task).cloned()));
+                    due.extend(arrived.iter().filter_map(|task| {
+                        let name = table.tasks.get(task.0 as usize)?.name.clone();
+                        Some(Done { name, outcome: course.outcome(*task)?.clone() })
+                    }));
                 }
-                progress.tell(&event, &course, table, names);
+                progress.tell(&event, &course, &table, &names);
             }
             Some(missing) = writing.next(), if !writing.is_empty() => {
                 for (task, failure) in missing {
-                    progress.say(&format!("results of task {task} are missing: {failure}"));
+                    progress.say(&format!("results of {task} are missing: {failure}"));
                     troubles.push((task, failure));
                 }
             }
@@ -130,8 +149,32 @@ pub(crate) async fn follow<N: NodeApi>(
         }
     };
     drop(writing);
+    drop(events);
     progress.close();
-    Ok(Ending { course, why, troubles })
+    Ok(Ending { job, table, course, why, troubles, names })
+}
+
+type Steady<'a> = BoxStream<'a, Result<JobEvent, ApiError>>;
+
+/// The parts of what is followed; of nothing there is nothing to hear.
+fn listen<N: NodeApi>(
+    node: &N,
+    followed: Option<Followed>,
+) -> (Option<JobId>, TaskTable, bool, Steady<'_>) {
+    match followed {
+        Some(Followed { job, table, sealed, events }) => {
+            (Some(job), table, sealed, steady(node, job, events).boxed())
+        }
+        None => {
+            let table = TaskTable { args: Vec::new(), tasks: Vec::new() };
+            (None, table, false, stream::empty().boxed())
+        }
+    }
+}
+
+/// Whether an event says that a node lied.
+fn refutes(event: &JobEvent) -> bool {
+    matches!(event, JobEvent::Ruled { refuted, .. } if !refuted.is_empty())
 }
 
 /// The events of a job; if the node goes away and comes back, from the start again.

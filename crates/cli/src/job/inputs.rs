@@ -1,14 +1,15 @@
 //! The inputs of a job: which files, under which names, for which task.
 
 use super::{
+    case_name,
     content::{Content, open_file},
-    layout,
+    files,
+    grid::{Case, EACH, Grid},
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, text};
 use bytes::Bytes;
 use protocol::limits;
 use std::{
-    collections::BTreeMap,
     io::Read,
     path::{Path, PathBuf},
 };
@@ -16,122 +17,106 @@ use std::{
 /// Bytes that are taken from our own stdin.
 const STDIN_BYTES: u64 = 64 << 20;
 
-/// An input file under its name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Source {
-    pub(crate) name: String,
-    pub(crate) content: Content,
-}
-
-/// A task before its files have CIDs.
+/// A task before its files have CIDs. Its files are places in [`Inputs::contents`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Draft {
     pub(crate) name: String,
-    pub(crate) inputs: Vec<Source>,
-    pub(crate) stdin: Option<Content>,
+    /// Names and places.
+    pub(crate) inputs: Vec<(String, usize)>,
+    pub(crate) stdin: Option<usize>,
+    pub(crate) params: Case,
 }
 
-/// One task for each file that a pattern matches, in the order of their names. Patterns may be
-/// plain paths: a shell that expands them first changes nothing.
-pub(crate) fn sweep(patterns: &[String]) -> Result<Vec<Draft>, Failure> {
-    let mut files = BTreeMap::new();
-    for pattern in patterns {
-        let mut found = false;
-        for path in matches(pattern)? {
-            found = true;
-            add(&mut files, path)?;
-        }
-        if !found {
-            return Err(Failure::usage(format!("no file matches '{pattern}'"))
-                .next("quote a pattern so that it is the same everywhere: --each 'data/*.csv'"));
-        }
+/// What the tasks of a job read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Inputs {
+    /// Every content once, however many tasks read it.
+    pub(crate) contents: Vec<Content>,
+    pub(crate) tasks: Vec<Draft>,
+    /// Whether every task has a file of its own.
+    pub(crate) each: bool,
+}
+
+/// One task for each of these files, in their order.
+pub(crate) fn sweep(patterns: &[String], from: &files::From<'_>) -> Result<Inputs, Failure> {
+    let files = files::named(files::all(patterns, from)?)?;
+    check_count(files.len())?;
+    let mut inputs = Inputs { each: true, ..Inputs::default() };
+    for (at, (name, path)) in files.into_iter().enumerate() {
+        inputs.contents.push(Content::File(path));
+        let (stdin, params) = (None, Case::new());
+        inputs.tasks.push(Draft { name: name.clone(), inputs: vec![(name, at)], stdin, params });
     }
-    if files.len() > limits::TASKS as usize {
-        let (got, most) = (files.len(), limits::TASKS);
-        return Err(Failure::usage(format!("{got} files; one job has at most {most} tasks")));
-    }
-    let task = |(name, path): (String, PathBuf)| Draft {
-        name: name.clone(),
-        inputs: vec![Source { name, content: Content::File(path) }],
-        stdin: None,
-    };
-    Ok(files.into_iter().map(task).collect())
+    Ok(inputs)
 }
 
 /// One task with all these files; `-` is our stdin, and becomes the program's.
-pub(crate) fn single(paths: &[PathBuf]) -> Result<Draft, Failure> {
-    let mut files = BTreeMap::new();
-    let mut stdin = None;
-    for path in paths {
-        if path == Path::new("-") {
-            if stdin.is_none() {
-                stdin = Some(Content::Bytes(read_stdin()?));
-            }
-        } else {
-            add(&mut files, path.clone())?;
-        }
-    }
+pub(crate) fn single(paths: &[PathBuf]) -> Result<Inputs, Failure> {
+    let is_stdin = |path: &Path| path == Path::new("-");
+    let others = paths.iter().filter(|path| !is_stdin(path)).cloned().collect();
+    let mut files = files::unique(others)?;
+    files.sort();
     if files.len() > limits::INPUTS {
         let (got, most) = (files.len(), limits::INPUTS);
         return Err(Failure::usage(format!("{got} inputs; one task has at most {most}")));
     }
-    let name = match files.keys().next() {
-        Some(only) if files.len() == 1 => only.clone(),
+    let name = match files.as_slice() {
+        [(only, _)] => only.clone(),
         _ => "task".into(),
     };
-    let source = |(name, path)| Source { name, content: Content::File(path) };
-    Ok(Draft { name, inputs: files.into_iter().map(source).collect(), stdin })
+    let mut contents = Vec::new();
+    let mut inputs = Vec::new();
+    for (name, path) in files {
+        open_file(&path).map_err(|error| Failure::file(&path, &error))?;
+        inputs.push((name, contents.len()));
+        contents.push(Content::File(path));
+    }
+    let mut stdin = None;
+    if paths.iter().any(|path| is_stdin(path)) {
+        stdin = Some(contents.len());
+        contents.push(Content::Bytes(read_stdin()?));
+    }
+    let task = Draft { name, inputs, stdin, params: Case::new() };
+    Ok(Inputs { contents, tasks: vec![task], each: false })
 }
 
-fn matches(pattern: &str) -> Result<Vec<PathBuf>, Failure> {
-    let literal = Path::new(pattern);
-    if literal.is_file() {
-        return Ok(vec![literal.into()]);
-    }
-    let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
-    let paths = glob::glob_with(pattern, options)
-        .map_err(|e| Failure::usage(format!("'{pattern}' is no pattern: {e}")))?;
-    let mut files = Vec::new();
-    for path in paths {
-        let path = path.map_err(|e| Failure::file(e.path(), e.error()))?;
-        if !path.is_dir() {
-            files.push(path);
+impl Inputs {
+    /// Every task once for every case. Arguments that name a task's file by `{}` go on doing so:
+    /// the name of the task says more than that now.
+    pub(crate) fn times(self, grid: &Grid, args: &mut [String]) -> Result<Self, Failure> {
+        if grid.is_empty() {
+            return Ok(self);
         }
-    }
-    Ok(files)
-}
-
-/// Adds a file that can be read, under a name that no other has.
-fn add(files: &mut BTreeMap<String, PathBuf>, path: PathBuf) -> Result<(), Failure> {
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .filter(|name| !name.chars().any(char::is_control) && name.len() <= limits::NAME_BYTES)
-        .ok_or_else(|| {
-            let shown = path.display();
-            Failure::usage(format!("{shown}: its name is not plain UTF-8; rename it"))
-        })?
-        .to_string();
-    if layout::is_reserved(&name) {
-        return Err(Failure::usage(format!("{}: this name is ours; rename it", path.display())));
-    }
-    open_file(&path).map_err(|error| Failure::file(&path, &error))?;
-    match files.insert(name.clone(), path.clone()) {
-        Some(other) if !same_file(&other, &path) => {
-            let (one, two) = (other.display(), path.display());
-            Err(Failure::usage(format!("two inputs are named {name}: {one} and {two}"))
-                .next("inputs have no directories in a job; rename one of them"))
+        grid.check(self.tasks.len())?;
+        if self.each && grid.has(EACH) {
+            return Err(Failure::usage(format!("{EACH} is the name of the file with --each"))
+                .next("give this parameter another name"));
         }
-        _ => Ok(()),
+        if self.each {
+            args.iter_mut().for_each(|arg| *arg = arg.replace("{}", &format!("{{{EACH}}}")));
+        }
+        let cases = grid.cases();
+        let mut tasks = Vec::with_capacity(self.tasks.len() * cases.len());
+        for task in self.tasks {
+            let file = self.each.then_some(task.name.as_str());
+            let known = file.map(|file| (EACH.to_string(), file.to_string()));
+            for case in &cases {
+                let name = case_name::name(file, case);
+                let params = known.iter().chain(case).cloned().collect();
+                tasks.push(Draft { name, params, ..task.clone() });
+            }
+        }
+        Ok(Self { tasks, ..self })
     }
 }
 
-/// Whether two paths are one file, as when two patterns match it.
-fn same_file(one: &Path, two: &Path) -> bool {
-    match (one.canonicalize(), two.canonicalize()) {
-        (Ok(one), Ok(two)) => one == two,
-        _ => false,
+fn check_count(count: usize) -> Result<(), Failure> {
+    if count <= limits::TASKS as usize {
+        return Ok(());
     }
+    let (got, most) = (text::number(count as u64), text::number(limits::TASKS.into()));
+    Err(Failure::usage(format!("{got} files; one job has at most {most} tasks"))
+        .next("split the sweep into several jobs"))
 }
 
 fn read_stdin() -> Result<Bytes, Failure> {
@@ -152,7 +137,6 @@ fn read_stdin() -> Result<Bytes, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exit::Exit;
     use std::fs;
 
     fn dir_with(names: &[&str]) -> tempfile::TempDir {
@@ -165,37 +149,31 @@ mod tests {
         dir
     }
 
-    fn pattern(dir: &tempfile::TempDir, rest: &str) -> String {
-        dir.path().join(rest).to_str().unwrap().into()
+    fn swept(dir: &tempfile::TempDir, rest: &str) -> Inputs {
+        let pattern = dir.path().join(rest).to_str().unwrap().into();
+        sweep(&[pattern], &files::From::default()).unwrap()
+    }
+
+    fn names(inputs: &Inputs) -> Vec<&str> {
+        inputs.tasks.iter().map(|task| task.name.as_str()).collect()
+    }
+
+    fn grid(text: &str) -> Grid {
+        Grid::of(&[text.into()], None, None).unwrap()
     }
 
     #[test]
-    fn a_sweep_has_one_task_for_each_match_in_the_order_of_names() {
-        let dir = dir_with(&["b.csv", "a.csv", "c.txt", ".hidden.csv", "sub.csv/x"]);
-        let tasks = sweep(&[pattern(&dir, "*.csv"), pattern(&dir, "a.csv")]).unwrap();
-        let names: Vec<_> = tasks.iter().map(|task| task.name.as_str()).collect();
-        assert_eq!(names, ["a.csv", "b.csv"]);
-        assert_eq!(tasks[0].inputs[0].name, "a.csv");
+    fn a_sweep_has_one_task_for_each_file() {
+        let dir = dir_with(&["b.csv", "a.csv"]);
+        let inputs = swept(&dir, "*.csv");
+        assert_eq!(names(&inputs), ["a.csv", "b.csv"]);
+        assert_eq!(inputs.tasks[1].inputs, [("b.csv".to_string(), 1)]);
+        assert_eq!(inputs.contents[1], Content::File(dir.path().join("b.csv")));
     }
 
     #[test]
-    fn a_name_with_pattern_characters_is_a_file_first() {
-        let dir = dir_with(&["a[1].csv"]);
-        assert_eq!(sweep(&[pattern(&dir, "a[1].csv")]).unwrap()[0].name, "a[1].csv");
-    }
-
-    #[test]
-    fn two_files_of_one_name_are_said_with_both_their_paths() {
-        let dir = dir_with(&["one/x.csv", "two/x.csv"]);
-        let failure = sweep(&[pattern(&dir, "*/x.csv")]).unwrap_err();
-        assert_eq!(failure.exit, Exit::Usage);
-        assert!(failure.message.contains("one/x.csv") && failure.message.contains("two/x.csv"));
-    }
-
-    #[test]
-    fn what_does_not_match_or_is_not_there_or_no_file_is_said() {
+    fn what_is_not_there_or_no_file_is_said() {
         let dir = dir_with(&["sub/x"]);
-        assert!(sweep(&[pattern(&dir, "*.csv")]).unwrap_err().message.contains("no file matches"));
         for path in ["missing", "sub"] {
             let failure = single(&[dir.path().join(path)]).unwrap_err();
             assert!(failure.message.contains(path), "{failure}");
@@ -206,16 +184,39 @@ mod tests {
     fn a_single_task_is_called_as_its_only_input() {
         let dir = dir_with(&["a", "b"]);
         let path = |name: &str| dir.path().join(name);
-        assert_eq!(single(&[]).unwrap().name, "task");
-        assert_eq!(single(&[path("a")]).unwrap().name, "a");
+        assert_eq!(names(&single(&[]).unwrap()), ["task"]);
+        assert_eq!(names(&single(&[path("a")]).unwrap()), ["a"]);
         let both = single(&[path("b"), path("a")]).unwrap();
-        assert_eq!((both.name.as_str(), both.inputs.len()), ("task", 2));
-        assert_eq!(both.inputs[0].name, "a");
+        assert_eq!((names(&both), both.tasks[0].inputs.len()), (vec!["task"], 2));
+        assert_eq!(both.tasks[0].inputs[0].0, "a");
     }
 
     #[test]
-    fn names_that_results_use_themselves_are_refused() {
-        let dir = dir_with(&["receipt.polity"]);
-        assert!(single(&[dir.path().join("receipt.polity")]).is_err());
+    fn every_file_runs_with_every_case_and_arguments_still_name_the_file() {
+        let dir = dir_with(&["a.csv", "b.csv"]);
+        let mut args = vec!["/in/{}".to_string(), "{x}".into()];
+        let inputs = swept(&dir, "*.csv").times(&grid("x=1,2"), &mut args).unwrap();
+        assert_eq!(names(&inputs), ["a.csv,x=1", "a.csv,x=2", "b.csv,x=1", "b.csv,x=2"]);
+        assert_eq!(inputs.contents.len(), 2, "each file once");
+        let task = &inputs.tasks[3];
+        assert_eq!(task.inputs, [("b.csv".to_string(), 1)]);
+        let params = [("each".to_string(), "b.csv".to_string()), ("x".into(), "2".into())];
+        assert_eq!((task.params.as_slice(), args[0].as_str()), (&params[..], "/in/{each}"));
+        let taken = swept(&dir, "*.csv").times(&grid("each=1"), &mut args).unwrap_err();
+        assert!(taken.message.contains("name of the file"), "{taken}");
+    }
+
+    #[test]
+    fn cases_alone_share_the_inputs() {
+        let dir = dir_with(&["a"]);
+        let mut args = vec!["{}".to_string()];
+        let inputs = single(&[dir.path().join("a")]).unwrap();
+        let inputs = inputs.times(&grid("x=1..3"), &mut args).unwrap();
+        assert_eq!(names(&inputs), ["x=1", "x=2", "x=3"]);
+        assert_eq!((inputs.contents.len(), args[0].as_str()), (1, "{}"));
+        let plain = single(&[]).unwrap();
+        assert_eq!(plain.clone().times(&Grid::default(), &mut args).unwrap(), plain);
+        let many = single(&[]).unwrap().times(&grid("x=1..100001"), &mut args).unwrap_err();
+        assert!(many.message.contains("100,001"), "{many}");
     }
 }

@@ -1,13 +1,14 @@
 //! Where the files of a job go below its output directory. `run` writes and `verify` reads by the
-//! same rule, which depends on the table and one outcome at a time:
+//! same rule, which depends on the names of the tasks and one outcome at a time:
 //!
-//! - A job of one task: `PATH`, for every output.
+//! - A run of one task: `PATH`, for every output.
 //! - A task with exactly one output, named as the task: `TASK`.
 //! - Every other output: `TASK/PATH`.
 //! - What would begin with one of our own names goes to `.polity/out/…` instead.
 //! - Stdout and stderr, unless empty: `.polity/stdout/TASK`, `.polity/stderr/TASK`.
 //!
-//! The receipt is `receipt.polity`.
+//! The receipt is `receipt.polity`. What was known before has its receipts in `.polity/receipts`;
+//! `.polity/run` says which tasks they are about (see [`super::manifest`]).
 
 use objects::{Cid, Codec};
 use protocol::{Outcome, TaskTable};
@@ -19,6 +20,9 @@ pub(crate) const RECEIPT: &str = "receipt.polity";
 pub(crate) const EVIDENCE: &str = "evidence.polity";
 /// What is ours below the output directory.
 pub(crate) const OURS: &str = ".polity";
+
+/// Receipts of what was known before, below what is ours.
+pub(crate) const RECEIPTS: &str = "receipts";
 
 /// A file that a task gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,11 +38,16 @@ pub(crate) fn is_reserved(name: &str) -> bool {
     name == RECEIPT || name == OURS
 }
 
-/// The files of one outcome. The outcome's paths and the table's names were checked before.
+/// The files of one outcome of a job that is the whole run. The outcome's paths and the table's
+/// names were checked before.
 pub(crate) fn files(table: &TaskTable, outcome: &Outcome) -> Vec<Placed> {
     let Some(task) = table.tasks.get(outcome.task.0 as usize) else { return Vec::new() };
-    let alone = table.tasks.len() == 1;
-    let flat = matches!(outcome.outputs.as_slice(), [only] if only.path == task.name);
+    files_of(&task.name, table.tasks.len() == 1, outcome)
+}
+
+/// The files of one outcome of the task of that name, which may be alone in its run.
+pub(crate) fn files_of(name: &str, alone: bool, outcome: &Outcome) -> Vec<Placed> {
+    let flat = matches!(outcome.outputs.as_slice(), [only] if only.path == name);
     let mut files: Vec<_> = outcome
         .outputs
         .iter()
@@ -46,7 +55,7 @@ pub(crate) fn files(table: &TaskTable, outcome: &Outcome) -> Vec<Placed> {
             let below = if alone || flat {
                 PathBuf::from(&output.path)
             } else {
-                Path::new(&task.name).join(&output.path)
+                Path::new(name).join(&output.path)
             };
             Placed { path: off_ours(below), cid: output.cid }
         })
@@ -54,10 +63,15 @@ pub(crate) fn files(table: &TaskTable, outcome: &Outcome) -> Vec<Placed> {
     let nothing = Cid::of(Codec::Raw, b"");
     for (dir, cid) in [("stdout", outcome.stdout), ("stderr", outcome.stderr)] {
         if cid != nothing {
-            files.push(Placed { path: Path::new(OURS).join(dir).join(&task.name), cid });
+            files.push(Placed { path: printed(dir, name), cid });
         }
     }
     files
+}
+
+/// Where what a task wrote to `stdout` or `stderr` goes.
+pub(crate) fn printed(stream: &str, name: &str) -> PathBuf {
+    Path::new(OURS).join(stream).join(name)
 }
 
 fn off_ours(path: PathBuf) -> PathBuf {

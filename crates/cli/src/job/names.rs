@@ -16,6 +16,11 @@ impl Names {
         Ok(nodes.into_iter().map(|info| (info.node, (info.owner, info.owner_name))).collect())
     }
 
+    /// Whether nothing was asked yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The owner of a node and its name.
     pub(crate) fn owner(&self, node: &PublicKey) -> Option<(PublicKey, &str)> {
         self.0.get(node).map(|(owner, name)| (*owner, name.as_str()))

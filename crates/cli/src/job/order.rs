@@ -1,18 +1,18 @@
 //! From inputs to an order: the table, how many must agree, the signed job.
 
 use super::{
-    content::{Content, Named},
-    inputs::Draft,
+    content::{Content, Named, name_all},
+    inputs::{Draft, Inputs},
 };
 use crate::{data::DataDir, exit::Exit, failure::Failure, machine, text};
 use api::Status;
 use bytes::Bytes;
-use identity::{SecretKey, Signed, canonical};
-use objects::{Block, Cid, Codec};
+use identity::{Digest, SecretKey, Signed, canonical};
+use objects::{Block, Cid, Codec, FileRoot};
 use protocol::{
     Distinct, Genesis, Input, Job, Limits, Placement, TaskSpec, TaskTable, Verification, limits,
 };
-use std::{path::Path, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 
 /// Bytes of a program.
 const PROGRAM_BYTES: u64 = 256 << 20;
@@ -34,6 +34,17 @@ pub(crate) struct Plan {
     pub(crate) table_block: Block,
     pub(crate) parcels: Vec<Parcel>,
     pub(crate) limits: Limits,
+    /// Seed of what the program sees as random.
+    pub(crate) seed: Digest,
+}
+
+/// How a job is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub(crate) verification: Verification,
+    pub(crate) placement: Placement,
+    /// How long its results count, if that was said.
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl Plan {
@@ -41,38 +52,83 @@ impl Plan {
     pub(crate) fn of(
         program: Bytes,
         args: Vec<String>,
-        drafts: Vec<Draft>,
+        inputs: Inputs,
         limits: Limits,
+        seed: Digest,
     ) -> Result<Self, Failure> {
-        let mut parcels = Vec::new();
-        let program = parcel(Content::Bytes(program), &mut parcels)?.root.cid;
-        let mut tasks = Vec::new();
-        for draft in drafts {
-            let mut inputs = Vec::new();
-            for source in draft.inputs {
-                let root = parcel(source.content, &mut parcels)?.root;
-                inputs.push(Input {
-                    name: source.name,
-                    cid: root.cid,
-                    size_bytes: root.size_bytes,
-                });
-            }
-            let stdin = match draft.stdin {
-                Some(content) => Some(parcel(content, &mut parcels)?.root.cid),
-                None => None,
+        let Inputs { mut contents, tasks, .. } = inputs;
+        contents.push(Content::Bytes(program));
+        let named = name_all(&contents).map_err(|(at, error)| match &contents[at] {
+            Content::File(path) => Failure::file(path, &error),
+            Content::Bytes(_) => Failure::internal(error),
+        })?;
+        let cid = |at: usize| named[at].root.cid;
+        let spec = |draft: Draft| {
+            let input = |(name, at): (String, usize)| {
+                let FileRoot { cid, size_bytes, .. } = named[at].root;
+                Input { name, cid, size_bytes }
             };
-            tasks.push(TaskSpec { name: draft.name, inputs, stdin, params: Vec::new() });
-        }
-        let table = TaskTable { args, tasks };
+            TaskSpec {
+                name: draft.name,
+                inputs: draft.inputs.into_iter().map(input).collect(),
+                stdin: draft.stdin.map(cid),
+                params: draft.params,
+            }
+        };
+        let table = TaskTable { args, tasks: tasks.into_iter().map(spec).collect() };
+        let program = cid(contents.len() - 1);
+        let parcels = contents.into_iter().zip(named);
+        let parcels = parcels.map(|(content, named)| Parcel { content, named }).collect();
+        Ok(Self { parcels, ..Self::of_table(program, table, limits, seed)? })
+    }
+
+    /// A plan of which the node has everything but perhaps the table.
+    pub(crate) fn of_table(
+        program: Cid,
+        table: TaskTable,
+        limits: Limits,
+        seed: Digest,
+    ) -> Result<Self, Failure> {
         table.check().map_err(|e| Failure::usage(e.to_string()))?;
         let bytes = canonical::encode(&table);
         if bytes.len() > limits::TABLE_BYTES {
             let (got, most) = (text::size(bytes.len() as u64), limits::TABLE_BYTES >> 20);
-            return Err(Failure::usage(format!("a task table of {got}; at most {most} MiB"))
-                .next("split the sweep into several jobs"));
+            let count = table.tasks.len();
+            let (tasks, fit) =
+                (text::number(count as u64), count * limits::TABLE_BYTES / bytes.len());
+            return Err(Failure::usage(format!(
+                "the table of {tasks} tasks has {got}; at most {most} MiB"
+            ))
+            .next(format!(
+                "split the sweep into several jobs: about {} such tasks fit into one",
+                text::number(fit as u64)
+            )));
         }
         let table_block = Block::of(Codec::DagCbor, bytes);
-        Ok(Self { program, table, table_block, parcels, limits })
+        Ok(Self { program, table, table_block, parcels: Vec::new(), limits, seed })
+    }
+
+    /// The same with only these tasks, which are places in the table in rising order, and only the
+    /// content that they need.
+    pub(crate) fn only(&self, places: &[usize]) -> Result<Self, Failure> {
+        let tasks = places.iter().map(|at| self.table.tasks[*at].clone()).collect();
+        let table = TaskTable { args: self.table.args.clone(), tasks };
+        Self::of_table(self.program, table, self.limits, self.seed)
+    }
+
+    /// Gives the content away to a plan with a part of the tasks.
+    pub(crate) fn hand_over(self, part: &mut Self) {
+        let inputs = part.table.tasks.iter().flat_map(|task| &task.inputs).map(|input| input.cid);
+        let stdin = part.table.tasks.iter().filter_map(|task| task.stdin);
+        let needed: HashSet<_> = inputs.chain(stdin).chain([part.program]).collect();
+        let is_needed = |parcel: &Parcel| needed.contains(&parcel.named.root.cid);
+        part.parcels = self.parcels.into_iter().filter(is_needed).collect();
+    }
+
+    /// What the results are of: equal for the same program, arguments, inputs and seed, whatever
+    /// limits they are computed under.
+    pub(crate) fn run(&self) -> Digest {
+        run_of(&self.program, &self.table_block.cid, &self.seed)
     }
 
     /// Bytes of all inputs and the program.
@@ -80,18 +136,11 @@ impl Plan {
         self.parcels.iter().map(|parcel| parcel.named.root.size_bytes).sum()
     }
 
-    /// Signs the order for the network and the home that the node says, which must be the ones of
-    /// `data`.
-    pub(crate) fn sign(
-        &self,
-        home: &Home,
-        verification: Verification,
-        placement: Placement,
-        timeout: Option<Duration>,
-    ) -> Result<Signed<Job>, Failure> {
+    /// The job for the network and the home that the node says.
+    pub(crate) fn job(&self, home: &Home, terms: &Terms) -> Result<Job, Failure> {
         let issued = machine::now();
         let longest = home.status.job_lifetime_ms;
-        let lifetime_ms = match timeout.map(text::ms) {
+        let lifetime_ms = match terms.timeout.map(text::ms) {
             Some(ms) if ms > longest => {
                 let longest = text::lasting(Duration::from_millis(longest));
                 return Err(Failure::usage(format!(
@@ -101,34 +150,32 @@ impl Plan {
             Some(ms) => ms,
             None => text::ms(USUAL_LIFETIME).min(longest),
         };
-        let job = Job {
+        Ok(Job {
             network: home.status.network,
             home: home.status.node,
             program: self.program,
             table: self.table_block.cid,
             tasks: u32::try_from(self.table.tasks.len()).map_err(Failure::internal)?,
             engine: home.status.fingerprint,
-            seed: machine::nonce()?,
+            seed: self.seed,
             limits: self.limits,
-            placement,
-            verification,
+            placement: terms.placement,
+            verification: terms.verification,
             issued,
             expires: issued.after_ms(lifetime_ms),
             nonce: machine::nonce()?,
-        };
-        let order = Signed::new(job, home.status.network, &home.owner);
-        Job::check(&order, home.status.network).map_err(|e| Failure::usage(e.to_string()))?;
-        Ok(order)
+        })
     }
 }
 
-fn parcel(content: Content, parcels: &mut Vec<Parcel>) -> Result<Named, Failure> {
-    let named = content.name().map_err(|error| match &content {
-        Content::File(path) => Failure::file(path, &error),
-        Content::Bytes(_) => Failure::internal(error),
-    })?;
-    parcels.push(Parcel { content, named: named.clone() });
-    Ok(named)
+/// What the results of a program, a table and a seed are of.
+pub(crate) fn run_of(program: &Cid, table: &Cid, seed: &Digest) -> Digest {
+    Digest::of("polity run", &[&program.to_bytes(), &table.to_bytes(), seed.as_bytes()])
+}
+
+/// The seed that a person means: of nothing, unless something is said.
+pub(crate) fn seed(text: Option<&str>) -> Digest {
+    text.map_or_else(Digest::default, |text| Digest::of("polity run seed", &[text.as_bytes()]))
 }
 
 /// Reads a program.
@@ -162,6 +209,13 @@ impl Home {
                 .next("see where it stands with: polity node describe"));
         }
         Ok(Self { status, genesis, owner })
+    }
+
+    /// Signs an order, which must be one that the node takes.
+    pub(crate) fn sign(&self, job: Job) -> Result<Signed<Job>, Failure> {
+        let order = Signed::new(job, self.status.network, &self.owner);
+        Job::check(&order, self.status.network).map_err(|e| Failure::usage(e.to_string()))?;
+        Ok(order)
     }
 }
 
@@ -252,19 +306,66 @@ mod tests {
         assert!(asked.message.contains("4 different nodes, 3 nodes are connected"), "{asked}");
     }
 
+    fn plan() -> Plan {
+        let bytes = |text: &'static str| Content::Bytes(Bytes::from_static(text.as_bytes()));
+        let task = |at: usize| Draft {
+            name: format!("task {at}"),
+            inputs: vec![("shared".into(), 0), ("own".into(), at)],
+            stdin: Some(0),
+            params: vec![("x".into(), at.to_string())],
+        };
+        let contents = vec![bytes("in"), bytes("one"), bytes("three")];
+        let inputs = Inputs { contents, tasks: vec![task(1), task(2)], ..Inputs::default() };
+        let program = Bytes::from_static(b"\0asm");
+        Plan::of(program, vec!["{}".into()], inputs, Limits::default(), seed(None)).unwrap()
+    }
+
     #[test]
     fn a_plan_names_everything_it_needs() {
-        let draft = Draft {
-            name: "task".into(),
-            inputs: Vec::new(),
-            stdin: Some(Content::Bytes(Bytes::from_static(b"in"))),
-        };
-        let program = Bytes::from_static(b"\0asm");
-        let plan = Plan::of(program, vec!["{}".into()], vec![draft], Limits::default()).unwrap();
-        assert_eq!(plan.parcels.len(), 2);
-        assert_eq!(plan.size_bytes(), 6);
+        let plan = plan();
+        assert_eq!((plan.parcels.len(), plan.size_bytes()), (4, 2 + 3 + 5 + 4));
         assert_eq!(plan.program, Cid::of(Codec::Raw, b"\0asm"));
         assert_eq!(plan.table.cid(), plan.table_block.cid);
-        assert_eq!(plan.table.tasks[0].stdin, Some(Cid::of(Codec::Raw, b"in")));
+        let task = &plan.table.tasks[1];
+        assert_eq!(task.stdin, Some(Cid::of(Codec::Raw, b"in")));
+        assert_eq!(task.inputs[1].cid, Cid::of(Codec::Raw, b"three"));
+        assert_eq!(task.params, [("x".to_string(), "2".to_string())]);
+    }
+
+    #[test]
+    fn a_part_of_a_plan_has_what_its_tasks_need_and_is_of_another_run() {
+        let plan = plan();
+        let mut part = plan.only(&[1]).unwrap();
+        assert_ne!(part.run(), plan.run());
+        assert_eq!(part.table.tasks, plan.table.tasks[1..]);
+        plan.hand_over(&mut part);
+        assert_eq!(part.size_bytes(), 2 + 5 + 4);
+    }
+
+    #[test]
+    fn a_run_is_the_same_whatever_its_limits() {
+        let plan = plan();
+        let more = Limits { fuel: 1, ..plan.limits };
+        let table = plan.table.clone();
+        let again = Plan::of_table(plan.program, table.clone(), more, plan.seed).unwrap();
+        assert_eq!(again.run(), plan.run());
+        let other = Plan::of_table(plan.program, table, more, seed(Some("7"))).unwrap();
+        assert_ne!(other.run(), plan.run());
+        assert_eq!(seed(None), Digest::default());
+    }
+
+    #[test]
+    fn a_table_that_is_too_large_is_refused_with_how_many_fit() {
+        let task = |at: usize| TaskSpec {
+            name: format!("{at}{}", "x".repeat(200)),
+            inputs: Vec::new(),
+            stdin: None,
+            params: Vec::new(),
+        };
+        let table = TaskTable { args: Vec::new(), tasks: (0..20_000).map(task).collect() };
+        let cid = Cid::of(Codec::Raw, b"");
+        let failure = Plan::of_table(cid, table, Limits::default(), seed(None)).unwrap_err();
+        assert!(failure.message.contains("20,000 tasks") && failure.message.contains("4 MiB"));
+        assert!(failure.next.unwrap().contains("about 1"));
     }
 }

@@ -25,13 +25,15 @@ pub(crate) struct Progress {
     /// Tenths of the tasks that were told about.
     tenths: usize,
     remarks: usize,
+    /// Whether the order goes on the ledger before the draw.
+    sealed: bool,
     /// What was said of disputes: a stream that was taken up again tells it again.
     said: BTreeSet<(TaskIndex, bool)>,
 }
 
 impl Progress {
-    pub(crate) fn new(out: Out, tasks: usize) -> Self {
-        let bar = out.terminal.then(|| {
+    pub(crate) fn new(out: Out, tasks: usize, sealed: bool) -> Self {
+        let bar = (out.terminal && tasks > 0).then(|| {
             let bar = ProgressBar::with_draw_target(
                 Some(tasks as u64),
                 ProgressDrawTarget::stderr_with_hz(10),
@@ -42,7 +44,7 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(500));
             bar
         });
-        Self { out, bar, tenths: 0, remarks: 0, said: BTreeSet::new() }
+        Self { out, bar, tenths: 0, remarks: 0, sealed, said: BTreeSet::new() }
     }
 
     /// Tells about an event that `course` has taken.
@@ -57,11 +59,18 @@ impl Progress {
             table.tasks.get(task.0 as usize).map_or("?", |task| task.name.as_str()).to_string()
         };
         match event {
-            JobEvent::Admitted { drawn: None, .. } => self.remark(
+            JobEvent::Held { after } => {
+                let jobs: Vec<_> =
+                    after.iter().map(|job| format!("…{}", text::short(job))).collect();
+                let jobs = jobs.join(", ");
+                self.remark(format!("held: it runs once this has ended well: {jobs}"));
+            }
+            JobEvent::Admitted { drawn: None, .. } if self.sealed => self.remark(
                 "sealed: the order goes on the ledger first, and the next beacon draws".into(),
             ),
             JobEvent::Drawn { drawn } => {
-                self.remark(format!("sealed: drawn with the beacon of height {drawn}"));
+                let before = if self.sealed { "sealed" } else { "held no more" };
+                self.remark(format!("{before}: drawn with the beacon of height {drawn}"));
             }
             JobEvent::Disputed { task } if self.is_new((*task, false)) => {
                 self.remark(format!("{}: outcomes differ, the validators run it again", name(task)))

@@ -1,10 +1,10 @@
-//! Which job a person means: a whole id, the end of one, or `last`.
+//! Which job a person means: a whole id, the begin or the end of one, or `last`.
 
 use crate::failure::Failure;
 use api::{JobDetail, NodeApi};
 use protocol::{JobId, TaskIndex};
 
-/// Characters of an id's end that are enough.
+/// Characters of an id that are enough.
 const SHORTEST: usize = 4;
 
 /// The job that `text` names.
@@ -23,13 +23,14 @@ pub(crate) async fn job(node: &impl NodeApi, text: &str) -> Result<JobId, Failur
     if text.len() < SHORTEST || !text.chars().all(|c| c.is_ascii_alphanumeric()) {
         return Err(Failure::usage(format!("'{text}' is no job")).next(list));
     }
-    let mut found = jobs.iter().map(|job| job.job).filter(|job| job.to_string().ends_with(text));
+    let is_meant = |id: &str| id.starts_with(text) || id.ends_with(text);
+    let mut found = jobs.iter().map(|job| job.job).filter(|job| is_meant(&job.to_string()));
     match (found.next(), found.next()) {
         (Some(job), None) => Ok(job),
         (Some(_), Some(_)) => {
-            Err(Failure::usage(format!("several jobs end in '{text}'")).next(list))
+            Err(Failure::usage(format!("several jobs begin or end with '{text}'")).next(list))
         }
-        (None, _) => Err(Failure::usage(format!("no job ends in '{text}'")).next(list)),
+        (None, _) => Err(Failure::usage(format!("no job begins or ends with '{text}'")).next(list)),
     }
 }
 

@@ -12,6 +12,9 @@ use objects::{Block, Cid};
 use protocol::port::Events;
 use std::collections::{BTreeSet, VecDeque};
 
+/// Bytes that are read in one step, and a block more.
+const STEP_BYTES: usize = 1 << 20;
+
 /// The blocks of a plan that the node does not have.
 pub(crate) async fn missing(plan: &Plan, node: &impl NodeApi) -> Result<BTreeSet<Cid>, Failure> {
     let mut all: BTreeSet<_> =
@@ -34,20 +37,20 @@ pub(crate) fn blobs(plan: Plan, missing: BTreeSet<Cid>) -> Events<Result<(Cid, B
         ready: VecDeque::from([plan.table_block]),
         missing,
     };
-    stream::unfold(Some(feed), |feed| async move {
+    let steps = stream::unfold(Some(feed), |feed| async move {
         let feed = feed?;
         // Reading and hashing would hold up everything else on this thread.
-        let fed = tokio::task::spawn_blocking(move || feed.next()).await;
+        let fed = tokio::task::spawn_blocking(move || feed.step()).await;
         match fed {
-            Ok(Ok(Some((block, feed)))) => Some((Ok((block.cid, block.bytes)), Some(feed))),
-            Ok(Ok(None)) => None,
-            Ok(Err(error)) => Some((Err(error), None)),
+            Ok(Ok((blocks, feed))) => Some((blocks.into_iter().map(Ok).collect(), feed)),
+            Ok(Err(error)) => Some((vec![Err(error)], None)),
             Err(error) => {
-                Some((Err(ApiError::new(Code::Cut, format!("reading failed: {error}"))), None))
+                let error = ApiError::new(Code::Cut, format!("reading failed: {error}"));
+                Some((vec![Err(error)], None))
             }
         }
-    })
-    .boxed()
+    });
+    steps.flat_map(stream::iter).boxed()
 }
 
 /// What is still to be sent.
@@ -59,6 +62,23 @@ struct Feed {
 }
 
 impl Feed {
+    /// The next blocks that are missing, few and small ones together; and what is left, if
+    /// anything is.
+    fn step(mut self) -> Result<(Vec<(Cid, Bytes)>, Option<Self>), ApiError> {
+        let (mut blocks, mut bytes) = (Vec::new(), 0);
+        while bytes < STEP_BYTES {
+            match self.next()? {
+                Some((block, feed)) => {
+                    bytes += block.bytes.len();
+                    blocks.push((block.cid, block.bytes));
+                    self = feed;
+                }
+                None => return Ok((blocks, None)),
+            }
+        }
+        Ok((blocks, Some(self)))
+    }
+
     /// The next block that is missing.
     fn next(mut self) -> Result<Option<(Block, Self)>, ApiError> {
         loop {
@@ -111,13 +131,15 @@ fn cut(parcel: &Parcel, reason: &str) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::inputs;
+    use crate::job::{files, inputs, order};
     use protocol::Limits;
     use std::{fs, path::Path};
 
     fn plan(dir: &Path) -> Plan {
-        let drafts = inputs::sweep(&[dir.join("*.csv").to_str().unwrap().into()]).unwrap();
-        Plan::of(Bytes::from_static(b"\0asm"), Vec::new(), drafts, Limits::default()).unwrap()
+        let patterns = [dir.join("*.csv").to_str().unwrap().into()];
+        let inputs = inputs::sweep(&patterns, &files::From::default()).unwrap();
+        let program = Bytes::from_static(b"\0asm");
+        Plan::of(program, Vec::new(), inputs, Limits::default(), order::seed(None)).unwrap()
     }
 
     fn all(plan: &Plan) -> BTreeSet<Cid> {
@@ -154,7 +176,7 @@ mod tests {
         let dir = dir();
         let plan = plan(dir.path());
         let mut missing = all(&plan);
-        let big: Vec<_> = plan.parcels[1].named.blocks.clone();
+        let big: Vec<_> = plan.parcels[0].named.blocks.clone();
         missing.retain(|cid| !big.contains(cid));
         fs::remove_file(dir.path().join("a.csv")).unwrap();
         let sent: Vec<_> = blobs(plan, missing.clone()).collect().await;

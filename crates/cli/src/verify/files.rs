@@ -4,7 +4,8 @@ use crate::{
     failure::Failure,
     job::{
         content::Content,
-        layout::{self, EVIDENCE, OURS, Placed, RECEIPT},
+        layout::{self, EVIDENCE, OURS, Placed, RECEIPT, RECEIPTS},
+        manifest,
     },
 };
 use protocol::Body;
@@ -73,15 +74,20 @@ impl Files {
                 beside
             }
         };
+        let known: BTreeSet<_> = placed.iter().map(|file| dir.join(&file.path)).collect();
+        let strangers = strangers(&dir, receipt, &known);
+        Ok(Some(Self { strangers, ..Self::compare(&dir, &placed) }))
+    }
+
+    /// Compares these files in a directory with what was signed; looks at no others.
+    pub(super) fn compare(dir: &Path, placed: &[Placed]) -> Self {
         let mut wrong = Vec::new();
-        for file in &placed {
-            if let Some(difference) = compare(&dir, file) {
+        for file in placed {
+            if let Some(difference) = compare(dir, file) {
                 wrong.push((dir.join(&file.path), difference));
             }
         }
-        let known: BTreeSet<_> = placed.iter().map(|file| dir.join(&file.path)).collect();
-        let strangers = strangers(&dir, receipt, &known);
-        Ok(Some(Self { dir, signed: placed.len(), wrong, strangers }))
+        Self { dir: dir.into(), signed: placed.len(), wrong, strangers: Vec::new() }
     }
 
     /// Whether some file is not what was signed.
@@ -101,9 +107,15 @@ fn compare(dir: &Path, file: &Placed) -> Option<Difference> {
 
 /// Files below `dir` that nothing was signed about, apart from what `run` keeps for itself. What
 /// cannot be listed is left out: this is a hint, and no part of the verdict.
-fn strangers(dir: &Path, receipt: &Path, known: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
-    let ours =
-        [dir.join(RECEIPT), dir.join(EVIDENCE), dir.join(OURS).join("job"), receipt.to_path_buf()];
+pub(super) fn strangers(dir: &Path, receipt: &Path, known: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
+    let ours = [
+        dir.join(RECEIPT),
+        dir.join(EVIDENCE),
+        dir.join(OURS).join("job"),
+        manifest::path(dir),
+        receipt.to_path_buf(),
+    ];
+    let receipts = dir.join(OURS).join(RECEIPTS);
     let (mut found, mut seen) = (Vec::new(), 0);
     let mut dirs = vec![dir.to_path_buf()];
     while let Some(at) = dirs.pop() {
@@ -116,6 +128,7 @@ fn strangers(dir: &Path, receipt: &Path, known: &BTreeSet<PathBuf>) -> Vec<PathB
             let path = entry.path();
             let path = path.strip_prefix(".").map(Path::to_path_buf).unwrap_or(path);
             match entry.file_type() {
+                Ok(kind) if kind.is_dir() && path == receipts => {}
                 Ok(kind) if kind.is_dir() => dirs.push(path),
                 Ok(_) if !known.contains(&path) && !ours.contains(&path) => found.push(path),
                 _ => {}

@@ -5,6 +5,7 @@ mod files;
 mod owners;
 mod pins;
 mod rerun;
+mod several;
 mod show;
 pub(crate) mod shows;
 mod stock;
@@ -13,8 +14,15 @@ pub(crate) use evidence::{Judged, Proven, prove};
 pub(crate) use files::{Difference, Files};
 pub(crate) use pins::Pins;
 pub(crate) use rerun::{Materials, Rerun};
+pub(crate) use several::Several;
 
-use crate::{exit::Exit, failure::Failure, launch::Launch};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    job::{layout::RECEIPT, results},
+    launch::Launch,
+    text,
+};
 use protocol::{Evidence, Receipt, ReceiptError, Report, limits};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -48,6 +56,29 @@ pub(crate) enum Checked {
     Evidence(Box<Judged>),
     /// Anything else should be a receipt.
     Receipt(Box<Verdict>),
+    /// A directory whose results have several receipts.
+    Several(Box<Several>),
+}
+
+/// Checks what is at `place`: a file, whichever it is, or a directory of results with all its
+/// receipts.
+pub(crate) fn check_at(
+    place: &Path,
+    outputs: Option<&Path>,
+    pins: &Pins,
+) -> Result<Checked, Failure> {
+    if let Some((dir, manifest)) = several::manifest_of(place, outputs)? {
+        return Ok(Checked::Several(Box::new(several::check(dir, &manifest, pins)?)));
+    }
+    let path = if place.is_dir() { place.join(RECEIPT) } else { place.into() };
+    match results::job_of(place).filter(|_| !path.exists()) {
+        Some(job) => {
+            let (job, dir) = (text::short(job), place.display());
+            Err(Failure::usage(format!("{dir} has no receipt yet"))
+                .next(format!("fetch the rest with: polity job get {job} -o {dir}")))
+        }
+        None => check_any(&path, outputs, pins),
+    }
 }
 
 /// Checks the file at `path`, whichever it is.
@@ -82,6 +113,7 @@ impl Checked {
                     held.rerun = Some(rerun::receipt(held, materials, launch)?);
                 }
             }
+            Self::Several(several) => several.rerun(materials, launch)?,
         }
         Ok(())
     }
@@ -91,6 +123,7 @@ impl Checked {
         match self {
             Self::Evidence(judged) => judged.exit(),
             Self::Receipt(verdict) => verdict.exit(),
+            Self::Several(several) => several.exit(),
         }
     }
 
@@ -99,6 +132,7 @@ impl Checked {
         match self {
             Self::Evidence(judged) => judged.json(),
             Self::Receipt(verdict) => verdict.json(),
+            Self::Several(several) => several.json(),
         }
     }
 
@@ -107,6 +141,7 @@ impl Checked {
         match self {
             Self::Evidence(judged) => judged.text(),
             Self::Receipt(verdict) => verdict.text(),
+            Self::Several(several) => several.text(),
         }
     }
 }

@@ -169,7 +169,7 @@ impl Show<'_> {
         }
 
         self.step("A job: nodes of two different owners must agree on every result");
-        let exit = run_command::order(order, plan, society.first(), self.out).await?;
+        let exit = run_command::give(order, plan, society.first(), self.out).await?;
         if exit != Exit::Success {
             return Ok(exit);
         }

@@ -1,75 +1,134 @@
-//! From a job's events to its results, its receipt and the exit code; for `run` and `job get`.
+//! From a job's events, and what was known before, to results, receipts and the exit code; for
+//! `run`, `rerun` and `job get`.
 
 use crate::{
     exit::Exit,
     failure::Failure,
     job::{
+        collect::{Collect, Collected},
         course::{Course, Dispute, Stage, Wait},
-        follow::{Ending, Patience, Why, follow},
-        layout::OURS,
+        follow::{Ending, Followed, Patience, Why, follow},
+        layout,
         names::Names,
-        results::Results,
+        results::{Done, Results},
     },
     out::{self, Out, Tone},
     text,
     verify::{self, Pins, shows},
 };
-use api::{JobEvents, NodeApi};
+use api::NodeApi;
+use bytes::Bytes;
 use identity::PublicKey;
-use protocol::{Genesis, JobId, Report, TaskIndex};
+use protocol::{Genesis, JobId, Report, TaskIndex, TaskSpec};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::PathBuf,
+};
 
-/// Tasks that are named of a node that lied, at most.
+/// Tasks that are named in one line, at most.
 const NAMED: usize = 3;
+/// Tasks of which is told how they ended, at most.
+const ENDED: usize = 20;
 
-/// Follows a job, keeps what it gives, verifies the receipt, and says how it ended.
+/// A whole run: what is followed, and what was known before.
+pub(in crate::commands) struct Whole<'a> {
+    /// Its tasks, in their order.
+    pub(in crate::commands) specs: &'a [TaskSpec],
+    /// Results that need no order.
+    pub(in crate::commands) known: Vec<Done>,
+    /// The only receipt, if nothing was ordered and there is one.
+    pub(in crate::commands) receipt: Option<Bytes>,
+    /// What the replicas of what was known show, if they all are of one owner.
+    pub(in crate::commands) shows: Option<String>,
+    pub(in crate::commands) results: &'a Results,
+    /// What is joined in the end.
+    pub(in crate::commands) collect: &'a [Collect],
+    /// All that is joined begins with the same line.
+    pub(in crate::commands) header: bool,
+    /// Do not print what the only task printed.
+    pub(in crate::commands) quiet: bool,
+}
+
+/// What came of it.
+struct Outcomes {
+    ending: Ending,
+    exit: Exit,
+    /// The only receipt.
+    receipt: Option<PathBuf>,
+    /// Who lied about which tasks.
+    refuted: BTreeMap<PublicKey, Vec<TaskIndex>>,
+    shows: Option<String>,
+}
+
+/// Follows a job, if there is one to follow; keeps what it gives and what was known; verifies the
+/// receipt, and says how it ended.
 pub(in crate::commands) async fn conclude<N: NodeApi>(
     node: &N,
     genesis: &Genesis,
-    job: JobId,
-    events: JobEvents,
-    results: &Results,
+    whole: Whole<'_>,
+    followed: Option<Followed>,
     patience: Patience,
     out: Out,
 ) -> Result<Exit, Failure> {
-    let names = Names::ask(node).await?;
-    let ending = follow(node, job, events, results, patience, &names, out).await?;
-    let mut exit = ending.exit();
-    let mut receipt = None;
-    let mut refuted = ending.course.refuted();
-    let mut shows = None;
-    if ending.course.is_finished() && patience.wait == Wait::Final {
-        let bytes = node.receipt(job).await?;
-        receipt = Some(results.keep_receipt(&bytes)?);
-        match check_receipt(&bytes, genesis, job, &ending.course) {
-            // What is proven counts more than what was told on the way.
-            Ok(report) => {
-                refuted = refuted_in(&report);
-                shows = shows::of_receipt(genesis, &report);
-            }
-            Err(reason) => {
-                out.say(format!("{} the receipt: {reason}", out.paint(Tone::Bad, "FAIL:")));
-                exit = Exit::Unverified;
-            }
-        }
-    } else {
-        results.clear()?;
+    let Whole { results, known, .. } = &whole;
+    let ending = follow(node, followed, known, results, patience, out).await?;
+    let mut came = settle(node, genesis, &whole, ending, patience, out).await?;
+    if !came.refuted.is_empty() && came.ending.names.is_empty() {
+        came.ending.names = Names::ask(node).await?;
     }
-    say_refuted(&refuted, results, &names, out);
-    say_ending(&ending, job, results, receipt.as_ref(), out);
-    if let Some(shows) = &shows {
+    say_refuted(&came, out);
+    say_ending(&came, &whole, out);
+    if let Some(shows) = &came.shows {
         out.say(shows);
     }
-    if out.json {
-        let mut whole = summary(&ending, job, results, receipt.as_ref(), exit);
-        whole["refuted"] = refuted_json(&refuted, &names);
-        whole["shows"] = json!(shows);
-        out.data(&whole, String::new)?;
-    } else if results.table().tasks.len() == 1 && patience.wait != Wait::Outcome {
-        print_single(results, out)?;
+    let done = done(&came.ending, &whole);
+    if !whole.collect.is_empty() {
+        collect(&came.ending, &whole, &done, out)?;
     }
-    Ok(exit)
+    if out.json {
+        out.data(&summary(&came, &whole), String::new)?;
+    } else if whole.specs.len() == 1 && patience.wait != Wait::Outcome && !whole.quiet {
+        print_single(&whole, out)?;
+    }
+    Ok(came.exit)
+}
+
+/// Fetches and keeps the receipt, once there is one, and clears up.
+async fn settle<N: NodeApi>(
+    node: &N,
+    genesis: &Genesis,
+    whole: &Whole<'_>,
+    ending: Ending,
+    patience: Patience,
+    out: Out,
+) -> Result<Outcomes, Failure> {
+    let results = whole.results;
+    let (exit, refuted) = (ending.exit(), ending.course.refuted());
+    let mut came = Outcomes { ending, exit, receipt: None, refuted, shows: whole.shows.clone() };
+    match came.ending.job {
+        Some(job) if came.ending.course.is_finished() && patience.wait == Wait::Final => {
+            let bytes = node.receipt(job).await?;
+            came.receipt = Some(results.keep_receipt(&bytes)?);
+            match check_receipt(&bytes, genesis, job, &came.ending.course) {
+                // What is proven counts more than what was told on the way.
+                Ok(report) => {
+                    came.refuted = refuted_in(&report);
+                    came.shows = shows::of_receipt(genesis, &report);
+                }
+                Err(reason) => {
+                    out.say(format!("{} the receipt: {reason}", out.paint(Tone::Bad, "FAIL:")));
+                    came.exit = Exit::Unverified;
+                }
+            }
+        }
+        None if came.ending.why == Why::Done => match &whole.receipt {
+            Some(bytes) => came.receipt = Some(results.keep_receipt(bytes)?),
+            None => results.settle()?,
+        },
+        _ => results.clear()?,
+    }
+    Ok(came)
 }
 
 /// The receipt must hold, be of this job, and say what the events said.
@@ -95,18 +154,14 @@ fn refuted_in(report: &Report) -> BTreeMap<PublicKey, Vec<TaskIndex>> {
 }
 
 /// Who claimed wrong results, if anybody did.
-fn say_refuted(
-    refuted: &BTreeMap<PublicKey, Vec<TaskIndex>>,
-    results: &Results,
-    names: &Names,
-    out: Out,
-) {
+fn say_refuted(came: &Outcomes, out: Out) {
+    let Outcomes { ending: Ending { table, names, .. }, refuted, .. } = came;
     if refuted.is_empty() {
         return;
     }
     let row = |(node, tasks): (&PublicKey, &Vec<TaskIndex>)| {
         let name = |task: &TaskIndex| {
-            let spec = results.table().tasks.get(task.0 as usize);
+            let spec = table.tasks.get(task.0 as usize);
             spec.map_or_else(|| task.to_string(), |spec| spec.name.clone())
         };
         let mut which: Vec<_> = tasks.iter().take(NAMED).map(name).collect();
@@ -154,55 +209,136 @@ fn agree(report: &Report, job: JobId, course: &Course) -> Result<(), String> {
     Ok(())
 }
 
-fn say_ending(ending: &Ending, job: JobId, results: &Results, receipt: Option<&PathBuf>, out: Out) {
-    let dir = results.dir().display();
-    let back = format!("polity job get {} -o {dir}", text::short(job));
-    let counts = ending.course.counts();
-    match ending.why {
-        Why::Interrupted => {
-            out.say(format!("The job goes on. Come back with:\n  {back}"));
-            return;
+fn say_ending(came: &Outcomes, whole: &Whole<'_>, out: Out) {
+    let ending = &came.ending;
+    let dir = whole.results.dir().display();
+    let job = ending.job.map(text::short);
+    let back = match &job {
+        Some(job) => format!("polity job get {job} -o {dir}"),
+        None => "the same command once more".into(),
+    };
+    match (ending.why, &job) {
+        (Why::Interrupted, Some(job)) => out.say(format!(
+            "The job goes on. Come back with the same command, or with:\n  {back}\nTake it back \
+             with:\n  polity job cancel {job}"
+        )),
+        (Why::Interrupted, None) => {
+            out.say("Nothing was ordered. The same command fetches the rest.");
         }
-        Why::TimedOut => {
+        (Why::TimedOut, _) => {
             out.say(format!("The time is over; the job ends by itself. See with:\n  {back}"));
-            return;
         }
-        Why::Done => {}
+        (Why::Done, _) => {}
+    }
+    if ending.why != Why::Done {
+        return;
     }
     if !ending.troubles.is_empty() {
         let missing = text::plural(ending.troubles.len(), "task");
         out.say(format!("Results of {missing} are missing. Try again with:\n  {back}"));
     }
-    let failed = ending.course.stages().filter_map(|(task, _)| {
-        let end = ending.course.end(task).filter(|end| !end.is_success())?;
-        Some((&results.table().tasks[task.0 as usize].name, end))
-    });
-    for (name, end) in failed.take(20) {
-        out.say(format!("{name}: {}", out.paint(Tone::Bad, &end.to_string())));
+    for (name, end) in failed(ending).into_iter().take(ENDED) {
+        out.say(format!("{name}: {}", out.paint(Tone::Bad, &end)));
     }
-    match receipt {
-        Some(receipt) => {
+    let known = whole.known.len();
+    let counts = ending.course.counts();
+    let (all, settled) = (counts.tasks + known, counts.settled + known);
+    let of = format!("{settled} of {}", text::plural(all, "task"));
+    match (&came.receipt, known, job) {
+        (Some(receipt), 0, _) => {
             let receipt = receipt.display();
             out.say(format!(
-                "{} of {} final; results and receipt are in {dir}\nCheck them any time, \
-                 anywhere:\n  polity verify {receipt}",
-                counts.settled,
-                text::plural(counts.tasks, "task"),
+                "{of} final; results and receipt are in {dir}\nCheck them any time, anywhere:\n  \
+                 polity verify {receipt}"
             ));
         }
-        None => out.say(format!("Not final yet. Fetch the receipt with:\n  {back}")),
+        (Some(_), ..) | (None, _, None) => {
+            let before = match known == all {
+                true => "known before".into(),
+                false => format!("{known} of them known before"),
+            };
+            let receipts = if whole.receipt.is_some() { "receipt" } else { "receipts" };
+            out.say(format!(
+                "{of} final, {before}; results and {receipts} are in {dir}\nCheck them any time, \
+                 anywhere:\n  polity verify {dir}"
+            ));
+        }
+        (None, _, Some(_)) => out.say(format!("Not final yet. Fetch the receipt with:\n  {back}")),
     }
 }
 
-fn summary(
+/// Tasks that did not end with 0, and how they ended.
+fn failed(ending: &Ending) -> Vec<(&str, String)> {
+    let failed = ending.course.stages().filter_map(|(task, stage)| {
+        let name = ending.table.tasks[task.0 as usize].name.as_str();
+        match (stage, ending.course.end(task)) {
+            (Stage::Unsettled(_), _) => None,
+            (_, Some(end)) if !end.is_success() => Some((name, end.to_string())),
+            _ => None,
+        }
+    });
+    failed.collect()
+}
+
+/// What is there of the tasks of the run that ended well, by their names.
+fn done(ending: &Ending, whole: &Whole<'_>) -> HashMap<String, Done> {
+    let missing: HashSet<_> = ending.troubles.iter().map(|(name, _)| name.as_str()).collect();
+    let followed = ending.course.stages().filter_map(|(task, stage)| {
+        let outcome = ending.course.outcome(task).filter(|outcome| outcome.end.is_success())?;
+        let agreed = matches!(stage, Stage::Agreed | Stage::Final(_));
+        let name = ending.table.tasks[task.0 as usize].name.clone();
+        agreed.then(|| Done { name, outcome: outcome.clone() })
+    });
+    let all = whole.known.iter().cloned().chain(followed);
+    let there = all.filter(|done| !missing.contains(done.name.as_str()));
+    there.map(|done| (done.name.clone(), done)).collect()
+}
+
+/// Joins what is to be joined.
+fn collect(
     ending: &Ending,
-    job: JobId,
-    results: &Results,
-    receipt: Option<&PathBuf>,
-    exit: Exit,
-) -> Value {
-    let tasks: Vec<_> = ending
-        .course
+    whole: &Whole<'_>,
+    done: &HashMap<String, Done>,
+    out: Out,
+) -> Result<(), Failure> {
+    if ending.why != Why::Done {
+        out.say("Nothing was collected: the same command does it in the end.");
+        return Ok(());
+    }
+    let tasks: Vec<_> = whole.specs.iter().map(|spec| (spec, done.get(&spec.name))).collect();
+    let out_of = |tasks: &[&str]| {
+        let mut named = tasks.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        if tasks.len() > NAMED {
+            named.push_str(", …");
+        }
+        format!("{} ({named})", text::plural(tasks.len(), "task"))
+    };
+    let failed: Vec<_> = tasks
+        .iter()
+        .filter(|(_, done)| done.is_none())
+        .map(|(spec, _)| spec.name.as_str())
+        .collect();
+    for one in whole.collect {
+        let Collected { joined, without, other_header } =
+            one.join(&tasks, whole.results, whole.header)?;
+        let mut lines =
+            vec![format!("{} of {} collected", joined, text::plural(tasks.len(), "task"))];
+        let others = [
+            ("left out, failed", failed.clone()),
+            ("left out, without this output", without.iter().map(String::as_str).collect()),
+            ("with another first line, kept", other_header.iter().map(String::as_str).collect()),
+        ];
+        let others = others.iter().filter(|(_, names)| !names.is_empty());
+        lines.extend(others.map(|(what, names)| format!("{what}: {}", out_of(names))));
+        out.say(format!("{}: {}", one.text(), lines.join("; ")));
+    }
+    Ok(())
+}
+
+fn summary(came: &Outcomes, whole: &Whole<'_>) -> Value {
+    let ending = &came.ending;
+    let (results, course) = (whole.results, &ending.course);
+    let mut tasks: Vec<_> = course
         .stages()
         .map(|(task, stage)| {
             let (state, height, why) = match stage {
@@ -213,44 +349,67 @@ fn summary(
                 Stage::Final(height) => ("final", Some(height), None),
                 Stage::Unsettled(why) => ("unsettled", None, Some(why)),
             };
-            let dispute = ending.course.dispute(task).map(|dispute| match dispute {
+            let dispute = course.dispute(task).map(|dispute| match dispute {
                 Dispute::Open => "open",
                 Dispute::Decided { .. } => "decided",
                 Dispute::Undecided => "undecided",
             });
-            json!({
+            let name = ending.table.tasks[task.0 as usize].name.as_str();
+            let value = json!({
                 "task": task,
-                "name": results.table().tasks[task.0 as usize].name,
+                "name": name,
                 "state": state,
                 "height": height,
                 "why": why,
                 "dispute": dispute,
-                "end": ending.course.end(task),
-                "fuel": ending.course.outcome(task).map(|outcome| outcome.fuel),
-                "outputs": ending.course.outcome(task).map(|outcome| &outcome.outputs),
-            })
+                "end": course.end(task),
+                "fuel": course.outcome(task).map(|outcome| outcome.fuel),
+                "outputs": course.outcome(task).map(|outcome| &outcome.outputs),
+            });
+            (name, value)
         })
         .collect();
+    tasks.extend(whole.known.iter().map(|done| {
+        let value = json!({
+            "task": done.outcome.task,
+            "name": done.name,
+            "state": "known",
+            "job": done.outcome.job,
+            "end": done.outcome.end,
+            "fuel": done.outcome.fuel,
+            "outputs": done.outcome.outputs,
+        });
+        (done.name.as_str(), value)
+    }));
+    let order: HashMap<_, _> =
+        whole.specs.iter().enumerate().map(|(at, spec)| (spec.name.as_str(), at)).collect();
+    tasks.sort_by_key(|(name, _)| order.get(name).copied().unwrap_or(usize::MAX));
     json!({
-        "job": job, "dir": results.dir(), "receipt": receipt, "exit": exit.code(), "tasks": tasks,
-        "counts": ending.course.counts(),
+        "job": ending.job,
+        "dir": results.dir(),
+        "receipt": came.receipt,
+        "exit": came.exit.code(),
+        "tasks": tasks.into_iter().map(|(_, value)| value).collect::<Vec<_>>(),
+        "known": whole.known.len(),
+        "counts": course.counts(),
+        "refuted": refuted_json(&came.refuted, &ending.names),
+        "shows": came.shows,
     })
 }
 
 /// What the only task printed, where a person expects it.
-fn print_single(results: &Results, out: Out) -> Result<(), Failure> {
-    let name = &results.table().tasks[0].name;
-    let ours = results.dir().join(OURS);
+fn print_single(whole: &Whole<'_>, out: Out) -> Result<(), Failure> {
+    let (name, dir) = (&whole.specs[0].name, whole.results.dir());
     let read = |path: PathBuf| match std::fs::read(&path) {
         Ok(bytes) => Ok(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(Failure::file(&path, &error)),
     };
-    let stderr = read(ours.join("stderr").join(name))?;
+    let stderr = read(dir.join(layout::printed("stderr", name)))?;
     if !stderr.is_empty() {
         out.say(String::from_utf8_lossy(&stderr).trim_end());
     }
-    out.bytes(&read(ours.join("stdout").join(name))?)
+    out.bytes(&read(dir.join(layout::printed("stdout", name)))?)
 }
 
 #[cfg(test)]

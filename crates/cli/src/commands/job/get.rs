@@ -2,7 +2,7 @@
 
 use super::{
     super::{Context, EXIT_CODES},
-    conclude,
+    Whole, conclude,
 };
 use crate::{
     connect,
@@ -11,21 +11,24 @@ use crate::{
     job::{
         course::Wait,
         fetch,
-        follow::Patience,
+        follow::{Followed, Patience},
+        known,
+        manifest::Manifest,
         order,
         results::{self, Results},
         select,
     },
+    verify::Pins,
 };
 use api::NodeApi;
-use protocol::TaskIndex;
+use protocol::{Placement, TaskIndex};
 use std::path::PathBuf;
 
 /// `polity job get`
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(in crate::commands) struct Args {
-    /// The job: its id, the end of its id, or last
+    /// The job: its id, the begin or the end of its id, or last
     #[arg(value_name = "ID|last", default_value = "last")]
     job: String,
     /// Where results go: empty, new, or where this job's results are already
@@ -41,12 +44,29 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     let node = connect::node(&data)?;
     let genesis = order::pinned(&data, &node.status().await?)?;
     let job = select::job(&node, &args.job).await?;
-    let detail = node.job(job, TaskIndex(0)).await?;
+    // No tasks are wanted: there are none from here on.
+    let detail = node.job(job, TaskIndex(u32::MAX)).await?;
     let ordered = &detail.order.payload;
     let table = fetch::table(&node, ordered.table).await?;
     let dir = args.output.unwrap_or_else(|| results::usual_dir("job", &job));
-    let results = Results::open(dir, &job, table, ordered.limits.output_bytes)?;
+    let run = order::run_of(&ordered.program, &ordered.table, &ordered.seed);
+    let alone = Manifest { run, tasks: table.tasks.len(), known: Vec::new() };
+    let results = Results::of_job(dir, &job, alone, ordered.limits.output_bytes)?;
+    let known = known::kept(&results, &Pins::one(genesis.network(), "data directory"))?;
     let events = node.events(job).await?;
+    let sealed = ordered.placement == Placement::Sealed;
+    let specs = table.tasks.clone();
+    let followed = Followed { job, table, sealed, events };
+    let whole = Whole {
+        specs: &specs,
+        known,
+        receipt: None,
+        shows: None,
+        results: &results,
+        collect: &[],
+        header: false,
+        quiet: false,
+    };
     let patience = Patience { wait: args.wait, timeout: None };
-    conclude(&node, &genesis, job, events, &results, patience, context.out).await
+    conclude(&node, &genesis, whole, Some(followed), patience, context.out).await
 }

@@ -7,7 +7,7 @@ mod get;
 pub(super) mod list;
 mod logs;
 
-pub(super) use conclude::conclude;
+pub(super) use conclude::{Whole, conclude};
 
 use super::Context;
 use crate::{exit::Exit, failure::Failure};
@@ -34,6 +34,7 @@ pub(super) enum Command {
     /// Print what tasks printed
     Logs(logs::Args),
     /// Fetch results and the receipt, waiting for them if need be
+    #[command(visible_alias = "follow")]
     Get(get::Args),
 }
 

@@ -13,6 +13,7 @@ fn a_sweep_ends_with_its_results_and_a_receipt_that_holds() {
     assert_eq!(world.sweep(&["a.csv", "b.csv", "two.csv"]), Exit::Success);
     let expected = [
         ".polity/job",
+        ".polity/run",
         ".polity/stdout/a.csv",
         ".polity/stdout/b.csv",
         ".polity/stdout/two.csv",
@@ -35,7 +36,8 @@ fn a_single_task_writes_at_the_top() {
     let world = World::new();
     world.write("x.csv", b"1");
     assert_eq!(world.type_in("run @program.wasm --input @x.csv -o @out"), Exit::Success);
-    let expected = [".polity/job", ".polity/stdout/x.csv", "receipt.polity", "x.csv"];
+    let expected =
+        [".polity/job", ".polity/run", ".polity/stdout/x.csv", "receipt.polity", "x.csv"];
     assert_eq!(listing(&world.path("out")), expected);
     assert_eq!(world.type_in("run @program.wasm --json -o @out2"), Exit::Success);
 }
@@ -128,12 +130,18 @@ fn bad_input_is_said_before_anything_is_sent() {
     world.write("text.wasm", b"text");
     world.write("one/x.csv", b"1");
     world.write("two/x.csv", b"2");
+    world.write("one_x.csv", b"3");
+    world.write("job.toml", b"program = \"program.wasm\"\nfule = 1\n");
     world.write("full/something", b"1");
     let lines = [
         "run @missing.wasm",
         "run @text.wasm",
         "run @program.wasm --each @nothing/*.csv",
-        "run @program.wasm --each @*/x.csv",
+        "run @program.wasm --each @one/x.csv @one_x.csv @two/x.csv",
+        "run @program.wasm --each @one",
+        "run @program.wasm --param x=1..1000000",
+        "run @program.wasm --collect @none/all.csv",
+        "run @job.toml",
         "run @program.wasm --input @missing.csv",
         "run @program.wasm --input @one",
         "run @program.wasm -o @full",
@@ -168,7 +176,7 @@ fn a_dry_run_orders_nothing() {
 #[test]
 fn waiting_less_gives_less() {
     let world = World::new();
-    let run = "run @program.wasm --wait";
+    let run = "run @program.wasm --fresh --wait";
     assert_eq!(world.type_in(&format!("{run} agreed -o @agreed")), Exit::Success);
     assert!(world.path("agreed/task").exists() && !world.path("agreed/receipt.polity").exists());
     assert_eq!(world.type_in(&format!("{run} outcome -o @outcome")), Exit::Success);

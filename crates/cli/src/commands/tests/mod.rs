@@ -3,9 +3,11 @@
 mod columns;
 mod founding;
 mod jobs;
+mod known;
 mod lies;
 mod parsing;
 pub(super) mod polity;
 mod receipts;
+mod sweeps;
 mod verdicts;
 pub(super) mod world;

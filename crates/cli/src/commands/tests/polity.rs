@@ -1,6 +1,8 @@
 //! A polity in memory with real keys: it runs nothing, but what it says is signed, agreed on and
 //! certified, so that its receipts hold.
 
+mod known;
+
 use super::lies::Lie;
 use api::{
     ApiError, AuditCount, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents,
@@ -40,10 +42,13 @@ pub(crate) enum Fault {
     LosesResults,
     /// Breaks the first stream of events in the middle.
     BreaksOff,
+    /// Works on every job until somebody asks for its events again.
+    Lingers,
 }
 
 struct Kept {
     order: Signed<Job>,
+    after: Vec<JobId>,
     table: TaskTable,
     events: Vec<JobEvent>,
     receipt: Bytes,
@@ -110,7 +115,12 @@ impl Polity {
     }
 
     /// Takes an order as a node would, and lives its job at once.
-    fn admit(&self, order: Signed<Job>, blobs: Vec<(Cid, Bytes)>) -> Result<JobId, ApiError> {
+    fn admit(
+        &self,
+        order: Signed<Job>,
+        after: Vec<JobId>,
+        blobs: Vec<(Cid, Bytes)>,
+    ) -> Result<JobId, ApiError> {
         let refused = |reason: String| ApiError::new(Code::Refused, reason);
         if self.fault == Fault::Refuses {
             return Err(refused("the submitter is not admitted".into()).next("ask a member"));
@@ -126,7 +136,8 @@ impl Polity {
         for cid in inputs.chain([order.payload.program]) {
             assert!(state.blobs.contains_key(&cid), "{cid} did not come with the order");
         }
-        let kept = self.live(order, table, &mut state.blobs);
+        let mut kept = self.live(order, table, &mut state.blobs);
+        kept.after = after;
         let job = kept.summary.job;
         state.jobs.insert(job, kept);
         Ok(job)
@@ -180,7 +191,10 @@ impl Polity {
             job,
             submitter: order.by,
             issued: order.payload.issued,
-            state: JobState::Finished,
+            state: match self.fault {
+                Fault::Lingers => JobState::Running,
+                _ => JobState::Finished,
+            },
             tasks: order.payload.tasks,
             agreed: outcomes.len() as u32,
             settled: outcomes.len() as u32,
@@ -188,7 +202,7 @@ impl Polity {
             receipt: Some(root.cid),
         };
         let events = self.events_of(&order.payload, (&outcomes, &lies), &unsettled, root.cid);
-        Kept { order, table, events, receipt, summary, lies }
+        Kept { order, after: Vec::new(), table, events, receipt, summary, lies }
     }
 
     fn events_of(
@@ -368,17 +382,20 @@ fn reply<T: Send + 'static>(value: T) -> Reply<'static, T> {
 
 impl NodeApi for Polity {
     fn submit(&self, submission: Submission) -> Reply<'_, JobEvents> {
-        let Submission { order, after: _, blobs } = submission;
+        let Submission { order, after, blobs } = submission;
         async move {
             let blobs: Vec<_> =
                 blobs.collect::<Vec<_>>().await.into_iter().collect::<Result<_, _>>()?;
-            let job = self.admit(order, blobs)?;
+            let job = self.admit(order, after, blobs)?;
             self.told(job).await
         }
         .boxed()
     }
 
     fn events(&self, job: JobId) -> Reply<'_, JobEvents> {
+        if let Some(kept) = self.state.lock().unwrap().jobs.get_mut(&job) {
+            kept.summary.state = JobState::Finished;
+        }
         self.told(job)
     }
 
@@ -418,6 +435,10 @@ impl NodeApi for Polity {
     }
 
     fn receipt(&self, job: JobId) -> Reply<'_, Bytes> {
+        let runs = |kept: &Kept| kept.summary.state == JobState::Running;
+        if self.state.lock().unwrap().jobs.get(&job).is_some_and(runs) {
+            return future::ready(Err(ApiError::new(Code::NotFinished, "it runs"))).boxed();
+        }
         self.with(job, |kept| kept.receipt.clone())
     }
 
@@ -441,7 +462,8 @@ impl NodeApi for Polity {
     }
 
     fn known(&self, keys: Vec<TaskKey>) -> Reply<'_, Vec<Option<KnownTask>>> {
-        reply(vec![None; keys.len()])
+        let known = self.all_known();
+        reply(keys.iter().map(|key| known.get(key).copied()).collect())
     }
 
     fn status(&self) -> Reply<'_, Status> {
