@@ -10,7 +10,7 @@ mod key;
 mod ledger;
 mod man;
 mod node;
-mod order;
+mod ordering;
 mod rerun;
 mod run;
 mod status;
@@ -67,7 +67,7 @@ enum Command {
     Invite(invite::Args),
     /// Vouch for an owner that somebody else invited
     Vouch(vouch::Args),
-    /// Run a program: once, for each file, for each combination of parameters
+    /// Run a program: once, for each file, for each case
     Run(Box<run::Args>),
     /// Run a job once more, or what failed in it
     Rerun(Box<rerun::Args>),

@@ -2,7 +2,7 @@
 
 use super::{
     Context, EXIT_CODES,
-    order::{Source, Wish, order},
+    ordering::{Source, Wish, order},
     wishes::{Place, Terms},
 };
 use crate::{

@@ -175,7 +175,8 @@ fn line(counts: &Counts) -> String {
     .flatten()
     .collect();
     let rest = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
-    format!("{} of {} final{rest}", counts.settled, text::plural(counts.tasks, "task"))
+    let settled = text::number(counts.settled as u64);
+    format!("{settled} of {} final{rest}", text::plural(counts.tasks, "task"))
 }
 
 #[cfg(test)]

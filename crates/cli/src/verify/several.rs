@@ -15,7 +15,7 @@ use crate::{
     launch::Launch,
     text,
 };
-use protocol::{JobId, Outcome, Receipt, ReceiptError, TaskIndex};
+use protocol::{Outcome, Receipt, ReceiptError, TaskIndex};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
@@ -79,16 +79,14 @@ pub(super) fn check(dir: PathBuf, manifest: &Manifest, pins: &Pins) -> Result<Se
     if covered < manifest.tasks && main.exists() {
         sources.push((main, None));
     }
-    let mut parts = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     let mut placed = BTreeSet::new();
+    let mut names = BTreeSet::new();
     for (path, known) in sources {
-        let (part, files) = Part::check(&path, known, (&dir, manifest), pins)?;
-        // A directory that was not completed yet may hold the receipt that was there before.
-        let twice = known.is_none() && parts.iter().any(|other: &Part| other.job() == part.job());
-        if !twice {
-            placed.extend(files.iter().map(|file| dir.join(&file.path)));
-            parts.push(part);
-        }
+        let (part, files) = Part::check(&path, known, (&dir, manifest, &names), pins)?;
+        placed.extend(files.iter().map(|file| dir.join(&file.path)));
+        names.extend(part.covered.iter().map(|covered| covered.here.clone()));
+        parts.push(part);
     }
     let strangers = files::strangers(&dir, &dir.join(RECEIPT), &placed);
     let first = parts.iter_mut().find_map(|part| part.verdict.held.as_mut().ok());
@@ -99,11 +97,11 @@ pub(super) fn check(dir: PathBuf, manifest: &Manifest, pins: &Pins) -> Result<Se
 }
 
 impl Part {
-    /// Checks one receipt and the files that it is about.
+    /// Checks one receipt and the files that it is about, apart from tasks that another one has.
     fn check(
         path: &Path,
         known: Option<&KnownIn>,
-        (dir, manifest): (&Path, &Manifest),
+        (dir, manifest, others): (&Path, &Manifest, &BTreeSet<String>),
         pins: &Pins,
     ) -> Result<(Self, Vec<Placed>), Failure> {
         let bytes = super::read(path)?;
@@ -126,6 +124,10 @@ impl Part {
         let (mut covered, mut placed) = (Vec::new(), Vec::new());
         for (task, here) in named(&receipt, known) {
             let Some(spec) = receipt.body.table.tasks.get(task.0 as usize) else { continue };
+            // A directory that waits for a job still holds the receipt that was there before.
+            if others.contains(&here) {
+                continue;
+            }
             let outcome = outcome(&receipt, task);
             covered.push(Covered {
                 here: here.clone(),
@@ -139,10 +141,6 @@ impl Part {
         let files = Some(Files::compare(dir, &placed));
         let held = Held { receipt, report, pinned_by, files, rerun: None };
         Ok((Self { verdict: verdict(Ok(held)), covered }, placed))
-    }
-
-    fn job(&self) -> Option<JobId> {
-        self.verdict.held.as_ref().ok().map(|held| held.report.job)
     }
 }
 

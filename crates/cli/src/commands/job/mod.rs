@@ -34,7 +34,7 @@ pub(super) enum Command {
     /// Print what tasks printed
     Logs(logs::Args),
     /// Fetch results and the receipt, waiting for them if need be
-    #[command(visible_alias = "follow")]
+    #[command(alias = "follow")]
     Get(get::Args),
 }
 

@@ -204,6 +204,20 @@ fn what_failed_runs_once_more_and_the_rest_is_kept() {
 }
 
 #[test]
+fn what_was_complete_stays_so_if_nothing_can_be_ordered() {
+    let world = World::with(Fault::None, 2);
+    world.sweep(&["a.csv", "exit3.csv"]);
+    assert_eq!(world.type_in("verify @out"), Exit::Success);
+    assert_eq!(world.type_in("rerun --failed --verify 3of5 -o @out"), Exit::Refused);
+    assert_eq!(world.type_in("verify @out"), Exit::Success);
+    world.polity.refuse();
+    assert_eq!(world.type_in("rerun --failed -o @out"), Exit::Refused);
+    assert_eq!(world.type_in("verify @out"), Exit::Success, "two parts of one receipt");
+    let known = "run @program.wasm --each @in/a.csv --verify 2of2 -o @known";
+    assert_eq!(world.type_in(known), Exit::Success, "what is known needs no order");
+}
+
+#[test]
 fn where_nothing_failed_nothing_runs() {
     let world = swept(&["a.csv"]);
     assert_eq!(world.type_in("rerun --failed -o @again"), Exit::Success);

@@ -69,6 +69,7 @@ pub(crate) struct Polity {
     owner: SecretKey,
     fault: Fault,
     broke: AtomicBool,
+    refuses: AtomicBool,
     /// Owners that are connected.
     pub(crate) parties: u32,
     state: Mutex<State>,
@@ -105,6 +106,7 @@ impl Polity {
             owner,
             fault,
             broke: AtomicBool::new(false),
+            refuses: AtomicBool::new(fault == Fault::Refuses),
             parties,
             state: Mutex::default(),
         }
@@ -122,7 +124,7 @@ impl Polity {
         blobs: Vec<(Cid, Bytes)>,
     ) -> Result<JobId, ApiError> {
         let refused = |reason: String| ApiError::new(Code::Refused, reason);
-        if self.fault == Fault::Refuses {
+        if self.refuses.load(Ordering::SeqCst) {
             return Err(refused("the submitter is not admitted".into()).next("ask a member"));
         }
         Job::check(&order, self.network()).map_err(|e| refused(e.to_string()))?;
