@@ -2,7 +2,7 @@
 
 use identity::{PublicKey, canonical};
 use objects::Cid;
-use protocol::{Height, JobId, Receipt, Report, TaskIndex, TaskKey, Time, Verification};
+use protocol::{Height, JobId, Placement, Receipt, Report, TaskIndex, TaskKey, Time, Verification};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -28,6 +28,7 @@ pub(crate) struct Entry {
     /// The receipt file.
     pub(super) receipt: Cid,
     pub(super) verification: Verification,
+    pub(super) placement: Placement,
     /// The blocks that accepted the tasks.
     pub(super) blocks: Vec<(Height, Time)>,
     /// Who ran them.
@@ -57,6 +58,12 @@ impl Entry {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, identity::Error> {
         let Version::V1(entry) = canonical::decode(bytes, ENTRY_BYTES)?;
         Ok(entry)
+    }
+
+    /// How much its results are worth: how many replicas had to agree, and whether their draw could
+    /// not be ground.
+    pub(super) fn rank(&self) -> (u16, bool) {
+        (self.verification.k, self.placement == Placement::Sealed)
     }
 
     /// The block that accepted a task, and its time.
@@ -97,6 +104,7 @@ pub(crate) fn entries_of(receipt: &Receipt, report: &Report, file: Cid) -> Vec<E
         job: report.job,
         receipt: file,
         verification: job.verification,
+        placement: job.placement,
         blocks: Vec::new(),
         nodes: Vec::new(),
         rows: Vec::new(),

@@ -15,8 +15,8 @@ pub(super) struct Place {
 /// All that is known. About 80 bytes for each task.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    /// How many replicas had to agree, for each place of a key.
-    places: BTreeMap<(TaskKey, Place), u16>,
+    /// What each place of a key is worth: see [`Entry::rank`].
+    places: BTreeMap<(TaskKey, Place), (u16, bool)>,
     /// How many rows each entry has.
     rows: BTreeMap<u64, usize>,
     /// The last entry of each job, and its receipt.
@@ -30,17 +30,17 @@ impl Index {
         self.receipts.insert(entry.job, (number, entry.receipt));
         for (row, at) in entry.rows.iter().zip(0..) {
             let place = Place { entry: number, row: at };
-            self.places.insert((row.key, place), entry.verification.k);
+            self.places.insert((row.key, place), entry.rank());
         }
     }
 
-    /// The best places of a key, at most `most`: those where most replicas had to agree come
-    /// first, and the latest of them.
+    /// The best places of a key, at most `most`: those of the highest rank come first, and the
+    /// latest of them.
     pub(super) fn best(&self, key: TaskKey, most: usize) -> Vec<Place> {
         let first = Place { entry: 0, row: 0 };
         let last = Place { entry: u64::MAX, row: u32::MAX };
         let places = self.places.range((key, first)..=(key, last));
-        let mut places: Vec<_> = places.map(|((_, place), k)| (*k, *place)).collect();
+        let mut places: Vec<_> = places.map(|((_, place), rank)| (*rank, *place)).collect();
         places.sort_unstable_by(|a, b| b.cmp(a));
         places.into_iter().take(most).map(|(_, place)| place).collect()
     }

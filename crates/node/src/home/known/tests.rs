@@ -5,7 +5,7 @@ use api::KnownTask;
 use identity::{Digest, PublicKey, canonical};
 use objects::{CHUNK_BYTES, Cid, Codec};
 use protocol::{
-    Height, JobId, TaskIndex, TaskKey, Time, Verification,
+    Height, JobId, Placement, TaskIndex, TaskKey, Time, Verification,
     port::{Blobs, Log},
 };
 use sim::{blobs::MemoryBlobs, log::MemoryLog};
@@ -32,6 +32,7 @@ fn entry(of: u8, k: u16, keys: &[u8]) -> Entry {
         job: job(of),
         receipt: file(100 + of),
         verification: Verification { k, n: 3 },
+        placement: Placement::Fast,
         blocks: vec![(Height(u64::from(of)), Time(10 * u64::from(of)))],
         nodes: vec![PublicKey([of; 32])],
         rows: keys.iter().zip(0..).map(row).collect(),
@@ -95,6 +96,10 @@ async fn of_several_results_the_best_verified_is_answered_and_then_the_latest() 
         keep(&known, entry(of, k, &[7])).await;
     }
     assert_eq!(ask(&known, &blobs, &[7]).await, [answer(3, 2, 0)]);
+    let sealed = Entry { placement: Placement::Sealed, ..entry(5, 2, &[8]) };
+    keep(&known, sealed).await;
+    keep(&known, entry(6, 2, &[8])).await;
+    assert_eq!(ask(&known, &blobs, &[8]).await, [answer(5, 2, 0)]);
     let without = |of: u8| move |entry: &Entry, _: &Row| entry.job != job(of);
     let found = known.find(&[key(7)], &blobs, without(3)).await.expect("readable");
     assert_eq!(found, [answer(2, 2, 0)], "what does not stand is passed over");
@@ -178,7 +183,7 @@ fn the_bytes_of_an_entry_never_change() {
     assert_eq!(Entry::decode(&bytes).expect("its own bytes"), entry(1, 2, &[1, 2]));
     assert_eq!(
         Digest::plain(&bytes).to_string(),
-        "zmlzmol77toqo34s32ha72lkjkbu23crr365s6ucr3ydsmlqbzna"
+        "hhppro2epdbxw34t57kwtxyzi4swp2lfdz45giiizlyoew5fwpsa"
     );
     let other = canonical::encode(&("v2", 1));
     assert!(Entry::decode(&other).is_err());
