@@ -24,6 +24,8 @@ use std::{
 
 /// Names in a list, at most.
 const LISTED: usize = 20;
+/// Receipts of which all is told that can be; of more only what is wrong, and one in a line.
+const TOLD: usize = 3;
 
 /// What came of checking every receipt of a run.
 #[derive(Debug)]
@@ -142,6 +144,14 @@ impl Part {
         let held = Held { receipt, report, pinned_by, files, rerun: None };
         Ok((Self { verdict: verdict(Ok(held)), covered }, placed))
     }
+
+    /// One that holds, in a line.
+    fn line(&self) -> String {
+        let files = self.verdict.held.as_ref().ok().and_then(|held| held.files.as_ref());
+        let files = text::plural(files.map_or(0, |files| files.signed), "file");
+        let tasks = text::plural(self.covered.len(), "task");
+        format!("OK        {}: {tasks}, {files}\n", self.verdict.path.display())
+    }
 }
 
 /// The tasks of a job that are of the run: those that are said, else all.
@@ -222,7 +232,15 @@ impl Several {
         let receipts = text::plural(self.parts.len(), "receipt");
         let tasks = text::plural(self.tasks, "task");
         let mut text = format!("run       {tasks}, {receipts}\n");
+        let many = self.parts.len() > TOLD;
+        // One of them is told whole: what is not proven holds for all.
+        let mut whole = false;
         for part in &self.parts {
+            if many && whole && part.verdict.exit() == Exit::Success {
+                text.push_str(&part.line());
+                continue;
+            }
+            whole = true;
             text.push_str(&format!("\nreceipt   {}\n", part.verdict.path.display()));
             text.push_str(&format!(
                 "          of {} of the run\n",

@@ -82,6 +82,24 @@ fn only_what_is_not_known_is_ordered_and_every_receipt_is_checked() {
 }
 
 #[test]
+fn of_many_receipts_one_is_told_whole_and_what_is_wrong() {
+    let world = World::new();
+    for x in 1..=5 {
+        let run = format!("run @program.wasm --param x={x} --verify 2of3 -o @{x}");
+        assert_eq!(world.type_in(&run), Exit::Success);
+    }
+    assert_eq!(world.type_in("run @program.wasm --param x=1..6 -o @out"), Exit::Success);
+    let pins = verify::Pins::one(world.polity.genesis.network(), "test");
+    let check = || verify::check_at(&world.path("out"), None, &pins).unwrap();
+    let text = check().text();
+    assert_eq!(text.matches("not proven").count(), 1, "{text}");
+    assert_eq!(text.matches(": 1 task, 2 files").count(), 5, "{text}");
+    world.write("out/x=6", b"changed");
+    let text = check().text();
+    assert!(text.contains("FAIL: ") && text.contains("x=6 (changed)"), "{text}");
+}
+
+#[test]
 fn a_directory_cannot_say_that_a_receipt_is_about_what_it_is_not() {
     let world = swept(&["a.csv", "b.csv"]);
     world.write("in/c.csv", b"c.csv");
