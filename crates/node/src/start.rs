@@ -1,6 +1,7 @@
 //! Starts and stops everything of a node, top to bottom.
 
 use crate::{
+    about::{Abouts, Heard},
     basis::Basis,
     chain::{self, Chain, Proposer, Submit},
     door::Door,
@@ -119,8 +120,15 @@ impl Node {
         });
 
         // The front door, last: who can knock finds everything in place.
-        let fingerprint = Engine::fingerprint();
-        let door = Door { home, network, owner: basis.owner.clone(), fingerprint };
+        let heard = tell_about(&basis, &home, &network, &mut roles);
+        let door = Door {
+            home,
+            network,
+            owner: basis.owner.clone(),
+            fingerprint: Engine::fingerprint(),
+            heard,
+            reserve_bytes: basis.config.storage.reserve_bytes,
+        };
         let (gateway, stop_gateway) = open_door(&basis, door).await?;
         roles.spawn(tell(ready, entered));
         let (data, idle_exit_ms) = (basis.options.data, basis.config.idle_exit_ms);
@@ -439,7 +447,27 @@ fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> anyhow::Resul
         cluster,
         keeping: Arc::new(Semaphore::new(home::KEEPING)),
         hosting: misbehave::hosting(basis.config.misbehave),
+        troubles: Arc::default(),
     })
+}
+
+/// Tells peers what this node is, and hears what they are.
+fn tell_about(
+    basis: &Basis,
+    home: &Home,
+    network: &Network,
+    roles: &mut JoinSet<anyhow::Result<()>>,
+) -> Heard {
+    let heard = Heard::default();
+    let abouts = Abouts {
+        chain: home.chain.clone(),
+        clock: basis.clock.clone(),
+        streams: Arc::new(network.clone()),
+        engine: Engine::fingerprint(),
+        heard: heard.clone(),
+    };
+    roles.spawn(async move { Ok(abouts.run().await?) });
+    heard
 }
 
 async fn open_door(

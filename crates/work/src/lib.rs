@@ -32,15 +32,17 @@ mod place;
 mod settle;
 mod state;
 mod turn;
+mod view;
 
 pub use config::Config;
 pub use effect::Effect;
 pub use error::Error;
 pub use input::Input;
 pub use state::{
-    Counts, Included, JobRecord, Progress, ReplicaStatus, Summary, TaskRecord, TaskStatus,
-    WASTE_BYTES,
+    Counts, Included, JobRecord, JobTimes, Left, Progress, ReplicaStatus, Summary, TaskRecord,
+    TaskStatus, TaskTimes, WASTE_BYTES,
 };
+pub use view::{ReplicaView, TaskView};
 
 use identity::{Digest, NetworkId, PublicKey};
 use protocol::{Height, JobId, Machine, Placement, Roster, TaskIndex, Time};

@@ -2,9 +2,12 @@
 
 mod evidence;
 mod jobs;
+mod live;
+mod past;
 mod standing;
 
 use crate::{
+    about::Heard,
     home::{Home, blob_error, unavailable},
     join,
 };
@@ -30,6 +33,10 @@ pub(crate) struct Door {
     pub(crate) network: Network,
     pub(crate) owner: Option<SecretKey>,
     pub(crate) fingerprint: Digest,
+    /// What peers say of themselves.
+    pub(crate) heard: Heard,
+    /// Free space that the store leaves to the journals.
+    pub(crate) reserve_bytes: u64,
 }
 
 impl Door {
@@ -56,7 +63,7 @@ impl Door {
 
     async fn blocks_of_content(&self, cids: Vec<Cid>) -> Result<Vec<Bytes>, ApiError> {
         let Some(first) = cids.first().copied() else { return Ok(Vec::new()) };
-        let here = self.home.store.get_some(cids, path::BLOBS_BYTES).await.map_err(blob_error)?;
+        let here = self.home.store.get_some(cids, api::path::BLOBS_BYTES).await.map_err(blob_error)?;
         let blocks: Vec<Bytes> = here.into_iter().map_while(|block| block).collect();
         if blocks.is_empty() {
             return Ok(vec![self.block_of_content(first).await?]);
@@ -92,6 +99,8 @@ impl Door {
             fingerprint: self.fingerprint,
             job_lifetime_ms: ledger.params().job_lifetime_ms,
             distinct: ledger.params().distinct,
+            heartbeat_ms: ledger.params().heartbeat_ms,
+            reserve_bytes: self.reserve_bytes,
         }
     }
 
@@ -120,6 +129,7 @@ impl Door {
                 validator: genesis.validators.contains(node),
                 connected: connected.contains(node),
                 addresses: addresses_of(node),
+                about: self.heard.of(node),
             })
             .collect()
     }

@@ -5,21 +5,24 @@ mod justice;
 mod keep;
 pub(crate) mod known;
 mod receipt;
+mod trouble;
 mod watch;
 
 pub(crate) use gate::{blob_error, unavailable};
 pub(crate) use known::Known;
+pub(crate) use trouble::Troubles;
 
 use crate::{
     chain::{Chain, Submit},
     events::Hub,
     post::{Letter, Mail, Post},
 };
+use api::Step;
 use cluster::Cluster;
 use futures::StreamExt;
 use identity::{PublicKey, SecretKey};
 use protocol::{
-    Agreements, ToHome, ToWorker, Tx,
+    Agreements, JobId, ToHome, ToWorker, Tx,
     port::{Clock, Offence, PeerEvent, Streams},
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -60,6 +63,7 @@ pub(crate) struct Home {
     /// Shares of outputs that are fetched at once.
     pub(crate) keeping: Arc<Semaphore>,
     pub(crate) hosting: Arc<dyn Hosting>,
+    pub(crate) troubles: Arc<Troubles>,
 }
 
 /// Letters that are read at once.
@@ -188,8 +192,12 @@ impl Home {
             }
             _ => {}
         }
-        if let Err(reason) = (self.submit)(tx).await {
-            tracing::info!(%job, %digest, reason, "no validator took the agreement; trying again");
+        match (self.submit)(tx).await {
+            Ok(()) => self.troubles.over(&job, Step::Publish),
+            Err(reason) => {
+                tracing::info!(%job, %digest, reason, "no validator took the agreement; trying again");
+                self.note(job, Step::Publish, reason);
+            }
         }
         Ok(())
     }
@@ -284,6 +292,11 @@ impl Home {
                 }
             }
         }
+    }
+
+    /// Remembers what could not be done for a job.
+    fn note(&self, job: JobId, step: Step, reason: impl ToString) {
+        self.troubles.note(job, step, self.clock.now(), reason);
     }
 
     /// Tells `work`, durably.

@@ -2,6 +2,7 @@
 
 use super::{Home, HomeError, known::entries_of};
 use crate::chain::ChainError;
+use api::Step;
 use identity::{PublicKey, Signed};
 use protocol::{
     Body, Claim, JobId, Outcome, Part, Receipt, Ruled, TaskIndex, TaskTable, Verdicts, port::Blobs,
@@ -29,6 +30,7 @@ impl Home {
             Ok(table) => table,
             Err(reason) => {
                 tracing::error!(%job, reason, "the receipt cannot be written");
+                self.note(job, Step::Receipt, reason);
                 return Ok(());
             }
         };
@@ -47,8 +49,10 @@ impl Home {
         let (kept, written) = tokio::join!(self.store.put(blobs), self.known.write(job, found));
         if let Err(error) = kept {
             tracing::error!(%job, %error, "the receipt cannot be kept; trying again later");
+            self.note(job, Step::Receipt, error);
         } else {
             self.tell(Input::ReceiptStored { job, receipt: file.cid }).await?;
+            self.troubles.forget(&job);
         }
         if let Some(written) = written
             && let Err(error) = self.known.enter(written).await

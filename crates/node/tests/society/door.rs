@@ -73,6 +73,12 @@ impl Door {
         drop(self.ask(self.client.submit(Submission { order, after: Vec::new(), blobs })));
     }
 
+    /// Orders a job with its content, held until others have ended well.
+    pub fn hand_in(&self, order: Signed<Job>, after: Vec<JobId>, blobs: Vec<(Cid, Bytes)>) {
+        let blobs = api::blobs_of(blobs);
+        drop(self.ask(self.client.submit(Submission { order, after, blobs })));
+    }
+
     /// Orders a job with its content, to be held for others.
     ///
     /// # Errors

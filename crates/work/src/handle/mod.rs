@@ -18,3 +18,5 @@ mod ruled;
 mod seal;
 mod submit;
 mod tick;
+
+pub(crate) use tick::lease_end;

@@ -27,6 +27,8 @@ impl Work {
             settled,
             unsettled,
             succeeded,
+            times: record.times,
+            left: record.left,
             receipt,
         });
         while self.finished.len() > self.config.finished_jobs {

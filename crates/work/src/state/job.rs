@@ -1,6 +1,9 @@
 //! One job and its tasks.
 
-use super::{Draw, Race, Replica, Ruling, Settlement, Shelf, Shipment, ShipmentState, pairs};
+use super::{
+    Draw, JobTimes, Left, Race, Replica, Ruling, Settlement, Shelf, Shipment, ShipmentState,
+    TaskTimes, pairs,
+};
 use identity::{Digest, PublicKey, Signed};
 use objects::Cid;
 use protocol::{
@@ -48,6 +51,8 @@ pub struct TaskRecord {
     /// The node of each attempt.
     pub(crate) assigned: Vec<Seat>,
     pub(crate) state: TaskState,
+    #[serde(default, skip_serializing_if = "TaskTimes::is_empty")]
+    pub(crate) times: TaskTimes,
 }
 
 /// How far a task is, for whoever asks.
@@ -133,6 +138,12 @@ pub struct Summary {
     /// Final tasks that ended with exit 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub succeeded: u32,
+    /// Its milestones.
+    #[serde(default)]
+    pub times: JobTimes,
+    /// How some of the tasks stood that ended without agreement.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<Left>,
     /// The receipt file.
     pub receipt: Cid,
 }
@@ -189,12 +200,21 @@ pub struct JobRecord {
     pub(crate) dispute_refusals: BTreeMap<TaskIndex, String>,
     /// When the finished job is mentioned again.
     pub(crate) store: Option<Time>,
+    #[serde(default)]
+    pub(crate) times: JobTimes,
+    /// How tasks stood that ended without agreement, the first ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left: Vec<Left>,
 }
 
 impl JobRecord {
     pub(crate) fn new(order: Signed<Job>, draw: Option<Draw>, admitted: Time) -> Self {
         let count = order.payload.tasks;
-        let fresh = TaskRecord { assigned: Vec::new(), state: TaskState::Waiting };
+        let fresh = TaskRecord {
+            assigned: Vec::new(),
+            state: TaskState::Waiting,
+            times: TaskTimes::default(),
+        };
         Self {
             id: order.payload.id(),
             order,
@@ -217,6 +237,8 @@ impl JobRecord {
             rulings: BTreeMap::new(),
             dispute_refusals: BTreeMap::new(),
             store: None,
+            times: JobTimes::default(),
+            left: Vec::new(),
         }
     }
 
@@ -244,6 +266,21 @@ impl JobRecord {
     /// When the order was admitted.
     pub fn admitted(&self) -> Time {
         self.admitted
+    }
+
+    /// Its milestones.
+    pub fn times(&self) -> JobTimes {
+        self.times
+    }
+
+    /// The milestones of a task.
+    pub fn times_of(&self, task: TaskIndex) -> TaskTimes {
+        self.tasks.get(task.0 as usize).map(|record| record.times).unwrap_or_default()
+    }
+
+    /// How a task stood that ended without agreement, if that is kept.
+    pub fn left(&self, task: TaskIndex) -> Option<&Left> {
+        self.left.iter().find(|left| left.task == task)
     }
 
     /// How many tasks are how far.
@@ -487,7 +524,7 @@ impl JobRecord {
     }
 }
 
-fn status_of(replica: &Replica) -> ReplicaStatus {
+pub(crate) fn status_of(replica: &Replica) -> ReplicaStatus {
     match (replica.live, replica.reveal, replica.commit) {
         (false, ..) => ReplicaStatus::Lost,
         (true, Some(_), _) => ReplicaStatus::Revealed,

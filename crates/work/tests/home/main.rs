@@ -12,5 +12,6 @@ mod random;
 mod sanctions;
 mod sealed;
 mod strangers;
+mod told;
 mod worker;
 mod world;
