@@ -79,6 +79,16 @@ impl CCompiler {
         command
     }
 
+    /// A shell script that stands for it where somebody types `clang`. It names the whole path: the
+    /// script may be found under the compiler's own name.
+    pub(crate) fn script(&self) -> String {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut places = std::env::split_paths(&path).map(|at| at.join(&self.clang));
+        let clang = places.find(|at| at.is_file()).unwrap_or_else(|| self.clang.clone());
+        let (clang, sysroot) = (clang.display(), self.sysroot.display());
+        format!("#!/bin/sh\nexec '{clang}' \"$@\" '--sysroot={sysroot}'\n")
+    }
+
     fn compile<'a>(
         &self,
         command: &'a mut Command,

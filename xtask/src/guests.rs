@@ -1,6 +1,6 @@
 //! Builds and tests the programs in `examples/guests`.
 
-use crate::{c_compiler::CCompiler, project::Project, setup, steps::Steps};
+use crate::{c_compiler::CCompiler, guest_tools, project::Project, setup, steps::Steps};
 use anyhow::Context as _;
 use std::{
     fs,
@@ -13,6 +13,7 @@ pub(crate) fn run(project: &Project, steps: &mut Steps) -> anyhow::Result<()> {
     let compiler = CCompiler::find_or_install(project, steps)?;
     build_rust(project, steps)?;
     build_c(project, steps, &compiler)?;
+    guest_tools::set_up(project, steps, &compiler)?;
     println!("{}", project.guests().display());
     Ok(())
 }

@@ -1,12 +1,15 @@
 //! Every project command.
 
+mod assemblyscript;
 mod bench;
 mod c_compiler;
 mod check;
 mod demo;
 mod fix;
+mod guest_tools;
 mod guests;
 mod namespaces;
+mod package;
 mod planted;
 mod project;
 mod setup;
@@ -33,6 +36,8 @@ Every project command.
                                 runs so many seeds of the simulation in which everything goes wrong
     cargo xtask bench [NAME]… [--quick] [--no-build] [--dir DIR]
                                 measures what is promised, and writes docs/benchmarks.md
+    cargo xtask package [--no-build]
+                                makes the package for Debian, with completions and manual pages
     cargo xtask planted         plants bugs in copies of the minds, and sees that tests find them
 
 Build results go to cargo's target directory; CARGO_TARGET_DIR moves it.
@@ -53,7 +58,7 @@ fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
         None => return help(),
         Some((command, rest)) => (command.as_str(), rest),
     };
-    if !matches!(command, "demo" | "soak" | "bench") && !rest.is_empty() {
+    if !matches!(command, "demo" | "soak" | "bench" | "package") && !rest.is_empty() {
         bail!("{command} takes no arguments; `cargo xtask` prints the commands");
     }
     if matches!(command, "help" | "--help" | "-h") {
@@ -67,6 +72,7 @@ fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
         "fix" => fix::run(&project, &mut steps)?,
         "guests" => guests::run(&project, &mut steps)?,
         "planted" => planted::run(&project, &mut steps)?,
+        "package" => package::run(&project, &mut steps, rest)?,
         "bench" => bench::run(&project, &mut steps, rest)?,
         "soak" => soak::run(&project, &mut steps, rest)?,
         "demo" => match demo::run(&project, &mut steps, rest)? {},

@@ -2,7 +2,7 @@
 
 use crate::{
     c_compiler::CCompiler,
-    check, guests, namespaces,
+    check, guest_tools, guests, namespaces,
     project::{Project, cargo},
     setup,
     steps::{Steps, succeeds},
@@ -16,6 +16,7 @@ pub(crate) fn run(project: &Project, steps: &mut Steps) -> anyhow::Result<()> {
     namespaces::find_or_install(steps)?;
     guests::build_rust(project, steps)?;
     guests::build_c(project, steps, &compiler)?;
+    guest_tools::set_up(project, steps, &compiler)?;
     guests::test(project, steps)?;
     check::sources(project, steps)?;
 

@@ -53,7 +53,8 @@ pub trait NodeApi: Send + Sync + 'static {
 
     /// Where the results of tasks are that were run before, in the order of their keys (see
     /// [`protocol::Job::key_of`]); at most [`crate::path::KEYS`] at once. Of several, the one that
-    /// most replicas had to agree on. A task that did not end with exit 0 is never known.
+    /// most replicas had to agree on, and of those a sealed one. A task that did not end with exit 0
+    /// is never known.
     fn known(&self, keys: Vec<TaskKey>) -> Reply<'_, Vec<Option<KnownTask>>>;
 
     /// The node and its place in the polity.

@@ -6,8 +6,8 @@ use futures::{StreamExt, stream};
 use identity::{PublicKey, Signed};
 use objects::Cid;
 use protocol::{
-    Attempt, End, Height, Job, JobId, TaskIndex, Time, Unsettled, Verification, draw::Skip,
-    port::Events,
+    Attempt, End, Height, Job, JobId, NoResult, TaskIndex, Time, Unsettled, Verification,
+    draw::Skip, port::Events,
 };
 use serde::{Deserialize, Serialize};
 
@@ -80,8 +80,70 @@ pub struct JobDetail {
     pub after: Vec<JobId>,
     /// How many of its final tasks are audited, as far as the ledger knows by now.
     pub audits: AuditCount,
+    /// Its milestones, by the clock of its home.
+    #[serde(default)]
+    pub times: JobTimes,
+    /// Since when agreements of it wait for the ledger, if some do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered: Option<Time>,
+    /// What its home could not do for it the last time it tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub troubles: Vec<Trouble>,
+    /// Of its program, its table and the inputs of the tasks below, those that are not at its home
+    /// any more. It is looked for if a node says that it could not have something.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Cid>,
     /// Tasks, in the order of their indexes.
     pub tasks: Vec<TaskDetail>,
+}
+
+/// The milestones of a job. Each is missing as long as it was not reached, and after an update of a
+/// home that did not keep it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct JobTimes {
+    /// Its home took it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admitted: Option<Time>,
+    /// The first replica had committed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_commit: Option<Time>,
+    /// The last task so far was agreed on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<Time>,
+    /// The home learned that the last task so far is final.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Time>,
+    /// The receipt was stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished: Option<Time>,
+}
+
+/// What a home does for a job beside running it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// To put its sealed order before the validators.
+    Order,
+    /// To put what was agreed on before the validators.
+    Publish,
+    /// To put a dispute before the validators.
+    Dispute,
+    /// To fetch what its tasks wrote from those who ran them.
+    Keep,
+    /// To write its receipt.
+    Receipt,
+}
+
+/// What could not be done, the last time it was tried. It is tried again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What.
+    pub step: Step,
+    /// When, by the clock of the home.
+    pub at: Time,
+    /// Why not: one sentence without a full stop.
+    pub reason: String,
 }
 
 /// Where the result of a task is that was run before, whichever job it was a part of: final, ended
@@ -155,8 +217,24 @@ pub struct TaskDetail {
     pub state: TaskState,
     /// Its replicas, in the order of their attempts.
     pub replicas: Vec<ReplicaDetail>,
-    /// Candidates that were passed over, and why.
+    /// Candidates that were passed over, and why. Of a task that ended without agreement they are
+    /// known of some only.
     pub skipped: Vec<Skip>,
+    /// Nodes whose turn it is, and that have no room now or were here a moment ago.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awaited: Vec<PublicKey>,
+    /// When nodes that were passed over are asked again, if that is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Time>,
+    /// When its first replica was asked for, by the clock of its home.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Time>,
+    /// When it was agreed on, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<Time>,
+    /// Fuel that it used, once it is agreed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
     /// The dispute about it, if there is or was one.
     pub dispute: Option<DisputeState>,
 }
@@ -186,4 +264,13 @@ pub struct ReplicaDetail {
     pub node: PublicKey,
     /// Where it stands.
     pub state: ReplicaState,
+    /// When it was last asked, or shown a set, by the clock of the home.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// When it counts as lost if nothing is heard of its node until then, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Time>,
+    /// Why it has no result, if its node said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_result: Option<NoResult>,
 }

@@ -24,11 +24,11 @@ pub use door::{JobEvents, NodeApi, Reply};
 pub use error::{ApiError, Code};
 pub use frame::FrameError;
 pub use job::{
-    AuditCount, JobDetail, JobState, JobSummary, KnownTask, ReplicaDetail, ReplicaState,
-    Submission, TaskDetail, TaskState, blobs_of,
+    AuditCount, JobDetail, JobState, JobSummary, JobTimes, KnownTask, ReplicaDetail, ReplicaState,
+    Step, Submission, TaskDetail, TaskState, Trouble, blobs_of,
 };
 pub use justice::{
     ClaimInfo, DisputeInfo, DisputeState, EvidenceInfo, LostRight, SanctionInfo, evidence_id,
 };
 pub use line::{FoundingLine, JoinLine, KnownPeer, LineError};
-pub use society::{NodeInfo, Status};
+pub use society::{AboutInfo, NodeInfo, Status};

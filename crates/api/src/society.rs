@@ -43,6 +43,12 @@ pub struct Status {
     /// What the replicas of one task differ in, from the genesis.
     #[serde(default)]
     pub distinct: Distinct,
+    /// The longest time without a block, from the genesis.
+    #[serde(default)]
+    pub heartbeat_ms: u64,
+    /// Free space that its store leaves to the journals.
+    #[serde(default)]
+    pub reserve_bytes: u64,
 }
 
 /// A node of the polity, as another one sees it.
@@ -67,4 +73,24 @@ pub struct NodeInfo {
     pub connected: bool,
     /// Addresses that are known: multiaddr texts.
     pub addresses: Vec<String>,
+    /// What it last said of itself, while it was connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<AboutInfo>,
+}
+
+/// What a node said of itself, and how its clock compares. No proof of anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AboutInfo {
+    /// Version of its program.
+    pub version: String,
+    /// Version and configuration of its engine.
+    pub engine: Digest,
+    /// Height of its last final block.
+    pub height: Height,
+    /// How far its clock is ahead of that of the node that answers; negative if it is behind.
+    pub ahead_ms: i64,
+    /// How far that may be off.
+    pub within_ms: u64,
+    /// When it said so, by the clock of the node that answers.
+    pub at: Time,
 }

@@ -58,6 +58,15 @@ pub struct RerunOrder {
     pub task: TaskIndex,
 }
 
+/// What a node in a directory would do, from its settings.
+#[derive(Clone, Debug)]
+pub struct NodePlan {
+    /// Where it would listen: multiaddr texts.
+    pub listen: Vec<String>,
+    /// Free space that its store leaves to the journals.
+    pub reserve_bytes: u64,
+}
+
 /// Implemented by `node`.
 pub trait Launch: Sync {
     /// Starts a node and answers when it has stopped.
@@ -78,4 +87,17 @@ pub trait Launch: Sync {
     /// # Errors
     /// Why there is no comparable result, for instance wall time.
     fn rerun(&self, order: RerunOrder) -> anyhow::Result<Outcome>;
+
+    /// What a node in this directory would do; nothing needs to be there.
+    ///
+    /// # Errors
+    /// What is wrong with its settings.
+    fn plan(&self, data: &DataDir) -> anyhow::Result<NodePlan>;
+
+    /// Runs the programs of which every sound machine gives the same, and answers version and
+    /// configuration of this machine's engine.
+    ///
+    /// # Errors
+    /// Which of them gave something else.
+    fn self_test(&self) -> anyhow::Result<Digest>;
 }

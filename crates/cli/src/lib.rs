@@ -25,7 +25,7 @@ mod verify;
 
 pub use background::{Background, BoundedLog, Ready};
 pub use exit::Exit;
-pub use launch::{Launch, RerunOrder, UpOptions};
+pub use launch::{Launch, NodePlan, RerunOrder, UpOptions};
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -22,6 +22,8 @@ pub(crate) struct Out {
     pub(crate) json: bool,
     /// Colours on stderr.
     colour: bool,
+    /// Colours on stdout.
+    colour_data: bool,
     /// Stderr is a terminal: things may move.
     pub(crate) terminal: bool,
 }
@@ -30,13 +32,28 @@ pub(crate) struct Out {
 #[derive(Clone, Copy)]
 pub(crate) enum Tone {
     Good,
+    Warn,
     Bad,
     Dim,
 }
 
+impl Tone {
+    fn paint(self, word: &str) -> String {
+        let code = match self {
+            Self::Good => "32",
+            Self::Warn => "33",
+            Self::Bad => "31;1",
+            Self::Dim => "2",
+        };
+        format!("\x1b[{code}m{word}\x1b[0m")
+    }
+}
+
 impl Out {
     pub(crate) fn new(json: bool) -> Self {
-        Self::of(json, std::io::stderr().is_terminal(), |name| std::env::var_os(name))
+        let of = |terminal| Self::of(json, terminal, |name| std::env::var_os(name));
+        let colour_data = of(std::io::stdout().is_terminal()).colour;
+        Self { colour_data, ..of(std::io::stderr().is_terminal()) }
     }
 
     /// As [`Self::new`], on a terminal or not, in an environment.
@@ -45,7 +62,7 @@ impl Out {
         let no_colour = env("NO_COLOR").is_some_and(|value| !value.is_empty());
         // The name, in terminfo(5), of a terminal on which nothing can move.
         let terminal = terminal && env("TERM").is_none_or(|name| name != "dumb");
-        Self { json, colour: terminal && !no_colour, terminal }
+        Self { json, colour: terminal && !no_colour, colour_data: false, terminal }
     }
 
     /// Says something that is not data.
@@ -56,12 +73,12 @@ impl Out {
 
     /// A word in its colour, for [`Self::say`].
     pub(crate) fn paint(&self, tone: Tone, word: &str) -> String {
-        let code = match tone {
-            Tone::Good => "32",
-            Tone::Bad => "31;1",
-            Tone::Dim => "2",
-        };
-        if self.colour { format!("\x1b[{code}m{word}\x1b[0m") } else { word.to_string() }
+        if self.colour { tone.paint(word) } else { word.to_string() }
+    }
+
+    /// A word in its colour, for [`Self::data`].
+    pub(crate) fn paint_data(&self, tone: Tone, word: &str) -> String {
+        if self.colour_data { tone.paint(word) } else { word.to_string() }
     }
 
     /// Prints data: `value` as JSON, or `text`.

@@ -87,7 +87,7 @@ pub(crate) fn size(bytes: u64) -> String {
 
 /// `1 task`, `2 tasks`.
 pub(crate) fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", number(count as u64)) }
 }
 
 /// A number with a comma before every three digits: `2,000`.
@@ -236,6 +236,7 @@ mod tests {
         assert_eq!([0, 999, 1_000, 1_234_567].map(number), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(plural(1, "task"), "1 task");
         assert_eq!(plural(0, "task"), "0 tasks");
+        assert_eq!(plural(2_000, "task"), "2,000 tasks");
         assert_eq!(moment(Time(951_782_400_123)), "2000-02-29T00:00:00Z");
         assert_eq!(cut("Alder", 5), "Alder");
         assert_eq!(cut("Alders", 5), "Alde…");

@@ -2,7 +2,7 @@
 //!
 //! Nothing here changes what nodes must agree on: that comes from the genesis.
 
-use crate::misbehave::Misbehaviour;
+use crate::{home, misbehave::Misbehaviour};
 use anyhow::{Context, bail};
 use protocol::{Distinct, Genesis};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub struct Config {
     pub cluster: cluster::Config,
     /// The life of jobs at their home.
     pub work: work::Config,
+    /// Results that the home finds again.
+    pub known: home::known::Config,
     /// Bytes on disk.
     pub storage: storage::Config,
     /// The exchange of objects with other nodes.
@@ -53,6 +55,7 @@ impl Default for Config {
             consensus: consensus::Config::default(),
             cluster: cluster::Config::default(),
             work: work::Config::default(),
+            known: home::known::Config::default(),
             storage: storage::Config::default(),
             exchange: storage::exchange::Config::default(),
             execution: execution::Config::default(),

@@ -15,6 +15,8 @@ const ENDED: usize = 256;
 #[derive(Default)]
 pub(crate) struct Hub {
     logs: Mutex<Logs>,
+    /// Whether what happened before the start is in place.
+    restored: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -67,32 +69,53 @@ impl Hub {
         events.into_iter().for_each(|event| self.tell(job, event));
     }
 
+    /// Everything that happened before this process started is in place.
+    pub(crate) fn set_restored(&self) {
+        self.restored.send_replace(true);
+    }
+
+    /// Waits until everything that happened before this process started is in place.
+    pub(crate) async fn restored(&self) {
+        let mut restored = self.restored.subscribe();
+        // It cannot fail: the sender is here.
+        drop(restored.wait_for(|restored| *restored).await);
+    }
+
+    /// All events of a job that goes on, also if the first of them is still on its way here.
+    pub(crate) fn follow(&self, job: &JobId) -> Events<JobEvent> {
+        let mut logs = self.logs.lock().expect("nobody panics while holding the logs");
+        stream_of(logs.by_job.entry(*job).or_insert_with(Log::new).clone())
+    }
+
     /// All events of a job; the stream ends after `Finished`. `None` if nothing is known here.
     pub(crate) fn subscribe(&self, job: &JobId) -> Option<Events<JobEvent>> {
         let logs = self.logs.lock().expect("nobody panics while holding the logs");
-        let log = logs.by_job.get(job)?.clone();
-        let length = log.length.subscribe();
-        let next = move |(log, mut length, mut at): (Arc<Log>, watch::Receiver<_>, usize)| async move {
-            loop {
-                let event = {
-                    let events = log.events.lock().expect("nobody panics while holding events");
-                    events.get(at).cloned()
-                };
-                if let Some(event) = event {
-                    at += 1;
-                    return Some((event, (log, length, at)));
-                }
-                let (count, ended): (usize, bool) = *length.borrow_and_update();
-                if count > at {
-                    continue;
-                }
-                if ended || length.changed().await.is_err() {
-                    return None;
-                }
-            }
-        };
-        Some(futures::stream::unfold((log, length, 0), next).boxed())
+        logs.by_job.get(job).cloned().map(stream_of)
     }
+}
+
+fn stream_of(log: Arc<Log>) -> Events<JobEvent> {
+    let length = log.length.subscribe();
+    let next = move |(log, mut length, mut at): (Arc<Log>, watch::Receiver<_>, usize)| async move {
+        loop {
+            let event = {
+                let events = log.events.lock().expect("nobody panics while holding events");
+                events.get(at).cloned()
+            };
+            if let Some(event) = event {
+                at += 1;
+                return Some((event, (log, length, at)));
+            }
+            let (count, ended): (usize, bool) = *length.borrow_and_update();
+            if count > at {
+                continue;
+            }
+            if ended || length.changed().await.is_err() {
+                return None;
+            }
+        }
+    };
+    futures::stream::unfold((log, length, 0), next).boxed()
 }
 
 #[cfg(test)]
@@ -122,6 +145,15 @@ mod tests {
         let all: Vec<_> = hub.subscribe(&job(1)).expect("known").collect().await;
         assert_eq!(all, [first, finished()]);
         assert!(hub.subscribe(&job(2)).is_none());
+    }
+
+    #[tokio::test]
+    async fn who_follows_before_the_first_event_hears_it_too() {
+        let hub = Hub::default();
+        let mut early = hub.follow(&job(1));
+        hub.tell(job(1), finished());
+        assert_eq!(early.next().await, Some(finished()));
+        assert_eq!(early.next().await, None);
     }
 
     #[tokio::test]

@@ -1,9 +1,10 @@
 //! What the command line needs of the house.
 
-use crate::{start::Node, worker::describe};
+use crate::{Config, start::Node, worker::describe};
 use anyhow::{Context, bail};
-use cli::{Background, Launch, Ready, RerunOrder, UpOptions};
+use cli::{Background, Launch, NodePlan, Ready, RerunOrder, UpOptions, data::DataDir};
 use execution::{Engine, Ran};
+use identity::Digest;
 use protocol::Outcome;
 use std::{io::IsTerminal, sync::Mutex};
 use tokio::{
@@ -57,6 +58,21 @@ impl Launch for House {
             Ran::Done(done) => Ok(describe(job, task, &done).0),
             Ran::NoResult(reason) => bail!("this machine has no result of the task: {reason:?}"),
         }
+    }
+
+    fn plan(&self, data: &DataDir) -> anyhow::Result<NodePlan> {
+        let config = Config::load(data.root())?;
+        let kept = data.settings()?.listen;
+        let mut listen = config.network.listen;
+        if !kept.is_empty() {
+            listen = kept;
+        }
+        Ok(NodePlan { listen, reserve_bytes: config.storage.reserve_bytes })
+    }
+
+    fn self_test(&self) -> anyhow::Result<Digest> {
+        Engine::new(&execution::Config::default(), None)?.self_test()?;
+        Ok(Engine::fingerprint())
     }
 }
 

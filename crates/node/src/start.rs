@@ -1,12 +1,13 @@
 //! Starts and stops everything of a node, top to bottom.
 
 use crate::{
+    about::{Abouts, Heard},
     basis::Basis,
     chain::{self, Chain, Proposer, Submit},
     door::Door,
     events::Hub,
     executors::{self, Beside},
-    home::{self, Home},
+    home::{self, Home, Known},
     idle::Need,
     join, misbehave,
     post::{Letter, Post},
@@ -112,15 +113,22 @@ impl Node {
         let hands = Hands { store, streams, withheld, fetcher, post, chain, submit };
         let engine = engine.await.context("the engine")??;
         employ(&basis, &hands, engine, letters.for_worker, &mut roles);
-        let home = home_of(&basis, hands, cluster.clone());
+        let home = home_of(&basis, hands, cluster.clone())?;
         let running = home.clone();
         roles.spawn(async move {
             Ok(home::run(running, effects, letters.for_home, letters.lost).await?)
         });
 
         // The front door, last: who can knock finds everything in place.
-        let fingerprint = Engine::fingerprint();
-        let door = Door { home, network, owner: basis.owner.clone(), fingerprint };
+        let heard = tell_about(&basis, &home, &network, &mut roles);
+        let door = Door {
+            home,
+            network,
+            owner: basis.owner.clone(),
+            fingerprint: Engine::fingerprint(),
+            heard,
+            reserve_bytes: basis.config.storage.reserve_bytes,
+        };
         let (gateway, stop_gateway) = open_door(&basis, door).await?;
         roles.spawn(tell(ready, entered));
         let (data, idle_exit_ms) = (basis.options.data, basis.config.idle_exit_ms);
@@ -422,9 +430,10 @@ fn employ_one(
 }
 
 /// The home of this owner's jobs.
-fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> Home {
+fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> anyhow::Result<Home> {
+    let known = Known::open(&basis.options.data.root().join("known"), &basis.config.known)?;
     let executors: Vec<_> = basis.executors.iter().map(SecretKey::public).collect();
-    Home {
+    Ok(Home {
         key: basis.key.clone(),
         chain: hands.chain,
         clock: basis.clock.clone(),
@@ -434,10 +443,31 @@ fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> Home {
         store: hands.store,
         fetcher: hands.fetcher,
         hub: Arc::new(Hub::default()),
+        known: Arc::new(known),
         cluster,
         keeping: Arc::new(Semaphore::new(home::KEEPING)),
         hosting: misbehave::hosting(basis.config.misbehave),
-    }
+        troubles: Arc::default(),
+    })
+}
+
+/// Tells peers what this node is, and hears what they are.
+fn tell_about(
+    basis: &Basis,
+    home: &Home,
+    network: &Network,
+    roles: &mut JoinSet<anyhow::Result<()>>,
+) -> Heard {
+    let heard = Heard::default();
+    let abouts = Abouts {
+        chain: home.chain.clone(),
+        clock: basis.clock.clone(),
+        streams: Arc::new(network.clone()),
+        engine: Engine::fingerprint(),
+        heard: heard.clone(),
+    };
+    roles.spawn(async move { Ok(abouts.run().await?) });
+    heard
 }
 
 async fn open_door(

@@ -10,6 +10,8 @@ pub const TX_BYTES: usize = 1 << 20;
 pub const BLOCK_BYTES: usize = 4 << 20;
 /// A message between a home and a worker, or an answer of the chain.
 pub const MESSAGE_BYTES: usize = 8 << 20;
+/// What a node says of itself.
+pub const ABOUT_BYTES: usize = 512;
 /// A receipt file.
 pub const RECEIPT_BYTES: usize = 64 << 20;
 /// A task table.

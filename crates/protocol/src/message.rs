@@ -2,9 +2,9 @@
 
 use crate::{
     Attempt, Block, Certificate, CommitBatch, Height, Job, JobId, Member, NoResult, Outcome,
-    RevealBatch, TaskIndex, Tx,
+    RevealBatch, TaskIndex, Time, Tx,
 };
-use identity::Signed;
+use identity::{Digest, Signed};
 use serde::{Deserialize, Serialize};
 
 /// From the home of a job to a worker. At most [`crate::limits::MESSAGE_BYTES`].
@@ -89,4 +89,26 @@ pub enum ChainReply {
     Taken,
     /// The transaction does not apply.
     Refused(String),
+}
+
+/// What a node says of itself to a peer that asks. Nobody relies on it: it is for people who look
+/// for what is wrong. At most [`crate::limits::ABOUT_BYTES`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    /// Version of its program: letters, digits and signs of ASCII, at most 64.
+    pub version: String,
+    /// Version and configuration of its engine.
+    pub engine: Digest,
+    /// Height of its last final block.
+    pub height: Height,
+    /// What its clock says.
+    pub clock: Time,
+}
+
+impl About {
+    /// Whether it can be shown to a person as it is.
+    pub fn is_plain(&self) -> bool {
+        self.version.len() <= 64 && self.version.chars().all(|c| c.is_ascii_graphic())
+    }
 }

@@ -16,8 +16,8 @@ use fixture::{
 };
 use identity::{Digest, Signed, canonical};
 use protocol::{
-    Attempt, Block, ChainReply, ChainRequest, Contradiction, Height, JobEvent, Member, NoResult,
-    Proof, Ruled, Seconding, TaskIndex, ToHome, ToWorker, Tx, Unsettled,
+    About, Attempt, Block, ChainReply, ChainRequest, Contradiction, Height, JobEvent, Member,
+    NoResult, Proof, Ruled, Seconding, TaskIndex, Time, ToHome, ToWorker, Tx, Unsettled,
 };
 use serde::Serialize;
 use std::fmt::Write;
@@ -100,6 +100,9 @@ fn nouns() -> String {
     line(t, "blocks", &ChainReply::Blocks { head: Height(4), blocks: vec![(block, Some(own))] });
     line(t, "taken", &ChainReply::Taken);
     line(t, "refused", &ChainReply::Refused("no".into()));
+    let (engine, clock) = (Digest([4; 32]), Time(1_000));
+    let about = About { version: "0.1.0".into(), engine, height: Height(4), clock };
+    line(t, "about", &about);
     line(t, "event", &JobEvent::Final { tasks: vec![TaskIndex(1)], height: Height(4) });
     disputed(t);
     text

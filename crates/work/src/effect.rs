@@ -19,6 +19,12 @@ pub enum Effect {
     Publish(Box<Agreements>),
     /// Have the ledger order this sealed order. Comes again until [`crate::Input::Drawn`].
     Order(Box<Signed<Job>>),
+    /// Draw this job with the last final beacon: it was held, and is not any more. Comes again until
+    /// [`crate::Input::Drawn`].
+    Draw {
+        /// The job.
+        job: JobId,
+    },
     /// Have the ledger order this dispute, which holds all claims that are known. Comes again, with
     /// further claims, until [`crate::Input::Ruled`] or [`crate::Input::DisputeRefused`].
     Dispute(Box<Dispute>),

@@ -33,11 +33,22 @@ pub enum Input {
         /// The order.
         order: Signed<Job>,
     },
-    /// A sealed order is on the ledger, and the block after it is final.
+    /// An order that passed the node's gate, and that waits until other jobs of this home have ended
+    /// well: every task final, with exit 0. It is drawn, or goes on the ledger, only then; if one
+    /// of them ends otherwise, is not known, or is the order itself, it ends as well.
+    Hold {
+        /// The order.
+        order: Signed<Job>,
+        /// The jobs.
+        after: Vec<JobId>,
+    },
+    /// A sealed order is on the ledger, and the block after it is final; or
+    /// [`crate::Effect::Draw`] was carried out.
     Drawn {
         /// The job.
         job: JobId,
-        /// Height of the block whose beacon draws: the one after the block that holds the order.
+        /// Height of the block whose beacon draws: for a sealed order the one after the block that
+        /// holds it.
         drawn: Height,
         /// That beacon.
         beacon: Digest,

@@ -32,18 +32,20 @@ mod place;
 mod settle;
 mod state;
 mod turn;
+mod view;
 
 pub use config::Config;
 pub use effect::Effect;
 pub use error::Error;
 pub use input::Input;
 pub use state::{
-    Counts, Included, JobRecord, Progress, ReplicaStatus, Summary, TaskRecord, TaskStatus,
-    WASTE_BYTES,
+    Counts, Included, JobRecord, JobTimes, Left, Progress, ReplicaStatus, Summary, TaskRecord,
+    TaskStatus, TaskTimes, WASTE_BYTES,
 };
+pub use view::{ReplicaView, TaskView};
 
 use identity::{Digest, NetworkId, PublicKey};
-use protocol::{Height, JobId, Machine, Roster, TaskIndex, Time};
+use protocol::{Height, JobId, Machine, Placement, Roster, TaskIndex, Time};
 use serde::{Deserialize, Serialize};
 use state::{Fleet, Timers, pairs};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -123,10 +125,17 @@ impl Work {
         self.jobs.get(job).and_then(|record| self.rosters.get(&record.roster()?))
     }
 
-    /// Sealed orders that wait for their draw.
+    /// Sealed orders that wait for their draw, without those that are held.
     pub fn sealed(&self) -> Vec<JobId> {
-        let waits = |record: &JobRecord| record.draw.is_none() && !record.is_finished();
+        let waits = |record: &JobRecord| {
+            record.order.payload.placement == Placement::Sealed && record.is_to_be_drawn()
+        };
         self.jobs.iter().filter(|(_, record)| waits(record)).map(|(job, _)| *job).collect()
+    }
+
+    /// Whether this home knows a job: as long as [`Self::jobs`] or [`Self::finished`] has it.
+    pub fn knows(&self, job: &JobId) -> bool {
+        self.jobs.contains_key(job) || self.finished.iter().any(|summary| summary.job == *job)
     }
 
     /// Tasks that wait for a ruling.
@@ -177,6 +186,7 @@ impl Machine for Work {
                 self.on_submit(order, (drawn, beacon), &mut turn);
             }
             Input::Seal { order } => self.on_seal(order, &mut turn),
+            Input::Hold { order, after } => self.on_hold(order, &after, &mut turn),
             Input::Drawn { job, drawn, beacon, roster } => {
                 self.on_drawn(job, (drawn, beacon), roster, &mut turn);
             }

@@ -63,6 +63,7 @@ impl Work {
     fn send(&mut self, job: JobId, mut shipment: Shipment, turn: &mut Turn<'_>) {
         let again = turn.now.after_ms(self.config.republish_ms);
         shipment.state = ShipmentState::Sent(again);
+        shipment.sent = turn.now;
         let Some(record) = self.jobs.get_mut(&job) else { return };
         for task in shipment.named() {
             record.agreed.remove(&task);
@@ -145,6 +146,7 @@ impl Work {
             record.store = Some(again);
             self.timers.set(again, Timer::Store(job));
             turn.effect(Effect::Finished { job });
+            self.release(job, turn);
         }
     }
 
@@ -186,7 +188,9 @@ fn pack(
     }
     let Packing { commits, reveals, tasks, .. } = packing;
     let state = ShipmentState::Sent(protocol::Time::default());
-    let shipment = (!tasks.is_empty()).then_some(Shipment { commits, reveals, tasks, state });
+    let sent = protocol::Time::default();
+    let shipment = Shipment { commits, reveals, tasks, state, sent };
+    let shipment = (!shipment.tasks.is_empty()).then_some(shipment);
     (shipment, too_large)
 }
 

@@ -48,7 +48,9 @@ impl Work {
                 .collect();
             record.next += 1;
             let race = Race { walk, ..Race::default() };
-            record.tasks[task.0 as usize].state = TaskState::Open(Box::new(race));
+            let entry = &mut record.tasks[task.0 as usize];
+            entry.state = TaskState::Open(Box::new(race));
+            entry.times.began = Some(turn.now);
             record.progress.waiting -= 1;
             record.progress.running += 1;
             self.advance(job, task, turn);
@@ -197,6 +199,7 @@ impl Work {
         replica.live = true;
         replica.asked = replica.asked.saturating_add(1);
         replica.started = turn.now;
+        replica.no_result = None;
         let (committed, shown) = (replica.commit.is_some(), replica.shown.is_some());
         let revealed = replica.reveal.is_some();
         if !committed {

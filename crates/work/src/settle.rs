@@ -1,8 +1,8 @@
 //! The end of a task: agreed on, or not.
 
 use crate::{
-    Effect, Work,
-    state::{JobRecord, Race, Seat, Settlement, TaskState, Timer},
+    Effect, Left, Work,
+    state::{JobRecord, LEFT_TASKS, Race, Seat, Settlement, TaskState, Timer},
     turn::Turn,
 };
 use identity::PublicKey;
@@ -26,7 +26,10 @@ impl Work {
             race.live().iter().map(|attempt| assigned[usize::from(attempt.0)]).collect();
         let nodes: Vec<PublicKey> = executors.iter().map(|seat| record.node(*seat)).collect();
         let state = TaskState::Agreed { outcome: Box::new(outcome.clone()), executors };
-        record.tasks[task.0 as usize].state = state;
+        let entry = &mut record.tasks[task.0 as usize];
+        entry.state = state;
+        entry.times.agreed = Some(turn.now);
+        record.times.agreed = Some(turn.now);
         record.progress.agreed += 1;
         record.agreed.insert(task, settlement);
         turn.event(job, JobEvent::Agreed { outcome: outcome.clone(), executors: nodes.clone() });
@@ -51,6 +54,11 @@ impl Work {
         let why = if disputed { Unsettled::Dissent } else { why };
         let race = self.take_race(job, task, turn);
         let Some(record) = self.jobs.get_mut(&job) else { return };
+        let left = race
+            .as_ref()
+            .filter(|_| record.left.len() < LEFT_TASKS)
+            .map(|race| Left::of(record, task, race, &record.tasks[task.0 as usize].assigned));
+        record.left.extend(left);
         let Some(entry) = record.tasks.get_mut(task.0 as usize) else { return };
         let mut reveals = BTreeSet::new();
         if let Some(race) = race {
@@ -71,6 +79,7 @@ impl Work {
         self.stop_ordering(job);
         let Some(record) = self.jobs.get_mut(&job) else { return };
         record.next = record.order.payload.tasks;
+        record.held.clear();
         let open = |(index, entry): (u32, &crate::TaskRecord)| {
             let ended = matches!(entry.state, TaskState::Waiting | TaskState::Open(_));
             ended.then_some(TaskIndex(index))

@@ -2,7 +2,7 @@
 
 use super::{Cli, Context};
 use crate::{exit::Exit, failure::Failure};
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 
 const AFTER: &str = "\
 The package for Debian brings them along. Else put them where the shell looks:
@@ -41,9 +41,24 @@ fn script(shell: Shell) -> Result<String, Failure> {
         Shell::Zsh => clap_complete::Shell::Zsh,
         Shell::Fish => clap_complete::Shell::Fish,
     };
+    let mut command = Cli::command();
     let mut bytes = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "polity", &mut bytes);
-    String::from_utf8(bytes).map_err(Failure::internal)
+    clap_complete::generate(shell, &mut command, "polity", &mut bytes);
+    let mut script = String::from_utf8(bytes).map_err(Failure::internal)?;
+    // Those for bash and zsh offer what is hidden, too: in a list of words, and on a line of its own.
+    for option in hidden(&command) {
+        script = script.replace(&format!(" --{option} "), " ");
+        let line = format!("'--{option}[");
+        script = script.split_inclusive('\n').filter(|at| !at.starts_with(&line)).collect();
+    }
+    Ok(script)
+}
+
+/// Options of all commands that no help shows.
+fn hidden(command: &Command) -> Vec<String> {
+    let own = command.get_arguments().filter(|arg| arg.is_hide_set());
+    let own = own.filter_map(|arg| arg.get_long().map(str::to_string));
+    own.chain(command.get_subcommands().flat_map(hidden)).collect()
 }
 
 #[cfg(test)]
@@ -69,6 +84,9 @@ mod tests {
             }
             for option in ["placement", "genesis", "json"] {
                 assert!(script.contains(option), "{shell:?} does not know --{option}");
+            }
+            for option in hidden(&Cli::command()) {
+                assert!(!script.contains(&format!("--{option}")), "{shell:?} shows --{option}");
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod completions;
 mod demo;
+mod doctor;
 mod down;
 mod found;
 mod invite;
@@ -10,7 +11,7 @@ mod key;
 mod ledger;
 mod man;
 mod node;
-mod order;
+mod ordering;
 mod rerun;
 mod run;
 mod status;
@@ -25,7 +26,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
-  polity run sweep.wasm --each 'data/*.csv'     alone on this machine: nothing to set up
+  polity run sweep.wasm --each 'data/*.csv'     alone here: nothing to set up
   polity demo                                   five nodes on this machine
   polity key show --listen 4870                 what a founder hands around
   polity found LINE1 LINE2 LINE3 LINE4          writes genesis.polity
@@ -33,7 +34,8 @@ Examples:
   polity invite                                 prints a line for a new owner
   polity up --join -                            joins with the line on stdin
   polity verify out/receipt.polity              needs no node and no network
-  polity job explain                            why the last job waits";
+  polity job explain                            why the last job waits
+  polity doctor                                 what is wrong here";
 
 /// Runs programs on machines whose owners do not have to trust each other, and gives back a
 /// receipt that anyone can verify offline.
@@ -63,6 +65,8 @@ enum Command {
     Status(status::Args),
     /// Stop the node in the background, or the one of --data
     Down(down::Args),
+    /// Look for what is wrong with this machine, its node and its peers
+    Doctor(doctor::Args),
     /// Print the line that an owner, or a machine of yours, joins with
     Invite(invite::Args),
     /// Vouch for an owner that somebody else invited
@@ -145,6 +149,7 @@ fn dispatch(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
         Command::Up(args) => up::run(args, context),
         Command::Status(args) => block_on(status::run(args, context)),
         Command::Down(args) => block_on(down::run(args, context)),
+        Command::Doctor(args) => block_on(doctor::run(args, context)),
         Command::Invite(args) => block_on(invite::run(args, context)),
         Command::Vouch(args) => block_on(vouch::run(args, context)),
         Command::Run(args) => run::run(*args, context),

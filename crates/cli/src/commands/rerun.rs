@@ -2,7 +2,7 @@
 
 use super::{
     Context, EXIT_CODES,
-    order::{Source, Wish, order},
+    ordering::{Source, Wish, order},
     wishes::{Place, Terms},
 };
 use crate::{
@@ -88,9 +88,9 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
         }
         context.out.say(format!("job …{short}: {}", before.sentence(all)));
         if before.ended > 0 && limits == ordered.limits {
-            context
-                .out
-                .say("The same program ends the same way again: is it a limit? --fuel, --memory");
+            context.out.say(
+                "The same program ends the same way again, unless it met a limit: --fuel, --memory",
+            );
         }
         let (good, shows) = (before.good, shows::of_receipt(&genesis, &report));
         Source::Taken(taken(job, bytes, (&receipt, &report), good, shows))

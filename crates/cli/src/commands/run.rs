@@ -2,7 +2,7 @@
 
 use super::{
     Context, EXIT_CODES, block_on,
-    order::{Source, Wish, order},
+    ordering::{Source, Wish, order},
     wishes::{Place, Tasks, Terms, Wishes},
 };
 use crate::{
@@ -101,6 +101,9 @@ pub(super) fn run(mut args: Args, context: &Context<'_>) -> Result<Exit, Failure
     if let Some(path) = &args.ways.save {
         args.wishes.save(path)?;
         context.out.say(format!("Written: {}", path.display()));
+    }
+    if context.out.json && args.wishes.place.collect.iter().any(|one| one.file().is_none()) {
+        return Err(Failure::usage("--collect - and --json both want stdout"));
     }
     block_on(give(args, plan, &context.data()?, context.out))
 }

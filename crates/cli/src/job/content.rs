@@ -71,9 +71,12 @@ impl Content {
 /// cannot be read, its place.
 pub(crate) fn name_all(contents: &[Content]) -> Result<Vec<Named>, (usize, io::Error)> {
     let is_little = || contents.iter().map(Content::size_bytes).sum::<u64>() <= LITTLE_BYTES;
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let threads = cores.min(THREADS).min(contents.len());
-    if threads < 2 || (contents.len() <= FEW && is_little()) {
+    let threads = match contents.len() <= FEW && is_little() {
+        true => 1,
+        // Asking takes longer than naming a little.
+        false => thread::available_parallelism().map_or(1, usize::from).min(THREADS),
+    };
+    if threads.min(contents.len()) < 2 {
         let name = |(at, content): (usize, &Content)| content.name().map_err(|error| (at, error));
         return contents.iter().enumerate().map(name).collect();
     }

@@ -26,6 +26,11 @@ impl Names {
         self.0.get(node).map(|(owner, name)| (*owner, name.as_str()))
     }
 
+    /// What an owner calls itself, if it has a node.
+    pub(crate) fn called(&self, owner: &PublicKey) -> Option<&str> {
+        self.0.values().find(|(of, _)| of == owner).map(|(_, name)| name.as_str())
+    }
+
     /// `…abcd1234 (owner Elm)`.
     pub(crate) fn node(&self, node: &PublicKey) -> String {
         match self.owner(node) {

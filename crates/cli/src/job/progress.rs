@@ -164,7 +164,9 @@ pub(crate) fn sentence(why: &Unsettled) -> &'static str {
 }
 
 fn line(counts: &Counts) -> String {
-    let final_or_not = |count: usize, word: &str| (count > 0).then(|| format!("{count} {word}"));
+    let final_or_not = |count: usize, word: &str| {
+        (count > 0).then(|| format!("{} {word}", text::number(count as u64)))
+    };
     let parts: Vec<_> = [
         final_or_not(counts.running + counts.seen - counts.disputed, "running"),
         final_or_not(counts.disputed, "disputed"),
@@ -175,7 +177,8 @@ fn line(counts: &Counts) -> String {
     .flatten()
     .collect();
     let rest = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
-    format!("{} of {} final{rest}", counts.settled, text::plural(counts.tasks, "task"))
+    let settled = text::number(counts.settled as u64);
+    format!("{settled} of {} final{rest}", text::plural(counts.tasks, "task"))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::{
     launch::Launch,
     text,
 };
-use protocol::{JobId, Outcome, Receipt, ReceiptError, TaskIndex};
+use protocol::{Outcome, Receipt, ReceiptError, TaskIndex};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
@@ -24,6 +24,8 @@ use std::{
 
 /// Names in a list, at most.
 const LISTED: usize = 20;
+/// Receipts of which all is told that can be; of more only what is wrong, and one in a line.
+const TOLD: usize = 3;
 
 /// What came of checking every receipt of a run.
 #[derive(Debug)]
@@ -79,16 +81,14 @@ pub(super) fn check(dir: PathBuf, manifest: &Manifest, pins: &Pins) -> Result<Se
     if covered < manifest.tasks && main.exists() {
         sources.push((main, None));
     }
-    let mut parts = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     let mut placed = BTreeSet::new();
+    let mut names = BTreeSet::new();
     for (path, known) in sources {
-        let (part, files) = Part::check(&path, known, (&dir, manifest), pins)?;
-        // A directory that was not completed yet may hold the receipt that was there before.
-        let twice = known.is_none() && parts.iter().any(|other: &Part| other.job() == part.job());
-        if !twice {
-            placed.extend(files.iter().map(|file| dir.join(&file.path)));
-            parts.push(part);
-        }
+        let (part, files) = Part::check(&path, known, (&dir, manifest, &names), pins)?;
+        placed.extend(files.iter().map(|file| dir.join(&file.path)));
+        names.extend(part.covered.iter().map(|covered| covered.here.clone()));
+        parts.push(part);
     }
     let strangers = files::strangers(&dir, &dir.join(RECEIPT), &placed);
     let first = parts.iter_mut().find_map(|part| part.verdict.held.as_mut().ok());
@@ -99,11 +99,11 @@ pub(super) fn check(dir: PathBuf, manifest: &Manifest, pins: &Pins) -> Result<Se
 }
 
 impl Part {
-    /// Checks one receipt and the files that it is about.
+    /// Checks one receipt and the files that it is about, apart from tasks that another one has.
     fn check(
         path: &Path,
         known: Option<&KnownIn>,
-        (dir, manifest): (&Path, &Manifest),
+        (dir, manifest, others): (&Path, &Manifest, &BTreeSet<String>),
         pins: &Pins,
     ) -> Result<(Self, Vec<Placed>), Failure> {
         let bytes = super::read(path)?;
@@ -126,6 +126,10 @@ impl Part {
         let (mut covered, mut placed) = (Vec::new(), Vec::new());
         for (task, here) in named(&receipt, known) {
             let Some(spec) = receipt.body.table.tasks.get(task.0 as usize) else { continue };
+            // A directory that waits for a job still holds the receipt that was there before.
+            if others.contains(&here) {
+                continue;
+            }
             let outcome = outcome(&receipt, task);
             covered.push(Covered {
                 here: here.clone(),
@@ -141,8 +145,12 @@ impl Part {
         Ok((Self { verdict: verdict(Ok(held)), covered }, placed))
     }
 
-    fn job(&self) -> Option<JobId> {
-        self.verdict.held.as_ref().ok().map(|held| held.report.job)
+    /// One that holds, in a line.
+    fn line(&self) -> String {
+        let files = self.verdict.held.as_ref().ok().and_then(|held| held.files.as_ref());
+        let files = text::plural(files.map_or(0, |files| files.signed), "file");
+        let tasks = text::plural(self.covered.len(), "task");
+        format!("OK        {}: {tasks}, {files}\n", self.verdict.path.display())
     }
 }
 
@@ -224,7 +232,15 @@ impl Several {
         let receipts = text::plural(self.parts.len(), "receipt");
         let tasks = text::plural(self.tasks, "task");
         let mut text = format!("run       {tasks}, {receipts}\n");
+        let many = self.parts.len() > TOLD;
+        // One of them is told whole: what is not proven holds for all.
+        let mut whole = false;
         for part in &self.parts {
+            if many && whole && part.verdict.exit() == Exit::Success {
+                text.push_str(&part.line());
+                continue;
+            }
+            whole = true;
             text.push_str(&format!("\nreceipt   {}\n", part.verdict.path.display()));
             text.push_str(&format!(
                 "          of {} of the run\n",

@@ -1,10 +1,10 @@
 //! A node that answers what the tests expect, and a client of its gateway.
 
 use api::{
-    ApiError, AuditCount, ClaimInfo, Client, Code, DisputeInfo, DisputeState, EvidenceInfo,
-    FinalBlock, JobDetail, JobEvents, JobState, JobSummary, JoinLine, KnownPeer, KnownTask,
-    LostRight, NodeApi, NodeInfo, PlacedTx, Reply, SanctionInfo, Status, Submission, TaskDetail,
-    TaskState, client::Connect,
+    AboutInfo, ApiError, AuditCount, ClaimInfo, Client, Code, DisputeInfo, DisputeState,
+    EvidenceInfo, FinalBlock, JobDetail, JobEvents, JobState, JobSummary, JobTimes, JoinLine,
+    KnownPeer, KnownTask, LostRight, NodeApi, NodeInfo, PlacedTx, ReplicaDetail, ReplicaState,
+    Reply, SanctionInfo, Status, Step, Submission, TaskDetail, TaskState, Trouble, client::Connect,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future, stream};
@@ -13,8 +13,8 @@ use identity::{Digest, NetworkId, PublicKey, SecretKey, Signed};
 use objects::{Cid, Codec};
 use protocol::{
     Attempt, Block, Cause, Distinct, End, Finding, Founder, Genesis, Header, Height, Invitation,
-    InvitationKind, Job, JobEvent, JobId, Limits, OutcomeDigest, Params, Placement, Right,
-    Sanction, Seconding, TaskIndex, TaskKey, Time, Tx, Verification, dispute_name,
+    InvitationKind, Job, JobEvent, JobId, Limits, NoResult, OutcomeDigest, Params, Placement,
+    Right, Sanction, Seconding, TaskIndex, TaskKey, Time, Tx, Verification, dispute_name,
     port::{Answer, Stream},
 };
 use std::{
@@ -124,8 +124,20 @@ pub(crate) fn detail(from: TaskIndex) -> JobDetail {
         task: from,
         name: "a.csv".into(),
         state: TaskState::Waiting { why: "nobody is there".into() },
-        replicas: Vec::new(),
+        replicas: vec![ReplicaDetail {
+            attempt: Attempt(0),
+            node: PublicKey([3; 32]),
+            state: ReplicaState::Lost,
+            since: Some(Time(4)),
+            due: Some(Time(5)),
+            no_result: Some(NoResult::MissingObject),
+        }],
         skipped: Vec::new(),
+        awaited: vec![PublicKey([4; 32])],
+        retry: Some(Time(12)),
+        began: Some(Time(3)),
+        agreed: None,
+        fuel: Some(9),
         dispute: Some(dispute().state),
     };
     JobDetail {
@@ -135,6 +147,10 @@ pub(crate) fn detail(from: TaskIndex) -> JobDetail {
         drawn: Some(Height(3)),
         after: vec![job()],
         audits: AuditCount { picked: 2, audited: 1 },
+        times: JobTimes { admitted: Some(Time(2)), ..JobTimes::default() },
+        offered: Some(Time(7)),
+        troubles: vec![Trouble { step: Step::Publish, at: Time(8), reason: "no".into() }],
+        missing: vec![order().payload.program],
         tasks: vec![task],
     }
 }
@@ -158,6 +174,8 @@ pub(crate) fn status() -> Status {
         fingerprint: Digest([6; 32]),
         job_lifetime_ms: 1_000,
         distinct: Distinct::Nodes,
+        heartbeat_ms: 60_000,
+        reserve_bytes: 1,
     }
 }
 
@@ -172,6 +190,14 @@ pub(crate) fn info() -> NodeInfo {
         validator: false,
         connected: true,
         addresses: Vec::new(),
+        about: Some(AboutInfo {
+            version: "0.1.0".into(),
+            engine: Digest([6; 32]),
+            height: Height(8),
+            ahead_ms: -5,
+            within_ms: 2,
+            at: Time(10),
+        }),
     }
 }
 

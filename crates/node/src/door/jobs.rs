@@ -1,20 +1,17 @@
 //! What is told about jobs: live ones from `work`, finished ones from their receipts.
 
-use super::{Door, internal};
+use super::{Door, internal, live, past};
 use crate::home::unavailable;
-use api::{
-    ApiError, AuditCount, Code, DisputeState, JobDetail, JobState, JobSummary, ReplicaDetail,
-    ReplicaState, TaskDetail, TaskState, path,
-};
+use api::{ApiError, AuditCount, Code, JobDetail, JobSummary, TaskDetail, path};
 use bytes::Bytes;
 use ledger::Ledger;
 use objects::{Cid, FileWalker};
 use protocol::{
-    Attempt, Height, JobEvent, JobId, Outcome, Placement, Receipt, Report, TaskIndex, TaskTable,
-    Unsettled, limits,
+    JobEvent, JobId, NoResult, Placement, Receipt, TaskIndex, TaskSpec, TaskTable, limits,
+    port::Blobs,
 };
-use std::collections::BTreeMap;
-use work::{JobRecord, Summary, TaskStatus};
+use std::collections::BTreeSet;
+use work::Summary;
 
 pub(super) fn unknown(job: &JobId) -> ApiError {
     ApiError::new(Code::NotFound, format!("this node takes care of no job {job}"))
@@ -23,14 +20,14 @@ pub(super) fn unknown(job: &JobId) -> ApiError {
 
 /// Where a job is found.
 enum Found {
-    Live(Box<JobRecord>),
+    Live,
     Finished(Summary),
 }
 
 impl Door {
     async fn find_job(&self, job: JobId) -> Result<Found, ApiError> {
         let find = move |work: &work::Work| {
-            let live = work.job(&job).cloned().map(|record| Found::Live(Box::new(record)));
+            let live = work.job(&job).map(|_| Found::Live);
             let finished = || work.finished().find(|summary| summary.job == job).cloned();
             live.or_else(|| finished().map(Found::Finished))
         };
@@ -40,8 +37,8 @@ impl Door {
 
     pub(super) async fn all_jobs(&self) -> Result<Vec<JobSummary>, ApiError> {
         let list = |work: &work::Work| {
-            let live = work.jobs().map(|(id, record)| live_summary(*id, record));
-            let mut all: Vec<_> = live.chain(work.finished().map(finished_summary)).collect();
+            let live = work.jobs().map(|(id, record)| live::summary(*id, record));
+            let mut all: Vec<_> = live.chain(work.finished().map(past::summary)).collect();
             all.sort_by_key(|summary| std::cmp::Reverse((summary.issued, summary.job)));
             all.truncate(path::JOBS);
             all
@@ -54,22 +51,65 @@ impl Door {
         job: JobId,
         from: TaskIndex,
     ) -> Result<JobDetail, ApiError> {
+        let ledger = self.home.chain.ledger();
+        let state = ledger.clone();
+        let live = move |work: &work::Work| live::detail(work, (job, &state), from);
+        let live = self.home.cluster.read(live).await.map_err(unavailable)?;
+        if let Some(mut detail) = live {
+            self.look_beside(&mut detail).await;
+            return Ok(detail);
+        }
         match self.find_job(job).await? {
-            Found::Live(record) => {
-                let table = self.table(record.order().payload.table).await?;
-                Ok(live_detail((job, &self.home.chain.ledger()), &record, &table, from))
-            }
+            // It began in this moment.
+            Found::Live => Err(unknown(&job)),
             Found::Finished(summary) => {
                 let receipt = self.read_receipt(summary.receipt).await?;
-                finished_detail(&self.home.chain.ledger(), &summary, &receipt, from)
+                past::detail(&ledger, &summary, &receipt, from)
             }
         }
     }
 
-    /// The events of a job whose own log is gone: a finished one.
-    pub(super) async fn past_events(&self, job: JobId) -> Result<Vec<JobEvent>, ApiError> {
+    /// Adds what is known of a live job outside of the log: names, troubles, what is missing.
+    async fn look_beside(&self, detail: &mut JobDetail) {
+        detail.troubles = self.home.troubles.of(&detail.summary.job);
+        let job = &detail.order.payload;
+        let lacks = |task: &&TaskDetail| {
+            let said = task.replicas.iter().filter_map(|replica| replica.no_result);
+            said.into_iter().any(|reason| reason == NoResult::MissingObject)
+        };
+        let lacking: Vec<_> = detail.tasks.iter().filter(lacks).map(|task| task.task).collect();
+        let mut wanted = BTreeSet::new();
+        match self.table(job.table).await {
+            Ok(table) => {
+                live::name(detail, &table);
+                let specs = lacking.iter().filter_map(|task| table.tasks.get(task.0 as usize));
+                let inputs = |spec: &TaskSpec| {
+                    spec.inputs.iter().map(|input| input.cid).chain(spec.stdin).collect::<Vec<_>>()
+                };
+                wanted.extend(specs.flat_map(inputs));
+            }
+            Err(_) => {
+                wanted.insert(job.table);
+                for task in &mut detail.tasks {
+                    task.name = task.task.to_string();
+                }
+            }
+        }
+        if wanted.is_empty() && lacking.is_empty() {
+            return;
+        }
+        wanted.insert(detail.order.payload.program);
+        let wanted: Vec<_> = wanted.into_iter().take(path::CIDS).collect();
+        // A store that does not answer is seen elsewhere.
+        let here = self.home.store.has(wanted.clone()).await.unwrap_or_default();
+        let missing = wanted.into_iter().zip(here).filter(|(_, here)| !here);
+        detail.missing = missing.map(|(cid, _)| cid).collect();
+    }
+
+    /// The events of a job whose own log is gone: a finished one. `None` if it goes on.
+    pub(super) async fn past_events(&self, job: JobId) -> Result<Option<Vec<JobEvent>>, ApiError> {
         let summary = match self.find_job(job).await? {
-            Found::Live(record) => return Ok(crate::home::events_of(&record)),
+            Found::Live => return Ok(None),
             Found::Finished(summary) => summary,
         };
         let receipt = self.read_receipt(summary.receipt).await?;
@@ -78,10 +118,12 @@ impl Door {
         let mut events = vec![JobEvent::Admitted {
             job,
             tasks: order.tasks,
-            drawn: drawn_in(&receipt).filter(|_| order.placement == Placement::Fast),
+            drawn: past::drawn_in(&receipt).filter(|_| order.placement == Placement::Fast),
             verification: order.verification,
         }];
-        if let Some(drawn) = drawn_in(&receipt).filter(|_| order.placement == Placement::Sealed) {
+        if let Some(drawn) =
+            past::drawn_in(&receipt).filter(|_| order.placement == Placement::Sealed)
+        {
             events.push(JobEvent::Drawn { drawn });
         }
         for ruled in &receipt.body.ruled {
@@ -105,15 +147,21 @@ impl Door {
         }
         let Summary { settled, unsettled, receipt, .. } = summary;
         events.push(JobEvent::Finished { settled, unsettled, receipt });
-        Ok(events)
+        Ok(Some(events))
     }
 
     pub(super) async fn receipt_of(&self, job: JobId) -> Result<Bytes, ApiError> {
-        match self.find_job(job).await? {
-            Found::Live(_) => {
-                Err(ApiError::new(Code::NotFinished, format!("{job} is not finished"))
-                    .next(format!("polity job get {job}")))
+        let found = match self.find_job(job).await {
+            // Of what is known there is a receipt, also when the job itself is forgotten.
+            Err(error) if error.code == Code::NotFound => {
+                let receipt = self.home.known.receipt(&job).await.map_err(internal)?;
+                return self.file(receipt.ok_or(error)?).await;
             }
+            found => found?,
+        };
+        match found {
+            Found::Live => Err(ApiError::new(Code::NotFinished, format!("{job} is not finished"))
+                .next(format!("polity job get {job}"))),
             Found::Finished(summary) => self.file(summary.receipt).await,
         }
     }
@@ -137,181 +185,15 @@ impl Door {
     }
 }
 
-fn live_summary(job: JobId, record: &JobRecord) -> JobSummary {
-    let progress = record.progress();
-    JobSummary {
-        job,
-        submitter: record.order().by,
-        issued: record.order().payload.issued,
-        state: JobState::Running,
-        tasks: record.order().payload.tasks,
-        agreed: progress.agreed + progress.settled,
-        settled: progress.settled,
-        unsettled: progress.unsettled,
-        receipt: None,
-    }
-}
-
-fn finished_summary(summary: &Summary) -> JobSummary {
-    JobSummary {
-        job: summary.job,
-        submitter: summary.submitter,
-        issued: summary.admitted,
-        state: JobState::Finished,
-        tasks: summary.settled + summary.unsettled,
-        agreed: summary.settled,
-        settled: summary.settled,
-        unsettled: summary.unsettled,
-        receipt: Some(summary.receipt),
-    }
-}
-
-fn shown(from: TaskIndex, tasks: u32) -> impl Iterator<Item = TaskIndex> {
+pub(super) fn shown(from: TaskIndex, tasks: u32) -> impl Iterator<Item = TaskIndex> {
     (from.0..tasks).take(path::TASKS).map(TaskIndex)
 }
 
-fn name_of(table: &TaskTable, task: TaskIndex) -> String {
+pub(super) fn name_of(table: &TaskTable, task: TaskIndex) -> String {
     table.tasks.get(task.0 as usize).map(|spec| spec.name.clone()).unwrap_or_default()
 }
 
-/// The block whose beacon drew, as the receipt's agreements say.
-fn drawn_in(receipt: &Receipt) -> Option<Height> {
-    receipt.body.parts.first().map(|part| part.agreements.drawn)
-}
-
-fn audits_of(ledger: &Ledger, job: &JobId) -> AuditCount {
+pub(super) fn audits_of(ledger: &Ledger, job: &JobId) -> AuditCount {
     let ledger::AuditCount { picked, audited } = ledger.audited(job);
     AuditCount { picked, audited }
-}
-
-/// The dispute about a task of a live job: as the ledger has it, or as this home filed it.
-fn dispute_of(
-    (job, ledger): (&JobId, &Ledger),
-    record: &JobRecord,
-    task: TaskIndex,
-) -> Option<DisputeState> {
-    if let Some(known) = ledger.dispute(job, task) {
-        return Some(super::standing::state_of(ledger, known));
-    }
-    let refused = record.dispute_refusals().find(|(refused, _)| *refused == task);
-    let filed = record.disputed().contains(&task) || refused.is_some();
-    filed.then(|| DisputeState::Filed { refused: refused.map(|(_, reason)| reason.into()) })
-}
-
-fn live_detail(
-    (job, ledger): (JobId, &Ledger),
-    record: &JobRecord,
-    table: &TaskTable,
-    from: TaskIndex,
-) -> JobDetail {
-    let tasks = shown(from, record.order().payload.tasks)
-        .filter_map(|task| {
-            let dispute = dispute_of((&job, ledger), record, task);
-            let disputed = record.disputed().contains(&task);
-            let state = match record.status(task)? {
-                TaskStatus::Running { .. } if disputed => TaskState::Disputed,
-                TaskStatus::Waiting => {
-                    TaskState::Waiting { why: "nobody was asked yet: others come first".into() }
-                }
-                TaskStatus::Running { short: true, .. } => TaskState::Waiting {
-                    why: "too few nodes of different owners can be asked now".into(),
-                },
-                TaskStatus::Running { .. } => TaskState::Running,
-                TaskStatus::Agreed(outcome) => TaskState::Agreed { end: outcome.end },
-                TaskStatus::Final(outcome, height) => {
-                    let decided = record.is_decided(task);
-                    TaskState::Final { end: outcome.end, height, decided }
-                }
-                TaskStatus::Unsettled(why) => TaskState::Unsettled { why: why.clone() },
-            };
-            let replicas = record.replicas(task).into_iter().map(replica).collect();
-            let (name, skipped) = (name_of(table, task), record.skips(task));
-            Some(TaskDetail { task, name, state, replicas, skipped, dispute })
-        })
-        .collect();
-    let (order, drawn) = (record.order().clone(), record.drawn());
-    let (ordered, audits) = (ledger.order_height(&job), audits_of(ledger, &job));
-    let after = Vec::new();
-    JobDetail { summary: live_summary(job, record), order, ordered, drawn, after, audits, tasks }
-}
-
-fn replica(
-    (attempt, node, state): (Attempt, identity::PublicKey, work::ReplicaStatus),
-) -> ReplicaDetail {
-    let state = match state {
-        work::ReplicaStatus::Assigned => ReplicaState::Assigned,
-        work::ReplicaStatus::Committed => ReplicaState::Committed,
-        work::ReplicaStatus::Revealed => ReplicaState::Revealed,
-        work::ReplicaStatus::Lost => ReplicaState::Lost,
-    };
-    ReplicaDetail { attempt, node, state }
-}
-
-/// The dispute about a task of a finished job: as the ledger has it, else as the receipt says.
-fn past_dispute(
-    ledger: &Ledger,
-    (receipt, report): (&Receipt, &Report),
-    task: TaskIndex,
-) -> Option<DisputeState> {
-    if let Some(known) = ledger.dispute(&report.job, task) {
-        return Some(super::standing::state_of(ledger, known));
-    }
-    if report.unsettled.get(&task) == Some(&Unsettled::Undecided) {
-        return Some(DisputeState::Undecided { height: None });
-    }
-    let ruled = receipt.body.ruled.iter().find(|ruled| ruled.task == task)?;
-    let refuted = report.refuted.get(&task).into_iter().flatten().map(|(node, _)| *node).collect();
-    Some(DisputeState::Decided { outcome: ruled.outcome, height: None, refuted })
-}
-
-fn finished_detail(
-    ledger: &Ledger,
-    summary: &Summary,
-    receipt: &Receipt,
-    from: TaskIndex,
-) -> Result<JobDetail, ApiError> {
-    let report = receipt.verify(None).map_err(internal)?;
-    let ends: BTreeMap<TaskIndex, &Outcome> =
-        receipt.body.outcomes.iter().map(|outcome| (outcome.task, outcome)).collect();
-    let skipped: BTreeMap<TaskIndex, _> = receipt
-        .body
-        .parts
-        .iter()
-        .flat_map(|part| &part.agreements.tasks)
-        .map(|agreed| (agreed.task, &agreed.skipped))
-        .collect();
-    let detail = |task: TaskIndex| {
-        let state = match (report.settled.get(&task), ends.get(&task)) {
-            (Some(settled), Some(outcome)) => {
-                let (end, height) = (outcome.end, settled.height);
-                TaskState::Final { end, height, decided: settled.decided }
-            }
-            _ => TaskState::Unsettled { why: report.unsettled.get(&task)?.clone() },
-        };
-        let executors = report.settled.get(&task).map(|settled| settled.executors.as_slice());
-        let agreed = executors.unwrap_or_default().iter().map(|who| (who, ReplicaState::Revealed));
-        let refuted = report.refuted.get(&task).into_iter().flatten();
-        let refuted = refuted.map(|who| (who, ReplicaState::Refuted));
-        let replicas = agreed
-            .chain(refuted)
-            .zip(0..)
-            .map(|(((node, _), state), attempt)| ReplicaDetail {
-                attempt: Attempt(attempt),
-                node: *node,
-                state,
-            })
-            .collect();
-        let skipped = skipped.get(&task).map(|skips| skips.to_vec()).unwrap_or_default();
-        let name = name_of(&receipt.body.table, task);
-        let dispute = past_dispute(ledger, (receipt, &report), task);
-        Some(TaskDetail { task, name, state, replicas, skipped, dispute })
-    };
-    let order = receipt.body.order.clone();
-    let tasks = shown(from, order.payload.tasks).filter_map(detail).collect();
-    let drawn = drawn_in(receipt);
-    let mut summary = finished_summary(summary);
-    summary.issued = order.payload.issued;
-    let (ordered, audits) = (ledger.order_height(&report.job), audits_of(ledger, &report.job));
-    let after = Vec::new();
-    Ok(JobDetail { summary, order, ordered, drawn, after, audits, tasks })
 }

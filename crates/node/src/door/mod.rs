@@ -2,9 +2,12 @@
 
 mod evidence;
 mod jobs;
+mod live;
+mod past;
 mod standing;
 
 use crate::{
+    about::Heard,
     home::{Home, blob_error, unavailable},
     join,
 };
@@ -30,6 +33,10 @@ pub(crate) struct Door {
     pub(crate) network: Network,
     pub(crate) owner: Option<SecretKey>,
     pub(crate) fingerprint: Digest,
+    /// What peers say of themselves.
+    pub(crate) heard: Heard,
+    /// Free space that the store leaves to the journals.
+    pub(crate) reserve_bytes: u64,
 }
 
 impl Door {
@@ -92,6 +99,8 @@ impl Door {
             fingerprint: self.fingerprint,
             job_lifetime_ms: ledger.params().job_lifetime_ms,
             distinct: ledger.params().distinct,
+            heartbeat_ms: ledger.params().heartbeat_ms,
+            reserve_bytes: self.reserve_bytes,
         }
     }
 
@@ -120,6 +129,7 @@ impl Door {
                 validator: genesis.validators.contains(node),
                 connected: connected.contains(node),
                 addresses: addresses_of(node),
+                about: self.heard.of(node),
             })
             .collect()
     }
@@ -192,6 +202,8 @@ fn internal(error: impl std::fmt::Display) -> ApiError {
 impl NodeApi for Door {
     fn submit(&self, submission: Submission) -> Reply<'_, JobEvents> {
         async move {
+            // What happens to the job is not mixed with what happened before the start.
+            self.home.hub.restored().await;
             let job = self.home.admit(submission).await?;
             self.events_of(job).await
         }
@@ -238,7 +250,7 @@ impl NodeApi for Door {
     }
 
     fn known(&self, keys: Vec<TaskKey>) -> Reply<'_, Vec<Option<KnownTask>>> {
-        async move { Ok(vec![None; keys.len()]) }.boxed()
+        async move { self.home.find_known(&keys).await }.boxed()
     }
 
     fn status(&self) -> Reply<'_, Status> {
@@ -288,10 +300,14 @@ impl NodeApi for Door {
 
 impl Door {
     async fn events_of(&self, job: JobId) -> Result<JobEvents, ApiError> {
-        if let Some(events) = self.home.hub.subscribe(&job) {
+        let hub = &self.home.hub;
+        hub.restored().await;
+        if let Some(events) = hub.subscribe(&job) {
             return Ok(events.map(Ok).boxed());
         }
-        let told = self.past_events(job).await?;
-        Ok(futures::stream::iter(told.into_iter().map(Ok)).boxed())
+        Ok(match self.past_events(job).await? {
+            Some(told) => futures::stream::iter(told.into_iter().map(Ok)).boxed(),
+            None => hub.follow(&job).map(Ok).boxed(),
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! The single gate: what a job must be before it is admitted.
 
-use super::Home;
+use super::{Home, HomeError};
 use crate::chain::Chain;
 use api::{ApiError, Code, Submission};
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use futures::StreamExt;
 use identity::{PublicKey, Signed};
 use objects::{Cid, FileWalker};
 use protocol::{
-    Job, JobId, Placement, TaskTable, Time,
+    Job, JobId, Placement, TaskTable, Time, limits,
     port::{BlobError, Blobs, Clock},
 };
 use std::collections::BTreeSet;
@@ -107,27 +107,32 @@ impl Gate<'_> {
 impl Home {
     /// Takes an order with its bytes through the gate into the log.
     pub(crate) async fn admit(&self, submission: Submission) -> Result<JobId, Refused> {
-        if !submission.after.is_empty() {
-            let message = "this node cannot hold an order for other jobs";
-            return Err(ApiError::new(Code::Unsupported, message));
-        }
         let gate = Gate { me: self.key.public(), chain: &self.chain, clock: self.clock.as_ref() };
         let admitted = gate.check(submission.order)?;
         let id = admitted.order().payload.id();
         let tasks = admitted.order().payload.tasks;
+        let after = submission.after;
+        if after.len() > limits::AFTER {
+            let message = format!("held for {} jobs, at most {}", after.len(), limits::AFTER);
+            return Err(ApiError::new(Code::TooLarge, message));
+        }
         let ask = |work: &Work| {
-            let finished = work.finished().any(|summary| summary.job == id);
-            (finished || work.job(&id).is_some(), work.room(tasks))
+            let strange = after.iter().find(|other| !work.knows(other)).copied();
+            (work.knows(&id), strange, work.room(tasks))
         };
-        let (known, room) = self.cluster.read(ask).await.map_err(unavailable)?;
+        let (known, strange, room) = self.cluster.read(ask).await.map_err(unavailable)?;
         if known {
             return Err(ApiError::new(Code::Duplicate, format!("{id} was submitted before"))
                 .next(format!("polity job get {id}")));
         }
+        if let Some(strange) = strange {
+            let message = format!("this node does not know {strange}, for which it is to be held");
+            return Err(ApiError::new(Code::NotFound, message).next("polity job list"));
+        }
         room.map_err(|error| ApiError::new(Code::Busy, error.to_string()).next("polity job list"))?;
         self.take_blobs(submission.blobs).await?;
         self.check_objects(&admitted.order().payload).await?;
-        self.enter(admitted).await?;
+        self.enter(admitted, after).await?;
         Ok(id)
     }
 
@@ -187,7 +192,11 @@ impl Home {
     }
 
     /// Into the log: from here on the job survives this process.
-    async fn enter(&self, admitted: Admitted) -> Result<(), Refused> {
+    async fn enter(&self, admitted: Admitted, after: Vec<JobId>) -> Result<(), Refused> {
+        if !after.is_empty() {
+            let order = admitted.order;
+            return self.tell(work::Input::Hold { order, after }).await.map_err(unavailable);
+        }
         let ledger = self.chain.ledger();
         // The roster that the draw uses is the one that `work` knows at this height.
         let roster = work::Input::Roster {
@@ -203,6 +212,14 @@ impl Home {
         let beacon = ledger.tip().beacon;
         let order = admitted.order;
         self.tell(work::Input::Submit { order, drawn, beacon }).await.map_err(unavailable)
+    }
+
+    /// Draws a job that was held, with the last final beacon.
+    pub(super) async fn draw(self, job: JobId) -> Result<(), HomeError> {
+        let ledger = self.chain.ledger();
+        let (drawn, beacon) = (ledger.tip().height, ledger.tip().beacon);
+        let roster = ledger.roster().as_ref().clone();
+        Ok(self.tell(work::Input::Drawn { job, drawn, beacon, roster }).await?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the home puts before the validators beside agreements: sealed orders, disputes, accusations.
 
 use super::{Home, HomeError};
+use api::Step;
 use identity::Signed;
 use ledger::Refusal;
 use protocol::{Accusation, Contradiction, Dispute, Job, JobId, TaskIndex, Time, Tx};
@@ -15,7 +16,7 @@ impl Home {
     pub(super) async fn place(self, order: Box<Signed<Job>>) -> Result<(), HomeError> {
         let job = order.payload.id();
         if self.chain.ledger().order_height(&job).is_none() {
-            self.offer(Tx::Order(order)).await;
+            self.offer_for((job, Step::Order), Tx::Order(order)).await;
         }
         Ok(())
     }
@@ -24,7 +25,7 @@ impl Home {
     pub(super) async fn dispute(self, dispute: Box<Dispute>) -> Result<(), HomeError> {
         let (job, task) = (dispute.order.payload.id(), dispute.task);
         let tx = Tx::Dispute(Box::new(Signed::new(*dispute, self.chain.network(), &self.key)));
-        match self.offer(tx.clone()).await {
+        match self.offer_for((job, Step::Dispute), tx.clone()).await {
             None => self.file_late((job, task), tx).await,
             // Others filed it before, and it may have ended: no further block would tell.
             Some(Refusal::NothingNew | Refusal::Undecided { .. }) => {
@@ -76,19 +77,43 @@ impl Home {
         Ok(())
     }
 
+    /// The same for a job; what comes in the way is remembered for whoever asks.
+    async fn offer_for(&self, (job, step): (JobId, Step), tx: Tx) -> Option<Refusal> {
+        match self.try_to_offer(tx).await {
+            (Some(refusal), Ok(())) if refusal.is_passing() => {
+                self.note(job, step, &refusal);
+                Some(refusal)
+            }
+            (refusal, Ok(())) => {
+                self.troubles.over(&job, step);
+                refusal
+            }
+            (refusal, Err(reason)) => {
+                self.note(job, step, reason);
+                refusal
+            }
+        }
+    }
+
     /// Offers a transaction to the validators unless the ledger would refuse it. Gives the refusal.
     async fn offer(&self, tx: Tx) -> Option<Refusal> {
+        self.try_to_offer(tx).await.0
+    }
+
+    /// Gives the refusal, and why no validator took it.
+    async fn try_to_offer(&self, tx: Tx) -> (Option<Refusal>, Result<(), String>) {
         let refusal = match self.chain.check(&tx) {
             Ok(checked) => self.chain.ledger().check_tx(&checked).err(),
             Err(error) => Some(error.into()),
         };
         if refusal.as_ref().is_some_and(|refusal| !refusal.is_passing()) {
-            return refusal;
+            return (refusal, Ok(()));
         }
         let digest = tx.digest();
-        if let Err(reason) = (self.submit)(tx).await {
+        let taken = (self.submit)(tx).await;
+        if let Err(reason) = &taken {
             tracing::info!(%digest, reason, "no validator took the transaction; trying again");
         }
-        refusal
+        (refusal, taken)
     }
 }

@@ -1,6 +1,7 @@
 //! Outputs of agreed tasks are fetched to the home, so that results can always be downloaded.
 
 use super::{Home, HomeError};
+use api::Step;
 use identity::PublicKey;
 use objects::{Cid, Codec};
 use protocol::Outcome;
@@ -48,6 +49,8 @@ impl Home {
                 if let Err(error) = self.fetcher.fetch_file(root, &from, FILE_BYTES).await {
                     tracing::warn!(job = %outcome.job, task = %outcome.task, %root, %error,
                         "an output could not be fetched yet");
+                    let reason = format!("an output of task {}: {error}", outcome.task);
+                    self.note(outcome.job, Step::Keep, reason);
                 }
             }
         }

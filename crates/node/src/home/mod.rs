@@ -3,22 +3,26 @@
 mod gate;
 mod justice;
 mod keep;
+pub(crate) mod known;
 mod receipt;
+mod trouble;
 mod watch;
 
 pub(crate) use gate::{blob_error, unavailable};
-pub(crate) use watch::events_of;
+pub(crate) use known::Known;
+pub(crate) use trouble::Troubles;
 
 use crate::{
     chain::{Chain, Submit},
     events::Hub,
     post::{Letter, Mail, Post},
 };
+use api::Step;
 use cluster::Cluster;
 use futures::StreamExt;
 use identity::{PublicKey, SecretKey};
 use protocol::{
-    Agreements, ToHome, ToWorker, Tx,
+    Agreements, JobId, ToHome, ToWorker, Tx,
     port::{Clock, Offence, PeerEvent, Streams},
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -54,10 +58,12 @@ pub(crate) struct Home {
     pub(crate) store: Store,
     pub(crate) fetcher: storage::exchange::Fetcher,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) known: Arc<Known>,
     pub(crate) cluster: Cluster<Work>,
     /// Shares of outputs that are fetched at once.
     pub(crate) keeping: Arc<Semaphore>,
     pub(crate) hosting: Arc<dyn Hosting>,
+    pub(crate) troubles: Arc<Troubles>,
 }
 
 /// Letters that are read at once.
@@ -146,6 +152,9 @@ impl Home {
             Effect::Order(order) => {
                 jobs.spawn(self.clone().place(order));
             }
+            Effect::Draw { job } => {
+                jobs.spawn(self.clone().draw(job));
+            }
             Effect::Dispute(dispute) => {
                 jobs.spawn(self.clone().dispute(dispute));
             }
@@ -183,8 +192,12 @@ impl Home {
             }
             _ => {}
         }
-        if let Err(reason) = (self.submit)(tx).await {
-            tracing::info!(%job, %digest, reason, "no validator took the agreement; trying again");
+        match (self.submit)(tx).await {
+            Ok(()) => self.troubles.over(&job, Step::Publish),
+            Err(reason) => {
+                tracing::info!(%job, %digest, reason, "no validator took the agreement; trying again");
+                self.note(job, Step::Publish, reason);
+            }
         }
         Ok(())
     }
@@ -279,6 +292,11 @@ impl Home {
                 }
             }
         }
+    }
+
+    /// Remembers what could not be done for a job.
+    fn note(&self, job: JobId, step: Step, reason: impl ToString) {
+        self.troubles.note(job, step, self.clock.now(), reason);
     }
 
     /// Tells `work`, durably.

@@ -1,13 +1,11 @@
 //! Writing the receipt of a finished job.
 
-use super::{Home, HomeError};
+use super::{Home, HomeError, known::entries_of};
 use crate::chain::ChainError;
-use bytes::Bytes;
+use api::Step;
 use identity::{PublicKey, Signed};
-use objects::Cid;
 use protocol::{
-    Body, Claim, JobId, Outcome, Part, Receipt, Ruled, TaskIndex, TaskTable, Verdicts,
-    port::{BlobError, Blobs},
+    Body, Claim, JobId, Outcome, Part, Receipt, Ruled, TaskIndex, TaskTable, Verdicts, port::Blobs,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use work::{Input, JobRecord};
@@ -32,21 +30,36 @@ impl Home {
             Ok(table) => table,
             Err(reason) => {
                 tracing::error!(%job, reason, "the receipt cannot be written");
+                self.note(job, Step::Receipt, reason);
                 return Ok(());
             }
         };
         let body = self.body_of(&record, table, parts).await?;
         let receipt = Receipt::seal(body, self.chain.network(), &self.key);
-        if let Err(error) = receipt.verify(Some(self.chain.network())) {
-            tracing::error!(%job, %error, "the receipt does not verify; it is kept all the same");
-        }
-        match self.keep_file(receipt.encode().into()).await {
-            Ok(cid) => Ok(self.tell(Input::ReceiptStored { job, receipt: cid }).await?),
+        let (file, blocks) = objects::file(&receipt.encode().into());
+        let found = match receipt.verify(Some(self.chain.network())) {
+            Ok(report) => entries_of(&receipt, &report, file.cid),
             Err(error) => {
-                tracing::error!(%job, %error, "the receipt cannot be kept; trying again later");
-                Ok(())
+                tracing::error!(%job, %error, "the receipt does not verify; it is kept all the same");
+                Vec::new()
             }
+        };
+        let blobs = blocks.into_iter().map(|block| (block.cid, block.bytes)).collect();
+        // Both are durable before the job counts as finished.
+        let (kept, written) = tokio::join!(self.store.put(blobs), self.known.write(job, found));
+        if let Err(error) = kept {
+            tracing::error!(%job, %error, "the receipt cannot be kept; trying again later");
+            self.note(job, Step::Receipt, error);
+        } else {
+            self.tell(Input::ReceiptStored { job, receipt: file.cid }).await?;
+            self.troubles.forget(&job);
         }
+        if let Some(written) = written
+            && let Err(error) = self.known.enter(written).await
+        {
+            tracing::warn!(%job, %error, "its results will not be found again");
+        }
+        Ok(())
     }
 
     async fn table_of(&self, record: &JobRecord) -> Result<TaskTable, String> {
@@ -122,12 +135,5 @@ impl Home {
         let records: Vec<_> =
             ruled.iter().filter_map(|ruled| ledger.dispute(&job, ruled.task)).cloned().collect();
         Ok((ruled, self.chain.verdicts_on(&records, false).await?))
-    }
-
-    async fn keep_file(&self, bytes: Bytes) -> Result<Cid, BlobError> {
-        let (root, blocks) = objects::file(&bytes);
-        let blobs = blocks.into_iter().map(|block| (block.cid, block.bytes)).collect();
-        self.store.put(blobs).await?;
-        Ok(root.cid)
     }
 }

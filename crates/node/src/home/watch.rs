@@ -14,6 +14,7 @@ impl Home {
         for (job, events) in jobs {
             self.hub.restore(job, events);
         }
+        self.hub.set_restored();
         Ok(())
     }
 
@@ -108,7 +109,7 @@ fn events_of_all(work: &Work) -> Vec<(JobId, Vec<JobEvent>)> {
 }
 
 /// What is known to have happened to a job, from its record.
-pub(crate) fn events_of(record: &JobRecord) -> Vec<JobEvent> {
+fn events_of(record: &JobRecord) -> Vec<JobEvent> {
     let order = record.order();
     let job = order.payload.id();
     let verification = order.payload.verification;
@@ -116,6 +117,10 @@ pub(crate) fn events_of(record: &JobRecord) -> Vec<JobEvent> {
     let sealed = order.payload.placement == Placement::Sealed;
     let drawn = record.drawn().filter(|_| !sealed);
     let mut events = vec![JobEvent::Admitted { job, tasks, drawn, verification }];
+    let held: Vec<_> = record.held().copied().collect();
+    if !held.is_empty() {
+        events.push(JobEvent::Held { after: held });
+    }
     if let Some(drawn) = record.drawn().filter(|_| sealed) {
         events.push(JobEvent::Drawn { drawn });
     }

@@ -12,4 +12,5 @@ mod partition;
 
 mod random;
 mod record;
+mod resume;
 mod start;

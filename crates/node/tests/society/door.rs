@@ -1,10 +1,13 @@
 //! The door of a node, asked by the test itself: many questions without a process for each.
 
-use api::{ApiError, Client, NodeApi, Submission, client::Connect};
+use api::{ApiError, Client, KnownTask, NodeApi, Submission, client::Connect};
+use bytes::Bytes;
 use cli::data::DataDir;
+use futures::StreamExt;
 use identity::Signed;
+use objects::Cid;
 use protocol::{
-    Height, Job, JobId, Receipt,
+    Height, Job, JobEvent, JobId, Receipt, TaskIndex, TaskKey,
     port::{Answer, Stream},
 };
 use std::{future::Future, io, path::Path};
@@ -68,6 +71,56 @@ impl Door {
         let blobs = api::blobs_of(Vec::new());
         // What happens to it is asked for later.
         drop(self.ask(self.client.submit(Submission { order, after: Vec::new(), blobs })));
+    }
+
+    /// Orders a job with its content, held until others have ended well.
+    pub fn hand_in(&self, order: Signed<Job>, after: Vec<JobId>, blobs: Vec<(Cid, Bytes)>) {
+        let blobs = api::blobs_of(blobs);
+        drop(self.ask(self.client.submit(Submission { order, after, blobs })));
+    }
+
+    /// Orders a job with its content, to be held for others.
+    ///
+    /// # Errors
+    /// What the node says.
+    pub fn hold(
+        &self,
+        order: Signed<Job>,
+        after: Vec<JobId>,
+        blobs: Vec<(Cid, Bytes)>,
+    ) -> Result<(), ApiError> {
+        let submission = Submission { order, after, blobs: api::blobs_of(blobs) };
+        self.runtime.block_on(self.client.submit(submission)).map(drop)
+    }
+
+    /// What happened to a job, until enough was heard, or nothing more comes.
+    pub fn hear(&self, job: JobId, mut is_enough: impl FnMut(&JobEvent) -> bool) -> Vec<JobEvent> {
+        self.ask(async {
+            let mut events = self.client.events(job).await?;
+            let mut heard = Vec::new();
+            while let Some(event) = events.next().await {
+                heard.push(event?);
+                if heard.last().is_some_and(&mut is_enough) {
+                    break;
+                }
+            }
+            Ok(heard)
+        })
+    }
+
+    /// Where results are that are known.
+    pub fn known(&self, keys: &[TaskKey]) -> Vec<Option<KnownTask>> {
+        self.ask(self.client.known(keys.to_vec()))
+    }
+
+    /// A job and some of its tasks.
+    pub fn job(&self, job: JobId) -> api::JobDetail {
+        self.ask(self.client.job(job, TaskIndex(0)))
+    }
+
+    /// What the node says of itself.
+    pub fn status(&self) -> api::Status {
+        self.ask(self.client.status())
     }
 
     /// The receipt of a finished job.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use identity::{Digest, NetworkId, PublicKey, Signed, canonical};
 use objects::{Cid, Codec, FileWalker, Node, car};
 use protocol::{
-    Accusation, Admission, Agreements, Audit, Batched, Block, Certificate, ChainReply,
+    About, Accusation, Admission, Agreements, Audit, Batched, Block, Certificate, ChainReply,
     ChainRequest, CommitBatch, Commitment, Commits, Dispute, Evidence, Finality, Genesis, Job,
     JobEvent, Outcome, Quote, Receipt, Reveal, RevealBatch, Reveals, TaskTable, ToHome, ToWorker,
     Tx, Verdicts, Verification, VotePair, limits, merkle::Inclusion, port::read_frame,
@@ -20,6 +20,7 @@ pub(crate) type Decoder = fn(&[u8]) -> bool;
 
 /// All of them.
 pub(crate) const DECODERS: &[(&str, Decoder)] = &[
+    ("about", noun::<About>),
     ("accusation", accusation),
     ("admission", admission),
     ("agreements", agreements),

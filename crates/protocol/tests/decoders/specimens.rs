@@ -6,11 +6,12 @@ mod disputed;
 use identity::{Digest, NetworkId, SecretKey, Signed, canonical};
 use objects::{Block as Content, Cid, Codec, Entry, FileBuilder, car, directory};
 use protocol::{
-    Admission, Agreed, Agreements, Attempt, Block, Body, Certificate, ChainReply, ChainRequest,
-    CommitBatch, Commitment, Consent, End, Finality, Founder, Genesis, Header, Height, Input,
-    Invitation, InvitationKind, Job, JobEvent, JobId, Limits, Member, NoResult, Outcome, Output,
-    Params, Part, Placement, Receipt, Reveal, RevealBatch, Salt, TaskIndex, TaskSpec, TaskTable,
-    Time, ToHome, ToWorker, Tx, Unsettled, Verification, Voucher, commitment_of,
+    About, Admission, Agreed, Agreements, Attempt, Block, Body, Certificate, ChainReply,
+    ChainRequest, CommitBatch, Commitment, Consent, End, Finality, Founder, Genesis, Header,
+    Height, Input, Invitation, InvitationKind, Job, JobEvent, JobId, Limits, Member, NoResult,
+    Outcome, Output, Params, Part, Placement, Receipt, Reveal, RevealBatch, Salt, TaskIndex,
+    TaskSpec, TaskTable, Time, ToHome, ToWorker, Tx, Unsettled, Verification, Voucher,
+    commitment_of,
     draw::{Skip, SkipReason},
     merkle::Inclusion,
     set_digest,
@@ -28,6 +29,7 @@ fn key(n: u8) -> SecretKey {
 pub(crate) fn specimen(decoder: &str) -> Vec<u8> {
     let sample = Sample::new();
     match decoder {
+        "about" => canonical::encode(&sample.about()),
         "accusation" => canonical::encode(&sample.accusation()),
         "admission" => canonical::encode(&sample.admission()),
         "agreements" => canonical::encode(&sample.agreements()),
@@ -288,6 +290,11 @@ impl Sample {
             verdicts: Vec::new(),
         };
         Receipt::seal(body, self.network, &key(101))
+    }
+
+    fn about(&self) -> About {
+        let (engine, clock) = (Digest([4; 32]), Time(1_000));
+        About { version: "0.1.0".into(), engine, height: Height(9), clock }
     }
 
     fn chain_reply(&self) -> ChainReply {

@@ -75,6 +75,12 @@ impl World {
                 self.note(format_args!("{name} orders"));
                 self.submit(home, Tx::Order(order));
             }
+            Effect::Draw { job } => {
+                let ledger = &self.nodes[home].ledger;
+                let (drawn, beacon) = (ledger.tip().height, ledger.tip().beacon);
+                let roster = ledger.roster().as_ref().clone();
+                self.tell(home, Input::Drawn { job, drawn, beacon, roster });
+            }
             Effect::Dispute(dispute) => self.dispute(home, *dispute),
             Effect::Accuse(found) => {
                 if self.nodes[home].is_honest() {

@@ -71,6 +71,7 @@ impl Work {
             self.counts.over_bounds += 1;
             return;
         };
+        record.times.first_commit.get_or_insert(turn.now);
         for leaf in fresh {
             let Some((race, _)) = record.race_mut(leaf.task) else { continue };
             let replica = race.replica_mut(leaf.attempt);

@@ -1,4 +1,4 @@
-//! A sealed order is on the ledger, and the beacon after it draws who runs it.
+//! An order that waited is drawn: a sealed one by the beacon after it, a held one by the last one.
 
 use crate::{Work, state::Draw, turn::Turn};
 use identity::Digest;
@@ -20,8 +20,8 @@ impl Work {
             self.counts.repeated += 1;
             return;
         }
-        // It was cancelled, or expired.
-        if record.is_finished() {
+        // It was cancelled, or expired, or nothing may be drawn yet.
+        if !record.is_to_be_drawn() {
             self.counts.late += 1;
             return;
         }

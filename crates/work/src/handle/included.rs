@@ -38,6 +38,7 @@ impl Work {
             }
         }
         shipment.state = ShipmentState::Included(height);
+        record.times.settled = Some(turn.now);
         let tasks = shipment.named();
         for task in &tasks {
             let Some(entry) = record.tasks.get_mut(task.0 as usize) else { continue };

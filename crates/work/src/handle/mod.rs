@@ -6,6 +6,7 @@ mod connected;
 mod disconnected;
 mod dispute_refused;
 mod drawn;
+mod hold;
 mod included;
 mod lead;
 mod no_result;
@@ -17,3 +18,5 @@ mod ruled;
 mod seal;
 mod submit;
 mod tick;
+
+pub(crate) use tick::lease_end;

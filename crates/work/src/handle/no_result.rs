@@ -32,6 +32,9 @@ impl Work {
                 self.counts.late += 1;
                 continue;
             }
+            if let Some((race, _)) = self.jobs.get_mut(&job).and_then(|r| r.race_mut(*task)) {
+                race.replica_mut(*attempt).no_result = Some(*reason);
+            }
             self.skip((job, *task), seat, skip_reason(*reason), turn);
             self.advance(job, *task, turn);
         }

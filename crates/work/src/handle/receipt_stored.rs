@@ -16,6 +16,7 @@ impl Work {
         }
         self.timers.remove(record.order.payload.expires, Timer::Expiry(job));
         self.drop_rosters();
+        let succeeded = record.succeeded();
         let (settled, unsettled) = (record.progress.settled, record.progress.unsettled);
         turn.event(job, JobEvent::Finished { settled, unsettled, receipt });
         self.finished.push_back(Summary {
@@ -25,6 +26,9 @@ impl Work {
             finished: turn.now,
             settled,
             unsettled,
+            succeeded,
+            times: record.times,
+            left: record.left,
             receipt,
         });
         while self.finished.len() > self.config.finished_jobs {

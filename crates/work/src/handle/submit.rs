@@ -33,8 +33,7 @@ impl Work {
         turn: &mut Turn<'_>,
     ) -> bool {
         let job = order.payload.id();
-        let known = self.finished.iter().any(|summary| summary.job == job);
-        if known || self.jobs.contains_key(&job) {
+        if self.knows(&job) {
             self.counts.repeated += 1;
             return false;
         }

@@ -1,9 +1,9 @@
 //! Time has passed.
 
 use crate::{
-    Work,
+    Config, Work,
     place::{Again, lease_ms},
-    state::Timer,
+    state::{Replica, Timer},
     turn::Turn,
 };
 use identity::PublicKey;
@@ -63,14 +63,7 @@ impl Work {
         if replica.due != Some(at) {
             return;
         }
-        let due = if replica.shown.is_some() {
-            replica.started.max(since).after_ms(self.config.reveal_ms)
-        } else {
-            // It may work through everything that it was given first, but not for ever.
-            let most = lease_ms.saturating_mul(u64::from(self.config.slots()) + 1);
-            let latest = replica.started.after_ms(most);
-            replica.started.max(heard).after_ms(lease_ms).min(latest)
-        };
+        let due = lease_end(&self.config, lease_ms, replica, (heard, since));
         if due > turn.now {
             replica.due = Some(due);
             self.timers.set(due, Timer::Lease(job, task, attempt));
@@ -103,4 +96,20 @@ impl Work {
         race.rounds += 1;
         self.reconsider(job, task, Again::Round, turn);
     }
+}
+
+/// When the lease of a replica ends of which nothing more is heard.
+pub(crate) fn lease_end(
+    config: &Config,
+    lease_ms: u64,
+    replica: &Replica,
+    (heard, since): (Time, Time),
+) -> Time {
+    if replica.shown.is_some() {
+        return replica.started.max(since).after_ms(config.reveal_ms);
+    }
+    // It may work through everything that it was given first, but not for ever.
+    let most = lease_ms.saturating_mul(u64::from(config.slots()) + 1);
+    let latest = replica.started.after_ms(most);
+    replica.started.max(heard).after_ms(lease_ms).min(latest)
 }

@@ -1,6 +1,9 @@
 //! One job and its tasks.
 
-use super::{Draw, Race, Replica, Ruling, Settlement, Shelf, Shipment, ShipmentState, pairs};
+use super::{
+    Draw, JobTimes, Left, Race, Replica, Ruling, Settlement, Shelf, Shipment, ShipmentState,
+    TaskTimes, pairs,
+};
 use identity::{Digest, PublicKey, Signed};
 use objects::Cid;
 use protocol::{
@@ -48,6 +51,8 @@ pub struct TaskRecord {
     /// The node of each attempt.
     pub(crate) assigned: Vec<Seat>,
     pub(crate) state: TaskState,
+    #[serde(default, skip_serializing_if = "TaskTimes::is_empty")]
+    pub(crate) times: TaskTimes,
 }
 
 /// How far a task is, for whoever asks.
@@ -130,8 +135,28 @@ pub struct Summary {
     pub settled: u32,
     /// Tasks that are not.
     pub unsettled: u32,
+    /// Final tasks that ended with exit 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub succeeded: u32,
+    /// Its milestones.
+    #[serde(default)]
+    pub times: JobTimes,
+    /// How some of the tasks stood that ended without agreement.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<Left>,
     /// The receipt file.
     pub receipt: Cid,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+impl Summary {
+    /// Whether every task is final and ended with exit 0.
+    pub fn is_success(&self) -> bool {
+        self.unsettled == 0 && self.succeeded == self.settled
+    }
 }
 
 /// A job whose receipt is not stored yet.
@@ -140,9 +165,12 @@ pub struct Summary {
 pub struct JobRecord {
     pub(crate) id: JobId,
     pub(crate) order: Signed<Job>,
-    /// None yet while a sealed order is on its way to the ledger.
+    /// None yet while a sealed order is on its way to the ledger, or the order is held.
     pub(crate) draw: Option<Draw>,
-    /// When a sealed order is mentioned again.
+    /// Jobs that must end well before anybody is drawn, and have not yet.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) held: BTreeSet<JobId>,
+    /// When an order that waits for its draw is mentioned again.
     pub(crate) ordering: Option<Time>,
     pub(crate) admitted: Time,
     pub(crate) tasks: Vec<TaskRecord>,
@@ -172,16 +200,26 @@ pub struct JobRecord {
     pub(crate) dispute_refusals: BTreeMap<TaskIndex, String>,
     /// When the finished job is mentioned again.
     pub(crate) store: Option<Time>,
+    #[serde(default)]
+    pub(crate) times: JobTimes,
+    /// How tasks stood that ended without agreement, the first ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left: Vec<Left>,
 }
 
 impl JobRecord {
     pub(crate) fn new(order: Signed<Job>, draw: Option<Draw>, admitted: Time) -> Self {
         let count = order.payload.tasks;
-        let fresh = TaskRecord { assigned: Vec::new(), state: TaskState::Waiting };
+        let fresh = TaskRecord {
+            assigned: Vec::new(),
+            state: TaskState::Waiting,
+            times: TaskTimes::default(),
+        };
         Self {
             id: order.payload.id(),
             order,
             draw,
+            held: BTreeSet::new(),
             ordering: None,
             admitted,
             tasks: vec![fresh; count as usize],
@@ -199,6 +237,8 @@ impl JobRecord {
             rulings: BTreeMap::new(),
             dispute_refusals: BTreeMap::new(),
             store: None,
+            times: JobTimes::default(),
+            left: Vec::new(),
         }
     }
 
@@ -207,7 +247,13 @@ impl JobRecord {
         &self.order
     }
 
-    /// Height of the block whose beacon draws; none yet while a sealed order waits for it.
+    /// Jobs of this home that must end well before anybody is drawn, and have not yet.
+    pub fn held(&self) -> impl Iterator<Item = &JobId> {
+        self.held.iter()
+    }
+
+    /// Height of the block whose beacon draws; none yet while a sealed order waits for it, or one
+    /// is held.
     pub fn drawn(&self) -> Option<Height> {
         self.draw.as_ref().map(|draw| draw.height)
     }
@@ -222,6 +268,21 @@ impl JobRecord {
         self.admitted
     }
 
+    /// Its milestones.
+    pub fn times(&self) -> JobTimes {
+        self.times
+    }
+
+    /// The milestones of a task.
+    pub fn times_of(&self, task: TaskIndex) -> TaskTimes {
+        self.tasks.get(task.0 as usize).map(|record| record.times).unwrap_or_default()
+    }
+
+    /// How a task stood that ended without agreement, if that is kept.
+    pub fn left(&self, task: TaskIndex) -> Option<&Left> {
+        self.left.iter().find(|left| left.task == task)
+    }
+
     /// How many tasks are how far.
     pub fn progress(&self) -> Progress {
         self.progress
@@ -231,6 +292,17 @@ impl JobRecord {
     pub fn is_finished(&self) -> bool {
         self.progress.settled + self.progress.unsettled == self.order.payload.tasks
             && self.in_flight == 0
+    }
+
+    /// Whether a draw is what it waits for.
+    pub(crate) fn is_to_be_drawn(&self) -> bool {
+        self.draw.is_none() && self.held.is_empty() && !self.is_finished()
+    }
+
+    /// Final tasks that ended with exit 0.
+    pub(crate) fn succeeded(&self) -> u32 {
+        let count = self.outcomes().filter(|outcome| outcome.end.is_success()).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     /// How far a task is; `None` if there is no such task.
@@ -452,7 +524,7 @@ impl JobRecord {
     }
 }
 
-fn status_of(replica: &Replica) -> ReplicaStatus {
+pub(crate) fn status_of(replica: &Replica) -> ReplicaStatus {
     match (replica.live, replica.reveal, replica.commit) {
         (false, ..) => ReplicaStatus::Lost,
         (true, Some(_), _) => ReplicaStatus::Revealed,

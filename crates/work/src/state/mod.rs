@@ -10,16 +10,19 @@ mod ruling;
 mod shelf;
 mod shipment;
 mod timers;
+mod times;
 
 pub use counts::Counts;
 pub use job::{Included, JobRecord, Progress, ReplicaStatus, Summary, TaskRecord, TaskStatus};
 pub use shelf::WASTE_BYTES;
+pub use times::{JobTimes, Left, TaskTimes};
 
 pub(crate) use draw::Draw;
 pub(crate) use fleet::{Fleet, Readiness};
-pub(crate) use job::{Seat, TaskState};
+pub(crate) use job::{Seat, TaskState, status_of};
 pub(crate) use race::{Race, Replica, Shown, attempt_of};
 pub(crate) use ruling::Ruling;
 pub(crate) use shelf::{CONTRADICTIONS, Shelf};
 pub(crate) use shipment::{Settlement, Shipment, ShipmentState};
 pub(crate) use timers::{Timer, Timers};
+pub(crate) use times::LEFT_TASKS;

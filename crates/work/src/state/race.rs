@@ -2,7 +2,7 @@
 
 use super::{Seat, pairs};
 use identity::Digest;
-use protocol::{Attempt, Outcome, OutcomeDigest, Reveal, Time, draw::SkipReason};
+use protocol::{Attempt, NoResult, Outcome, OutcomeDigest, Reveal, Time, draw::SkipReason};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +24,9 @@ pub(crate) struct Replica {
     pub(crate) shown: Option<u32>,
     /// The batch of its reveal, and the reveal.
     pub(crate) reveal: Option<(u32, Reveal)>,
+    /// Why it has no result, if its node said so since it was last asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) no_result: Option<NoResult>,
 }
 
 impl Replica {

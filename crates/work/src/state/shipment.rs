@@ -40,6 +40,9 @@ pub(crate) struct Shipment {
     pub(crate) reveals: BTreeSet<u32>,
     pub(crate) tasks: Vec<Settlement>,
     pub(crate) state: ShipmentState,
+    /// When it was first offered.
+    #[serde(default)]
+    pub(crate) sent: Time,
 }
 
 impl Shipment {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod after;
 mod disputes;
 mod ledger;
 mod life;
@@ -11,5 +12,6 @@ mod random;
 mod sanctions;
 mod sealed;
 mod strangers;
+mod told;
 mod worker;
 mod world;

@@ -17,6 +17,8 @@ pub(crate) enum Manner {
     Honest,
     /// Gives an outcome of its own.
     Liar(u8),
+    /// Its programs end with exit 1.
+    Failing,
     /// Takes orders and says nothing.
     Mute,
     /// Commits and never reveals.
@@ -98,7 +100,8 @@ impl Worker {
 
     fn outcome(&self, job: JobId, task: TaskIndex) -> Outcome {
         let lie = if let Manner::Liar(lie) = self.manner { lie } else { 0 };
-        outcome_of(job, task, lie)
+        let end = End::Exit(u32::from(self.manner == Manner::Failing));
+        Outcome { end, ..outcome_of(job, task, lie) }
     }
 
     pub(crate) fn salt(&self, (job, task, attempt): Place) -> Salt {
@@ -116,7 +119,7 @@ impl Worker {
                 let replicas = replicas.iter().map(|(t, a)| (*t, *a, reason)).collect();
                 return vec![ToHome::NoResult { job, replicas }];
             }
-            Manner::Honest | Manner::Liar(_) | Manner::Hider => {}
+            Manner::Honest | Manner::Failing | Manner::Liar(_) | Manner::Hider => {}
         }
         let mut said: Vec<ToHome> = vec![];
         let mut fresh = vec![];

@@ -21,6 +21,7 @@ pub(crate) enum Letter {
     ToHome(PublicKey, ToHome),
     ToLedger(Box<Agreements>),
     Order(JobId),
+    Draw(JobId),
     Dispute(Box<Dispute>),
     FromLedger(Input),
 }
@@ -54,6 +55,7 @@ pub(crate) fn key(kind: u8, n: u8) -> SecretKey {
 }
 
 pub(crate) const LIFETIME_MS: u64 = 1_000_000;
+const TWO_OF_THREE: Verification = Verification { k: 2, n: 3 };
 pub(crate) const WALL_MS: u64 = 5_000;
 
 impl World {
@@ -125,9 +127,11 @@ impl World {
         self.up.insert(node, false);
         self.letters.retain(|letter| match letter {
             Letter::ToWorker(to, _) | Letter::ToHome(to, _) => *to != node,
-            Letter::ToLedger(_) | Letter::Order(_) | Letter::Dispute(_) | Letter::FromLedger(_) => {
-                true
-            }
+            Letter::ToLedger(_)
+            | Letter::Order(_)
+            | Letter::Draw(_)
+            | Letter::Dispute(_)
+            | Letter::FromLedger(_) => true,
         });
         self.step(Input::Disconnected(node));
     }
@@ -173,6 +177,20 @@ impl World {
         job
     }
 
+    pub(crate) fn sign(&self, job: Job) -> Signed<Job> {
+        Signed::new(job, self.network, &self.submitter)
+    }
+
+    /// An order that waits for others.
+    pub(crate) fn hold(&mut self, tasks: u32, placement: Placement, after: &[JobId]) -> JobId {
+        let mut order = self.order(tasks, TWO_OF_THREE).payload;
+        order.placement = placement;
+        let order = Signed::new(order, self.network, &self.submitter);
+        let job = order.payload.id();
+        self.step(Input::Hold { order, after: after.to_vec() });
+        job
+    }
+
     /// The home is another process from now on, with what the last one wrote down.
     pub(crate) fn restart(&mut self) {
         let bytes = identity::canonical::encode(&self.work);
@@ -209,6 +227,7 @@ impl World {
                     assert_eq!(order.payload.placement, Placement::Sealed);
                     self.letters.push_back(Letter::Order(order.payload.id()));
                 }
+                Effect::Draw { job } => self.letters.push_back(Letter::Draw(job)),
                 Effect::Dispute(dispute) => {
                     dispute.check_claims(self.network).expect("a dispute holds");
                     self.disputes.push((*dispute).clone());
@@ -258,7 +277,7 @@ impl World {
                 let input = Input::Included { job, tasks, tx, height };
                 self.letters.push_back(Letter::FromLedger(input));
             }
-            Letter::Order(job) => {
+            Letter::Order(job) | Letter::Draw(job) => {
                 let (drawn, beacon, roster) = self.ledger.draw(job, self.beacon);
                 let input = Input::Drawn { job, drawn, beacon, roster };
                 self.letters.push_back(Letter::FromLedger(input));

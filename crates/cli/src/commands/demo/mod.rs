@@ -39,7 +39,7 @@ const AFTER: &str = "\
 
 Examples:
   polity demo --program cycles.wasm --each 'examples/data/*.csv'
-  polity demo --program cycles.wasm --each 'examples/data/*.csv' --nodes 7 \
+  polity demo --program cycles.wasm --each 'examples/data/*.csv' --nodes 7 \\
     --liars 2 --keep";
 
 /// `polity demo`

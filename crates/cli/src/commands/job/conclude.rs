@@ -82,12 +82,11 @@ pub(in crate::commands) async fn conclude<N: NodeApi>(
     if let Some(shows) = &came.shows {
         out.say(shows);
     }
-    let done = done(&came.ending, &whole);
-    if !whole.collect.is_empty() {
-        collect(&came.ending, &whole, &done, out)?;
-    }
+    let collected = collect(&came.ending, &whole, out)?;
     if out.json {
-        out.data(&summary(&came, &whole), String::new)?;
+        let mut summary = summary(&came, &whole);
+        summary["collected"] = collected;
+        out.data(&summary, String::new)?;
     } else if whole.specs.len() == 1 && patience.wait != Wait::Outcome && !whole.quiet {
         print_single(&whole, out)?;
     }
@@ -243,7 +242,7 @@ fn say_ending(came: &Outcomes, whole: &Whole<'_>, out: Out) {
     let known = whole.known.len();
     let counts = ending.course.counts();
     let (all, settled) = (counts.tasks + known, counts.settled + known);
-    let of = format!("{settled} of {}", text::plural(all, "task"));
+    let of = format!("{} of {}", text::number(settled as u64), text::plural(all, "task"));
     match (&came.receipt, known, job) {
         (Some(receipt), 0, _) => {
             let receipt = receipt.display();
@@ -255,7 +254,7 @@ fn say_ending(came: &Outcomes, whole: &Whole<'_>, out: Out) {
         (Some(_), ..) | (None, _, None) => {
             let before = match known == all {
                 true => "known before".into(),
-                false => format!("{known} of them known before"),
+                false => format!("{} of them known before", text::number(known as u64)),
             };
             let receipts = if whole.receipt.is_some() { "receipt" } else { "receipts" };
             out.say(format!(
@@ -295,16 +294,16 @@ fn done(ending: &Ending, whole: &Whole<'_>) -> HashMap<String, Done> {
 }
 
 /// Joins what is to be joined.
-fn collect(
-    ending: &Ending,
-    whole: &Whole<'_>,
-    done: &HashMap<String, Done>,
-    out: Out,
-) -> Result<(), Failure> {
+fn collect(ending: &Ending, whole: &Whole<'_>, out: Out) -> Result<Value, Failure> {
+    let mut all = Vec::new();
+    if whole.collect.is_empty() {
+        return Ok(all.into());
+    }
     if ending.why != Why::Done {
         out.say("Nothing was collected: the same command does it in the end.");
-        return Ok(());
+        return Ok(all.into());
     }
+    let done = done(ending, whole);
     let tasks: Vec<_> = whole.specs.iter().map(|spec| (spec, done.get(&spec.name))).collect();
     let out_of = |tasks: &[&str]| {
         let mut named = tasks.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
@@ -321,18 +320,25 @@ fn collect(
     for one in whole.collect {
         let Collected { joined, without, other_header } =
             one.join(&tasks, whole.results, whole.header)?;
-        let mut lines =
-            vec![format!("{} of {} collected", joined, text::plural(tasks.len(), "task"))];
+        let (count, of) = (text::number(joined as u64), text::plural(tasks.len(), "task"));
         let others = [
             ("left out, failed", failed.clone()),
             ("left out, without this output", without.iter().map(String::as_str).collect()),
             ("with another first line, kept", other_header.iter().map(String::as_str).collect()),
         ];
         let others = others.iter().filter(|(_, names)| !names.is_empty());
-        lines.extend(others.map(|(what, names)| format!("{what}: {}", out_of(names))));
-        out.say(format!("{}: {}", one.text(), lines.join("; ")));
+        let others: String =
+            others.map(|(what, names)| format!("; {what}: {}", out_of(names))).collect();
+        out.say(format!("{}: {count} of {of} collected{others}", one.text()));
+        all.push(json!({
+            "collect": one.text(),
+            "joined": joined,
+            "failed": failed,
+            "without": without,
+            "other_header": other_header,
+        }));
     }
-    Ok(())
+    Ok(all.into())
 }
 
 fn summary(came: &Outcomes, whole: &Whole<'_>) -> Value {

@@ -1,5 +1,6 @@
 //! `polity job …`: jobs of your node.
 
+mod cancel;
 mod conclude;
 mod describe;
 mod explain;
@@ -27,15 +28,17 @@ Examples:
 pub(super) enum Command {
     /// List jobs, latest first
     List,
-    /// Say all of a job: its tasks, where they run, why they wait
+    /// Show a job on a page: who, when, how far, and what is slow or failed
     Describe(describe::Args),
-    /// Say in a sentence why a job, or a task of it, is where it is
+    /// Say in a sentence or two why a job, or a task of it, is where it is
     Explain(explain::Args),
-    /// Print what tasks printed
+    /// Print what tasks printed, as soon as it is agreed on
     Logs(logs::Args),
     /// Fetch results and receipt, waiting for them
     #[command(visible_alias = "follow")]
     Get(get::Args),
+    /// Take a job back: what is not agreed on ends as cancelled
+    Cancel(cancel::Args),
 }
 
 pub(super) async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
@@ -45,5 +48,6 @@ pub(super) async fn run(command: Command, context: &Context<'_>) -> Result<Exit,
         Command::Explain(args) => explain::run(args, context).await,
         Command::Logs(args) => logs::run(args, context).await,
         Command::Get(args) => get::run(args, context).await,
+        Command::Cancel(args) => cancel::run(args, context).await,
     }
 }

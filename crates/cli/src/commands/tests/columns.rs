@@ -76,6 +76,7 @@ fn nodes() {
         validator: true,
         connected: true,
         addresses: Vec::new(),
+        about: None,
     };
     let lost = LostRight { right: Right::Execute, until: Time(1_900_000_000_000) };
     fits("node list", &nodes::table(&[node(Vec::new()), node(vec![lost])]));

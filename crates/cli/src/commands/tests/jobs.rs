@@ -203,6 +203,10 @@ fn a_job_can_be_looked_at_and_fetched_again() {
         "job logs last",
         "job logs last a.csv --json",
         "job logs last a.csv --stderr",
+        "job logs last a.csv b.csv --stdout",
+        "job logs last --follow",
+        "job logs last --follow --json",
+        "job describe --tasks",
         "node list",
         "node describe",
         "node list --json",
@@ -222,6 +226,7 @@ fn a_job_can_be_looked_at_and_fetched_again() {
         assert_eq!(world.type_in(line), Exit::Usage, "{line}");
     }
     assert_eq!(world.type_in("job get last -o @in"), Exit::Usage, "something else is there");
+    assert_eq!(world.type_in("job cancel last"), Exit::Refused, "it is finished");
 }
 
 #[test]

@@ -82,6 +82,24 @@ fn only_what_is_not_known_is_ordered_and_every_receipt_is_checked() {
 }
 
 #[test]
+fn of_many_receipts_one_is_told_whole_and_what_is_wrong() {
+    let world = World::new();
+    for x in 1..=5 {
+        let run = format!("run @program.wasm --param x={x} --verify 2of3 -o @{x}");
+        assert_eq!(world.type_in(&run), Exit::Success);
+    }
+    assert_eq!(world.type_in("run @program.wasm --param x=1..6 -o @out"), Exit::Success);
+    let pins = verify::Pins::one(world.polity.genesis.network(), "test");
+    let check = || verify::check_at(&world.path("out"), None, &pins).unwrap();
+    let text = check().text();
+    assert_eq!(text.matches("not proven").count(), 1, "{text}");
+    assert_eq!(text.matches(": 1 task, 2 files").count(), 5, "{text}");
+    world.write("out/x=6", b"changed");
+    let text = check().text();
+    assert!(text.contains("FAIL: ") && text.contains("x=6 (changed)"), "{text}");
+}
+
+#[test]
 fn a_directory_cannot_say_that_a_receipt_is_about_what_it_is_not() {
     let world = swept(&["a.csv", "b.csv"]);
     world.write("in/c.csv", b"c.csv");
@@ -201,6 +219,20 @@ fn what_failed_runs_once_more_and_the_rest_is_kept() {
     assert_eq!((jobs.len(), jobs[2].0.tasks, jobs[2].0.verification.k), (3, 4, 3));
     assert!(world.path("all/a.csv").exists());
     assert_eq!(world.type_in("rerun bafy"), Exit::Usage, "several jobs begin so");
+}
+
+#[test]
+fn what_was_complete_stays_so_if_nothing_can_be_ordered() {
+    let world = World::with(Fault::None, 2);
+    world.sweep(&["a.csv", "exit3.csv"]);
+    assert_eq!(world.type_in("verify @out"), Exit::Success);
+    assert_eq!(world.type_in("rerun --failed --verify 3of5 -o @out"), Exit::Refused);
+    assert_eq!(world.type_in("verify @out"), Exit::Success);
+    world.polity.refuse();
+    assert_eq!(world.type_in("rerun --failed -o @out"), Exit::Refused);
+    assert_eq!(world.type_in("verify @out"), Exit::Success, "two parts of one receipt");
+    let known = "run @program.wasm --each @in/a.csv --verify 2of2 -o @known";
+    assert_eq!(world.type_in(known), Exit::Success, "what is known needs no order");
 }
 
 #[test]

@@ -42,6 +42,10 @@ fn every_line_that_the_docs_show_is_understood() {
         "polity ledger evidence abcd1234 -o evidence.polity",
         "polity job list",
         "polity job describe last --json",
+        "polity job describe --tasks",
+        "polity job logs last a.csv b.csv --follow",
+        "polity job cancel last",
+        "polity doctor --json",
         "polity job logs abcd1234 17.csv --stderr",
         "polity job get last -o out",
         "polity node list",
@@ -133,6 +137,11 @@ fn every_command_is_described_in_one_line() {
 #[test]
 fn every_help_fits_eighty_columns() {
     for (words, mut command) in commands() {
+        // Else the examples would be broken at places that mean nothing.
+        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for line in after.lines() {
+            assert!(line.chars().count() <= 80, "{words}: {line}");
+        }
         for help in [command.render_help(), command.render_long_help()] {
             for line in help.to_string().lines() {
                 assert!(line.chars().count() <= 80, "{words}: {line}");

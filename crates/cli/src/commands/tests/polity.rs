@@ -6,8 +6,8 @@ mod known;
 use super::lies::Lie;
 use api::{
     ApiError, AuditCount, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents,
-    JobState, JobSummary, JoinLine, KnownTask, LostRight, NodeApi, NodeInfo, PlacedTx, Reply,
-    SanctionInfo, Status, Submission, TaskDetail, TaskState,
+    JobState, JobSummary, JobTimes, JoinLine, KnownTask, LostRight, NodeApi, NodeInfo, PlacedTx,
+    Reply, SanctionInfo, Status, Submission, TaskDetail, TaskState,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future, stream};
@@ -69,6 +69,7 @@ pub(crate) struct Polity {
     owner: SecretKey,
     fault: Fault,
     broke: AtomicBool,
+    refuses: AtomicBool,
     /// Owners that are connected.
     pub(crate) parties: u32,
     state: Mutex<State>,
@@ -105,6 +106,7 @@ impl Polity {
             owner,
             fault,
             broke: AtomicBool::new(false),
+            refuses: AtomicBool::new(fault == Fault::Refuses),
             parties,
             state: Mutex::default(),
         }
@@ -122,7 +124,7 @@ impl Polity {
         blobs: Vec<(Cid, Bytes)>,
     ) -> Result<JobId, ApiError> {
         let refused = |reason: String| ApiError::new(Code::Refused, reason);
-        if self.fault == Fault::Refuses {
+        if self.refuses.load(Ordering::SeqCst) {
             return Err(refused("the submitter is not admitted".into()).next("ask a member"));
         }
         Job::check(&order, self.network()).map_err(|e| refused(e.to_string()))?;
@@ -349,6 +351,13 @@ impl Polity {
     }
 }
 
+fn state_of(name: &str) -> TaskState {
+    match end_of(name) {
+        Ok(end) => TaskState::Final { end, height: Height(2), decided: false },
+        Err(why) => TaskState::Unsettled { why },
+    }
+}
+
 /// Every task writes a file of its own name; `two…` writes another one.
 pub(crate) fn outcome(
     job: JobId,
@@ -412,6 +421,10 @@ impl NodeApi for Polity {
             drawn: Some(Height(1)),
             after: Vec::new(),
             audits: AuditCount { picked: 1, audited: 1 },
+            times: JobTimes::default(),
+            offered: None,
+            troubles: Vec::new(),
+            missing: Vec::new(),
             tasks: (0..)
                 .map(TaskIndex)
                 .zip(&kept.table.tasks)
@@ -420,9 +433,14 @@ impl NodeApi for Polity {
                 .map(|(task, spec)| TaskDetail {
                     task,
                     name: spec.name.clone(),
-                    state: TaskState::Running,
+                    state: state_of(&spec.name),
                     replicas: Vec::new(),
                     skipped: Vec::new(),
+                    awaited: Vec::new(),
+                    retry: None,
+                    began: None,
+                    agreed: None,
+                    fuel: None,
                     dispute: (kept.lies.iter().find(|lie| lie.task == task))
                         .map(|lie| lie.state(self.liar())),
                 })
@@ -485,6 +503,8 @@ impl NodeApi for Polity {
             fingerprint: Digest([8; 32]),
             job_lifetime_ms: self.genesis.params.job_lifetime_ms,
             distinct: self.genesis.params.distinct,
+            heartbeat_ms: self.genesis.params.heartbeat_ms,
+            reserve_bytes: 0,
         })
     }
 
@@ -503,6 +523,7 @@ impl NodeApi for Polity {
             validator: true,
             connected: true,
             addresses: Vec::new(),
+            about: None,
         };
         reply(self.genesis.founders.iter().map(info).collect())
     }

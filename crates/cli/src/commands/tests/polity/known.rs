@@ -4,7 +4,7 @@ use super::{Polity, end_of};
 use api::{JobState, KnownTask};
 use bytes::Bytes;
 use protocol::{End, Height, Job, JobId, TaskIndex, TaskKey};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::atomic::Ordering};
 
 impl Polity {
     /// The orders that were taken, in their order, with the jobs that each is held for.
@@ -17,6 +17,11 @@ impl Polity {
             .collect();
         all.sort_by_key(|(job, _)| job.issued);
         all
+    }
+
+    /// Refuses every order from now on.
+    pub(crate) fn refuse(&self) {
+        self.refuses.store(true, Ordering::SeqCst);
     }
 
     /// Forgets what receipts and results of all jobs hold.

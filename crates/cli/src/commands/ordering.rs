@@ -132,7 +132,7 @@ pub(super) async fn order(wish: Wish, data: &DataDir, out: Out) -> Result<Exit, 
                 results: &results,
                 collect: &place.collect,
                 header: place.collect_header,
-                quiet: place.detach,
+                quiet: place.detach || place.collect.iter().any(|one| one.file().is_none()),
             };
             let patience = patience(&begun.terms, &place.wait, &place.collect);
             let exit =
@@ -183,9 +183,7 @@ async fn begin(
         (Err(refusal), None) => return Err(refusal),
     };
     let placement = terms.placement.unwrap_or(Placement::Fast);
-    let tasks = plan.table.tasks.len();
-    let count =
-        if tasks == 1 { "1 task".into() } else { format!("{} tasks", text::number(tasks as u64)) };
+    let count = text::plural(plan.table.tasks.len(), "task");
     let size = match plan.size_bytes() {
         0 => String::new(),
         bytes => format!(", {}", text::size(bytes)),
