@@ -29,6 +29,8 @@ const ASKED: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Pause before peers are asked again.
 const AGAIN_MS: u64 = 60_000;
+/// First pause before those are asked again that said nothing: some have only just begun.
+const SOON_MS: u64 = 500;
 
 /// What this node says, and what it hears. A cheap copy.
 #[derive(Clone)]
@@ -109,25 +111,39 @@ impl Abouts {
         let _gone = tokio::time::timeout(PATIENCE, talk).await;
     }
 
-    /// Asks whoever comes, and all that are there once in a while.
+    /// Asks whoever comes, all that are there once in a while, and the silent ones more often at
+    /// first.
     async fn ask_all(&self) {
         let mut events = self.streams.events();
         let places = Arc::new(Semaphore::new(ASKED));
         let mut asking = JoinSet::new();
-        let mut again = self.clock.until(self.clock.now().after_ms(AGAIN_MS));
+        let after = |ms| self.clock.until(self.clock.now().after_ms(ms));
+        let (mut again, mut pause_ms) = (after(AGAIN_MS), SOON_MS);
+        let mut soon = after(pause_ms);
         loop {
             let peers = tokio::select! {
                 next = events.next() => match next {
                     None => return,
-                    Some(PeerEvent::Up(peer)) => vec![peer],
+                    Some(PeerEvent::Up(peer)) => {
+                        if pause_ms > SOON_MS {
+                            (soon, pause_ms) = (after(SOON_MS), SOON_MS);
+                        }
+                        vec![peer]
+                    }
                     Some(PeerEvent::Down(peer)) => {
                         self.heard.lock().remove(&peer);
                         continue;
                     }
                 },
                 () = &mut again => {
-                    again = self.clock.until(self.clock.now().after_ms(AGAIN_MS));
+                    again = after(AGAIN_MS);
                     self.streams.peers()
+                }
+                () = &mut soon => {
+                    pause_ms = (2 * pause_ms).min(AGAIN_MS);
+                    soon = after(pause_ms);
+                    let heard = self.heard.lock();
+                    self.streams.peers().into_iter().filter(|peer| !heard.contains_key(peer)).collect()
                 }
                 Some(_) = asking.join_next() => continue,
             };

@@ -85,10 +85,10 @@ impl Machine {
         fs::write(self.path("work/slow.wasm"), wat::parse_str(text).unwrap()).unwrap();
     }
 
-    /// Gives a job that takes a while, and waits until it runs.
+    /// Gives a job that takes a while and is known by nobody, and waits until it runs.
     fn busy(&self, out: &str) -> Child {
         self.slow();
-        let mut run = self.command(&["run", "slow.wasm", "-o", out]);
+        let mut run = self.command(&["run", "slow.wasm", "--arg", out, "-o", out]);
         let run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         until("the job to run", || {
             let said = self.pid().map(|_| self.polity(&["job", "list", "--json"]))?;

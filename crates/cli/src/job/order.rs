@@ -206,7 +206,7 @@ impl Home {
         })?;
         if !status.admitted {
             return Err(Failure::new(Exit::Refused, "this node is not admitted yet")
-                .next("see where it stands with: polity node describe"));
+                .next("ask an owner of the polity for 'polity invite', then: polity up --join …"));
         }
         Ok(Self { status, genesis, owner })
     }

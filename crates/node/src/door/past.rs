@@ -121,7 +121,7 @@ impl<'a> Past<'a> {
             state,
             replicas,
             skipped: skipped.to_vec(),
-            awaited: Vec::new(),
+            awaited: left.map(|left| left.awaited.clone()).unwrap_or_default(),
             retry: None,
             began: None,
             agreed: None,

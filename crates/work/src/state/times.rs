@@ -55,6 +55,9 @@ pub struct Left {
     pub no_results: Vec<(PublicKey, NoResult)>,
     /// Replicas that had not answered.
     pub silent: Vec<PublicKey>,
+    /// Nodes whose turn it was, and that had no room or were gone a moment ago.
+    #[serde(default)]
+    pub awaited: Vec<PublicKey>,
 }
 
 impl Left {
@@ -72,6 +75,7 @@ impl Left {
             skipped: race.skips.iter().map(|(s, r)| skip((s, *r))).take(LEFT_NODES).collect(),
             no_results: no_results.take(LEFT_NODES).collect(),
             silent: silent.map(|(node, _)| node).take(LEFT_NODES).collect(),
+            awaited: race.waiting.iter().map(|s| record.node(*s)).take(LEFT_NODES).collect(),
         }
     }
 }

@@ -35,7 +35,7 @@ pub(super) enum Command {
     /// Print what tasks printed, as soon as it is agreed on
     Logs(logs::Args),
     /// Fetch results and receipt, waiting for them
-    #[command(visible_alias = "follow")]
+    #[command(alias = "follow")]
     Get(get::Args),
     /// Take a job back: what is not agreed on ends as cancelled
     Cancel(cancel::Args),

@@ -77,10 +77,9 @@ impl Facts<'_> {
         let silent: Vec<_> = silent.map(|replica| replica.node).collect();
         let silent = (!silent.is_empty())
             .then(|| Said::new(format!("No answer had come from {}.", self.list(&silent))));
-        let passed = self.passed_over(task);
-        match (silent, passed) {
-            (Some(silent), passed) => Some(silent.and(passed)),
-            (None, passed) => passed,
-        }
+        let awaited = (!task.awaited.is_empty())
+            .then(|| Said::new(format!("It had waited for {}.", self.list(&task.awaited))));
+        let all = [silent, awaited, self.passed_over(task)];
+        all.into_iter().flatten().reduce(|first, then| first.and(Some(then)))
     }
 }

@@ -158,8 +158,7 @@ impl Facts<'_> {
                 "order it again, with all its files: polity run …".into()
             }
             NoResult::BadProgram => {
-                "build it for wasm32-wasip1 or wasm32-wasip2, and order it again: polity run …"
-                    .into()
+                "build it for wasm32-wasip1 or wasm32-wasip2, then: polity run …".into()
             }
             NoResult::HostFailure => "look on that machine: polity doctor".into(),
             NoResult::Refused => "compare clocks: polity doctor".into(),
