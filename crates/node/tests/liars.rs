@@ -48,7 +48,8 @@ fn misbehave(home: &Path, how: &str) {
 
 /// Runs all inputs once; every result must be right, and the receipt must hold.
 fn sweep(dir: &Path, home: &Node, verify: &str, out: &str) {
-    let run = ["run", "copy.wasm", "--each", "in/*.txt", "--arg", "{}", "--verify", verify];
+    let run =
+        ["run", "copy.wasm", "--fresh", "--each", "in/*.txt", "--arg", "{}", "--verify", verify];
     let said = home.polity(&[&run[..], &["-o", out]].concat());
     assert_eq!(said.code, Some(0), "{}\n{}\n{}", said.out, said.err, home.log());
     for input in fs::read_dir(dir.join("in")).unwrap() {
@@ -276,7 +277,8 @@ fn a_home_that_shows_different_sets_or_none_harms_only_its_own_jobs() {
         inputs(dir, 4);
         let nodes = society(dir, demonstration(), &[(5, how)]);
         // Its own job ends too, with what could be agreed on until it expired.
-        let run = ["run", "copy.wasm", "--each", "in/*.txt", "--arg", "{}", "--timeout", "5s"];
+        let run =
+            ["run", "copy.wasm", "--fresh", "--each", "in/*.txt", "--arg", "{}", "--timeout", "5s"];
         let said = nodes[4].polity(&[&run[..], &["--verify", "2of2", "-o", "cheated"]].concat());
         assert!(said.code.is_some(), "{}", said.err);
         for (n, home) in nodes.iter().enumerate().take(2) {

@@ -8,7 +8,19 @@ use society::{Node, brisk, found, inputs, polity, program, until, up_all};
 use std::{fs, path::Path};
 
 fn run(dir: &Path, home: &str, out: &str) {
-    let args = ["run", "copy.wasm", "--each", "in/*.txt", "--arg", "{}", "-o", out, "--data", home];
+    let args = [
+        "run",
+        "copy.wasm",
+        "--fresh",
+        "--each",
+        "in/*.txt",
+        "--arg",
+        "{}",
+        "-o",
+        out,
+        "--data",
+        home,
+    ];
     let said = polity(dir, &args);
     assert_eq!(said.code, Some(0), "{}\n{}", said.out, said.err);
 }
@@ -89,8 +101,19 @@ fn a_home_that_is_killed_finishes_its_jobs_after_its_return() {
     let homes = found(dir, 4, 4, brisk());
     let mut nodes = up_all(dir, &homes);
     nodes.iter_mut().for_each(|node| node.ready(4));
-    let args =
-        ["run", "copy.wasm", "--each", "in/*.txt", "--arg", "{}", "-o", "out", "--data", "owner-1"];
+    let args = [
+        "run",
+        "copy.wasm",
+        "--fresh",
+        "--each",
+        "in/*.txt",
+        "--arg",
+        "{}",
+        "-o",
+        "out",
+        "--data",
+        "owner-1",
+    ];
     let client = std::process::Command::new(society::POLITY)
         .args(args)
         .current_dir(dir)

@@ -14,7 +14,8 @@ const LEFT_BYTES: u64 = 4 << 20;
 
 /// A job of a node whose disk has room: it ends well, whatever happens elsewhere.
 fn ends_well(dir: &Path, home: &Path, out: &str) {
-    let run = ["run", "copy.wasm", "--each", "in/*.txt", "--arg", "{}", "--verify", "2of3"];
+    let run =
+        ["run", "copy.wasm", "--fresh", "--each", "in/*.txt", "--arg", "{}", "--verify", "2of3"];
     let home = home.to_string_lossy();
     let mut args = run.to_vec();
     args.extend(["-o", out, "--data", &home]);
@@ -65,7 +66,8 @@ fn a_disk_fills(full: usize) {
     // Below the reserve: what wants space is refused, and the journals go on.
     fill(&space, &homes[full], LEFT_BYTES);
     fs::write(dir.join("in/new.txt"), "nobody has this yet").unwrap();
-    let order = ["run", "copy.wasm", "--each", "in/*.txt", "--arg", "{}", "-o", "refused"];
+    let order =
+        ["run", "copy.wasm", "--fresh", "--each", "in/*.txt", "--arg", "{}", "-o", "refused"];
     let refused = nodes[full].polity(&order);
     assert_ne!(refused.code, Some(0), "{refused:?}");
     assert!(refused.err.contains("the disk is full"), "{refused:?}");

@@ -98,7 +98,17 @@ impl Load {
         let log = out.with_extension("log");
         self.started += 1;
         let mut command = Command::new(POLITY);
-        command.args(["run", "copy.wasm", "--each", "in/*.txt", "--arg", "{}", "--verify", "2of3"]);
+        command.args([
+            "run",
+            "copy.wasm",
+            "--fresh",
+            "--each",
+            "in/*.txt",
+            "--arg",
+            "{}",
+            "--verify",
+            "2of3",
+        ]);
         command.arg("-o").arg(&out).arg("--data").arg(&self.homes[home]).current_dir(&self.dir);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
         let child = command.spawn().unwrap();

@@ -51,7 +51,8 @@ impl Halves {
 
 /// Orders a job and comes back when its replicas agree, which takes no validators.
 fn agree(node: &Node, out: &str) {
-    let run = ["run", "copy.wasm", "--each", "in/*.txt", "--arg", "{}", "--verify", "2of2"];
+    let run =
+        ["run", "copy.wasm", "--fresh", "--each", "in/*.txt", "--arg", "{}", "--verify", "2of2"];
     let mut args = run.to_vec();
     args.extend(["--wait", "agreed", "-o", out]);
     node.polity(&args).ok();
