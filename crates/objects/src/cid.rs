@@ -1,11 +1,13 @@
 //! Content identifiers: CIDv1 over sha2-256.
 
 use crate::Error;
+use cid::serde::CID_SERDE_PRIVATE_IDENTIFIER;
 use identity::Digest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_bytes::Bytes;
 use std::{fmt, str::FromStr};
 
-const SHA2_256: u64 = 0x12;
+const SHA2_256: u8 = 0x12;
 
 /// How the bytes behind a CID are to be read.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -19,7 +21,7 @@ pub enum Codec {
 }
 
 impl Codec {
-    fn code(self) -> u64 {
+    fn code(self) -> u8 {
         match self {
             Self::Raw => 0x55,
             Self::DagPb => 0x70,
@@ -28,7 +30,8 @@ impl Codec {
     }
 
     fn from_code(code: u64) -> Option<Self> {
-        [Self::Raw, Self::DagPb, Self::DagCbor].into_iter().find(|codec| codec.code() == code)
+        let all = [Self::Raw, Self::DagPb, Self::DagCbor];
+        all.into_iter().find(|codec| u64::from(codec.code()) == code)
     }
 }
 
@@ -75,19 +78,27 @@ impl Cid {
 
     /// The 36 bytes: version, codec, hash code, length, digest.
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.external().to_bytes()
+        self.array().to_vec()
+    }
+
+    /// Every number before the digest is less than 128, and so a varint of one byte.
+    fn array(&self) -> [u8; 36] {
+        let mut bytes = [0; 36];
+        bytes[..4].copy_from_slice(&[1, self.codec.code(), SHA2_256, 32]);
+        bytes[4..].copy_from_slice(self.digest.as_bytes());
+        bytes
     }
 
     fn external(&self) -> cid::Cid {
-        let hash = multihash::Multihash::wrap(SHA2_256, self.digest.as_bytes())
+        let hash = multihash::Multihash::wrap(SHA2_256.into(), self.digest.as_bytes())
             .expect("32 bytes fit a multihash of 64");
-        cid::Cid::new_v1(self.codec.code(), hash)
+        cid::Cid::new_v1(self.codec.code().into(), hash)
     }
 
     fn from_external(cid: &cid::Cid) -> Result<Self, Error> {
         let wrong = || Error::Cid(cid.to_string());
         let codec = Codec::from_code(cid.codec()).ok_or_else(wrong)?;
-        if cid.version() != cid::Version::V1 || cid.hash().code() != SHA2_256 {
+        if cid.version() != cid::Version::V1 || cid.hash().code() != u64::from(SHA2_256) {
             return Err(wrong());
         }
         let digest = Digest::try_from(cid.hash().digest()).map_err(|_| wrong())?;
@@ -131,7 +142,10 @@ impl FromStr for Cid {
 /// A link in DAG-CBOR (tag 42), text elsewhere.
 impl Serialize for Cid {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        if s.is_human_readable() { s.collect_str(self) } else { self.external().serialize(s) }
+        if s.is_human_readable() {
+            return s.collect_str(self);
+        }
+        s.serialize_newtype_struct(CID_SERDE_PRIVATE_IDENTIFIER, Bytes::new(&self.array()))
     }
 }
 
@@ -157,6 +171,7 @@ mod tests {
         assert_eq!(cid.to_string().parse::<Cid>().expect("text"), cid);
         assert_eq!(Cid::try_from(cid.to_bytes().as_slice()).expect("bytes"), cid);
         assert_eq!(cid.to_bytes().len(), 36);
+        assert_eq!(cid.to_bytes(), cid.external().to_bytes());
     }
 
     #[test]
