@@ -26,7 +26,7 @@ pub fn signing_bytes<T: Sign>(payload: &T, network: NetworkId) -> Vec<u8> {
 }
 
 /// A payload with a signature that nobody has checked yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signed<T> {
     /// What is said.
