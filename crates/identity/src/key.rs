@@ -17,7 +17,7 @@ const MULTICODEC: [u8; 2] = [0xed, 0x01];
 pub struct PublicKey(pub [u8; 32]);
 
 impl PublicKey {
-    /// Whether `signature` over `message` holds.
+    /// Whether `signature` over `message` holds. Many are checked faster by [`crate::Batch`].
     pub fn verify(&self, message: &[u8], signature: &Signature) -> bool {
         ed::VerificationKey::try_from(self.0)
             .and_then(|key| key.verify(&ed::Signature::from(signature.0), message))
@@ -147,29 +147,6 @@ impl SecretKey {
 impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SecretKey(of {})", self.public().short())
-    }
-}
-
-/// Many signatures checked at once; cheaper than one by one, and never of another opinion.
-#[derive(Default)]
-pub struct Batch {
-    items: Vec<ed::batch::Item>,
-}
-
-impl Batch {
-    /// Adds one signature to check.
-    pub fn add(&mut self, key: PublicKey, message: &[u8], signature: Signature) {
-        let key = ed::VerificationKeyBytes::from(key.0);
-        self.items.push((key, ed::Signature::from(signature.0), message).into());
-    }
-
-    /// Whether every signature holds. `random` blinds the check; it does not change the answer.
-    pub fn verify<R: rand_core::CryptoRng>(self, random: R) -> bool {
-        let mut verifier = ed::batch::Verifier::new();
-        for item in self.items {
-            verifier.queue(item);
-        }
-        verifier.verify(random).is_ok()
     }
 }
 

@@ -4,6 +4,7 @@
 //! version and the network it is meant for ([`Signed`]). Signatures are Ed25519 under the one
 //! verification rule of ZIP-215 ([`PublicKey`]), so a batch and a single check never disagree.
 
+mod batch;
 pub mod canonical;
 mod digest;
 mod error;
@@ -11,7 +12,8 @@ mod key;
 mod signed;
 pub mod vrf;
 
+pub use batch::Batch;
 pub use digest::{Digest, Hasher, NetworkId};
 pub use error::Error;
-pub use key::{Batch, PublicKey, SecretKey, Signature};
+pub use key::{PublicKey, SecretKey, Signature};
 pub use signed::{Sign, Signed, Verified, signing_bytes};

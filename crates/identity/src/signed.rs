@@ -1,6 +1,6 @@
 //! Statements: a payload, who said it, and a signature bound to what it may mean.
 
-use crate::{Error, NetworkId, PublicKey, SecretKey, Signature, canonical};
+use crate::{Batch, Error, NetworkId, PublicKey, SecretKey, Signature, canonical};
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 
@@ -26,7 +26,7 @@ pub fn signing_bytes<T: Sign>(payload: &T, network: NetworkId) -> Vec<u8> {
 }
 
 /// A payload with a signature that nobody has checked yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signed<T> {
     /// What is said.
@@ -51,6 +51,11 @@ impl<T: Sign> Signed<T> {
     pub fn verify(self, network: NetworkId) -> Result<Verified<T>, Error> {
         self.check(network)?;
         Ok(Verified(self))
+    }
+
+    /// Leaves the signature to be checked with others.
+    pub fn queue(&self, network: NetworkId, batch: &mut Batch) {
+        batch.add(&self.by, &signing_bytes(&self.payload, network), &self.signature);
     }
 
     /// Checks the signature without taking the statement.

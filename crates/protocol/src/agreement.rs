@@ -6,14 +6,14 @@
 
 use crate::{
     Attempt, Commitment, Commits, Error, Height, Job, JobId, Member, OutcomeDigest, Reveal,
-    Reveals, TaskIndex, commitment_of, draw::Skip, limits, merkle, set_digest,
+    Reveals, TaskIndex, commitment_of, draw::Skip, limits, merkle, set_digest, together,
 };
-use identity::{Digest, NetworkId, PublicKey, Signed, canonical};
+use identity::{Batch, Digest, NetworkId, PublicKey, Signed, canonical};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Commitments of one node under one signature.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommitBatch {
     /// The signed root.
@@ -23,7 +23,7 @@ pub struct CommitBatch {
 }
 
 /// Reveals of one node under one signature.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RevealBatch {
     /// The signed root.
@@ -150,8 +150,23 @@ impl CommitBatch {
     /// # Errors
     /// What does not hold.
     pub fn check(&self, job: &JobId, network: NetworkId) -> Result<(), Error> {
-        let Signed { payload, by, .. } = &self.statement;
         self.statement.check(network)?;
+        self.check_leaves(job)
+    }
+
+    /// Checks everything but the signature, which is left to be checked with others.
+    pub(crate) fn queue(
+        &self,
+        job: &JobId,
+        network: NetworkId,
+        batch: &mut Batch,
+    ) -> Result<(), Error> {
+        self.statement.queue(network, batch);
+        self.check_leaves(job)
+    }
+
+    fn check_leaves(&self, job: &JobId) -> Result<(), Error> {
+        let Signed { payload, by, .. } = &self.statement;
         let places: Vec<_> = self.leaves.iter().map(|l| (l.task, l.attempt)).collect();
         check_batch(*by, (&payload.job, job), payload.count, &places)?;
         check_root(*by, payload.root, &self.leaves)
@@ -164,12 +179,47 @@ impl RevealBatch {
     /// # Errors
     /// What does not hold.
     pub fn check(&self, job: &JobId, network: NetworkId) -> Result<(), Error> {
-        let Signed { payload, by, .. } = &self.statement;
         self.statement.check(network)?;
+        self.check_leaves(job)
+    }
+
+    /// Checks everything but the signature, which is left to be checked with others.
+    pub(crate) fn queue(
+        &self,
+        job: &JobId,
+        network: NetworkId,
+        batch: &mut Batch,
+    ) -> Result<(), Error> {
+        self.statement.queue(network, batch);
+        self.check_leaves(job)
+    }
+
+    fn check_leaves(&self, job: &JobId) -> Result<(), Error> {
+        let Signed { payload, by, .. } = &self.statement;
         let places: Vec<_> = self.leaves.iter().map(|l| (l.task, l.attempt)).collect();
         check_batch(*by, (&payload.job, job), payload.count, &places)?;
         check_root(*by, payload.root, &self.leaves)
     }
+}
+
+/// Checks batches of commitments of one job.
+pub(crate) fn check_commits(
+    batches: &[&CommitBatch],
+    job: &JobId,
+    network: NetworkId,
+) -> Result<(), Error> {
+    let queue = |one: &&CommitBatch, batch: &mut Batch| one.queue(job, network, batch);
+    together::check(batches, queue, |one| one.check(job, network))
+}
+
+/// Checks batches of reveals of one job.
+pub(crate) fn check_reveals(
+    batches: &[&RevealBatch],
+    job: &JobId,
+    network: NetworkId,
+) -> Result<(), Error> {
+    let queue = |one: &&RevealBatch, batch: &mut Batch| one.queue(job, network, batch);
+    together::check(batches, queue, |one| one.check(job, network))
 }
 
 fn check_batch(
@@ -217,7 +267,14 @@ impl Agreements {
     pub fn check(&self, network: NetworkId) -> Result<Vec<Settled>, Error> {
         Job::check(&self.order, network)?;
         let id = self.order.payload.id();
-        let spoken = self.collect(&id, network)?;
+        check_commits(&self.commits.iter().collect::<Vec<_>>(), &id, network)?;
+        check_reveals(&self.reveals.iter().collect::<Vec<_>>(), &id, network)?;
+        self.settled(&id)
+    }
+
+    /// The same, where the order and the batches are known to hold.
+    pub(crate) fn settled(&self, id: &JobId) -> Result<Vec<Settled>, Error> {
+        let spoken = self.collect()?;
         let sorted = self.tasks.windows(2).all(|pair| pair[0].task < pair[1].task);
         let inside = |agreed: &Agreed| agreed.task.0 < self.order.payload.tasks;
         if self.tasks.is_empty() || !sorted || !self.tasks.iter().all(inside) {
@@ -225,18 +282,17 @@ impl Agreements {
         }
         self.tasks
             .iter()
-            .map(|agreed| self.settle(agreed, &id, &spoken).map_err(Error::from))
+            .map(|agreed| self.settle(agreed, id, &spoken).map_err(Error::from))
             .collect()
     }
 
-    fn collect(&self, id: &JobId, network: NetworkId) -> Result<Spoken, Error> {
+    fn collect(&self) -> Result<Spoken, Error> {
         let mut spoken = Spoken {
             committed: BTreeSet::new(),
             commitments: BTreeMap::new(),
             reveals: BTreeMap::new(),
         };
         for batch in &self.commits {
-            batch.check(id, network)?;
             let by = batch.statement.by;
             for leaf in &batch.leaves {
                 let at = (leaf.task, leaf.attempt);
@@ -248,7 +304,6 @@ impl Agreements {
             }
         }
         for batch in &self.reveals {
-            batch.check(id, network)?;
             let by = batch.statement.by;
             for leaf in &batch.leaves {
                 let at = (leaf.task, leaf.attempt);

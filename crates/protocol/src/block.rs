@@ -4,7 +4,7 @@ use crate::{
     Accusation, Admission, Agreements, Audit, Certificate, Dispute, Error, Genesis, Height, Job,
     Seconding, Time, Verdicts, beacon, limits, merkle,
 };
-use identity::{Digest, NetworkId, PublicKey, Signed, canonical};
+use identity::{Batch, Digest, NetworkId, PublicKey, Signed, canonical};
 use serde::{Deserialize, Serialize};
 
 /// One entry of the ledger.
@@ -41,6 +41,16 @@ impl Tx {
     /// The canonical bytes: the leaf of the block's transaction tree.
     pub fn encode(&self) -> Vec<u8> {
         canonical::encode(self)
+    }
+
+    /// What [`Self::encode`] gives for [`Tx::Agree`], without taking the agreements.
+    pub(crate) fn encode_agreements(agreements: &Agreements) -> Vec<u8> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Borrowed<'a> {
+            Agree(&'a Agreements),
+        }
+        canonical::encode(&Borrowed::Agree(agreements))
     }
 
     /// The transaction's name.
@@ -173,6 +183,27 @@ impl Finality {
         network: NetworkId,
         validators: &[PublicKey],
     ) -> Result<(), Error> {
+        self.check_chain(header, network, validators)?;
+        Ok(self.certificate.verify(network, validators)?)
+    }
+
+    /// The same, with the signatures left to be checked with others.
+    pub(crate) fn queue(
+        &self,
+        header: &Header,
+        (network, validators): (NetworkId, &[PublicKey]),
+        batch: &mut Batch,
+    ) -> Result<(), Error> {
+        self.check_chain(header, network, validators)?;
+        Ok(self.certificate.queue(network, validators, batch)?)
+    }
+
+    fn check_chain(
+        &self,
+        header: &Header,
+        network: NetworkId,
+        validators: &[PublicKey],
+    ) -> Result<(), Error> {
         let expected = validators_digest(validators);
         let mut at = header;
         check_header(at, network, expected)?;
@@ -186,7 +217,6 @@ impl Finality {
         if self.certificate.payload != at.digest() {
             return Err(Error::invalid("finality", "the certificate is another block's"));
         }
-        self.certificate.verify(network, validators)?;
         Ok(())
     }
 }

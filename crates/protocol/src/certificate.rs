@@ -11,7 +11,7 @@
 //! where a varint is that of Protocol Buffers in its shortest form, and the payload is the 32 bytes
 //! of the header's digest. `consensus` holds this and the engine equal in a test.
 
-use identity::{Digest, NetworkId, PublicKey, Signature};
+use identity::{Batch, Digest, NetworkId, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
 
 /// The words before the network in what a validator signs.
@@ -109,6 +109,24 @@ impl Certificate {
             if !key.verify(&message, signature) {
                 return Err(CertificateError::Signature { signer: *signer, key });
             }
+        }
+        Ok(())
+    }
+
+    /// The same for a certificate whose signatures are left to be checked with others.
+    ///
+    /// # Errors
+    /// The first check of the form that fails.
+    pub(crate) fn queue(
+        &self,
+        network: NetworkId,
+        validators: &[PublicKey],
+        batch: &mut Batch,
+    ) -> Result<(), CertificateError> {
+        self.check_form(validators.len())?;
+        let message = self.signing_bytes(network);
+        for (signer, signature) in &self.signatures {
+            batch.add(&validators[*signer as usize], &message, signature);
         }
         Ok(())
     }

@@ -28,6 +28,7 @@ pub mod merkle;
 mod message;
 mod outcome;
 mod packed;
+mod pieces;
 pub mod port;
 mod quote;
 mod receipt;
@@ -35,6 +36,7 @@ mod roster;
 mod sanction;
 mod statement;
 mod time;
+mod together;
 mod vote;
 
 pub use admission::{Admission, Consent, Invitation, InvitationKind, Seconding, Voucher};

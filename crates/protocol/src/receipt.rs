@@ -6,7 +6,7 @@
 
 use crate::{
     Admission, Agreements, Claim, Distinct, Error, Finality, Genesis, Header, Height, Job, JobId,
-    Outcome, OutcomeDigest, Placement, RevealBatch, TaskIndex, TaskTable, Tx, Verdicts,
+    Outcome, OutcomeDigest, Placement, RevealBatch, Settled, TaskIndex, TaskTable, Verdicts,
     dispute::verdicts_of,
     evidence::{owners_of, warnings_of},
     file,
@@ -14,6 +14,8 @@ use crate::{
     limits,
     merkle::Inclusion,
     packed::Packed,
+    pieces,
+    port::{Alone, Crew},
 };
 use identity::{Digest, NetworkId, PublicKey, Sign, Signed, canonical};
 use serde::{Deserialize, Serialize};
@@ -229,25 +231,39 @@ impl Receipt {
     /// # Errors
     /// [`ReceiptError::Damaged`], or what does not decode.
     pub fn decode(bytes: &[u8]) -> Result<Self, ReceiptError> {
+        Self::decode_with(bytes, &Alone)
+    }
+
+    /// The same, with a crew that does a part of the work.
+    ///
+    /// # Errors
+    /// [`ReceiptError::Damaged`], or what does not decode.
+    pub fn decode_with(bytes: &[u8], crew: &dyn Crew) -> Result<Self, ReceiptError> {
         let packed: Packed =
             file::decode(MAGIC, bytes, limits::RECEIPT_BYTES).map_err(|damage| match damage {
                 Damage::Form(reason) => ReceiptError::Damaged(reason),
                 Damage::Content(error) => ReceiptError::Part(error.into()),
             })?;
-        let receipt = packed.open().map_err(ReceiptError::Damaged)?;
-        // One receipt has one file.
-        if receipt.encode() == bytes {
-            Ok(receipt)
-        } else {
-            Err(ReceiptError::Damaged("it is not written as receipts are"))
-        }
+        packed.open(crew).map_err(ReceiptError::Damaged)
     }
 
     /// Verifies everything that needs no files: no network, no clock, no trust in the sender.
     ///
     /// # Errors
-    /// The first thing that does not hold.
+    /// Something that does not hold.
     pub fn verify(&self, pinned: Option<NetworkId>) -> Result<Report, ReceiptError> {
+        self.verify_with(pinned, &Alone)
+    }
+
+    /// The same, with a crew that does most of the work.
+    ///
+    /// # Errors
+    /// Something that does not hold; the same for every crew.
+    pub fn verify_with(
+        &self,
+        pinned: Option<NetworkId>,
+        crew: &dyn Crew,
+    ) -> Result<Report, ReceiptError> {
         let body = &self.body;
         let genesis = Genesis::decode(&body.genesis.encode())?;
         let network = genesis.network();
@@ -261,15 +277,20 @@ impl Receipt {
             return Err(ReceiptError::Table);
         }
         self.seal.check(network).map_err(Error::from)?;
-        if self.seal.by != job.home || self.seal.payload.digest != body.digest() {
+        let other = body.parts.iter().position(|part| part.agreements.order != body.order);
+        if let Some(number) = other {
+            return Err(ReceiptError::OtherJob(number));
+        }
+        let checked = pieces::check(body, network, &genesis.validators, crew);
+        if self.seal.by != job.home || self.seal.payload.digest != checked.digest {
             return Err(ReceiptError::Seal);
         }
         let owners = body.owners(&genesis, network)?;
-        let settled = body.settled(&genesis, network, &owners)?;
+        let settled = body.settled(checked.settled?, &genesis, &owners)?;
         let unsettled = body.unsettled(&settled, network)?;
         let refuted =
             body.refuted(&settled, &unsettled, (&genesis.validators, network), &owners)?;
-        body.check_outcomes(&settled)?;
+        body.check_outcomes(&settled, &checked.outcomes)?;
         body.check_vouchers(&settled, &refuted)?;
         Ok(Report {
             network,
@@ -285,7 +306,7 @@ impl Receipt {
 }
 
 impl Body {
-    fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         Digest::of("polity receipt", &[&canonical::encode(self)])
     }
 
@@ -309,21 +330,16 @@ impl Body {
         Ok(owners_of(genesis, &self.vouchers, network)?)
     }
 
+    /// Every settled task, of parts that hold: with the owners of its executors, of which there are
+    /// enough different ones.
     fn settled(
         &self,
+        parts: Vec<Vec<Settled>>,
         genesis: &Genesis,
-        network: NetworkId,
         owners: &BTreeMap<PublicKey, PublicKey>,
     ) -> Result<BTreeMap<TaskIndex, SettledTask>, ReceiptError> {
         let mut settled = BTreeMap::new();
-        for (number, part) in self.parts.iter().enumerate() {
-            if part.agreements.order != self.order {
-                return Err(ReceiptError::OtherJob(number));
-            }
-            let tasks = part.agreements.check(network)?;
-            let leaf = Tx::Agree(Box::new(part.agreements.clone())).encode();
-            part.inclusion.check(&leaf, &part.header.tx_root).map_err(Error::from)?;
-            part.finality.check(&part.header, network, &genesis.validators)?;
+        for (part, tasks) in self.parts.iter().zip(parts) {
             for task in tasks {
                 let of = |node: &PublicKey| {
                     let owner = owners.get(node).ok_or(ReceiptError::Unvouched(*node))?;
@@ -438,15 +454,17 @@ impl Body {
     fn check_outcomes(
         &self,
         settled: &BTreeMap<TaskIndex, SettledTask>,
+        digests: &[OutcomeDigest],
     ) -> Result<(), ReceiptError> {
         let id = self.order.payload.id();
         if self.outcomes.len() != settled.len() {
             return Err(ReceiptError::Surplus);
         }
-        for ((task, agreed), outcome) in settled.iter().zip(&self.outcomes) {
+        let outcomes = self.outcomes.iter().zip(digests);
+        for ((task, agreed), (outcome, digest)) in settled.iter().zip(outcomes) {
             let same = outcome.task == *task
                 && outcome.job == id
-                && outcome.digest() == agreed.outcome
+                && *digest == agreed.outcome
                 && outcome.fingerprint == self.order.payload.engine
                 && outcome.check().is_ok();
             if !same {

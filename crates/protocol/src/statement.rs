@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// Hides an outcome until it is revealed: 16 bytes, derived from the node's secret key, the job,
 /// the task and the attempt, so that a restarted node repeats its commitment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Salt(#[serde(with = "serde_bytes")] pub [u8; 16]);
 
@@ -23,7 +23,7 @@ pub fn commitment_of(node: &PublicKey, salt: &Salt, outcome: &OutcomeDigest) -> 
 }
 
 /// A leaf of [`Commits`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "(TaskIndex, Attempt, Digest)", into = "(TaskIndex, Attempt, Digest)")]
 pub struct Commitment {
     /// The task.
@@ -47,7 +47,7 @@ impl From<Commitment> for (TaskIndex, Attempt, Digest) {
 }
 
 /// A node's signed word that it has outcomes for some tasks of a job, without saying which.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Commits {
     /// The job.
@@ -88,7 +88,7 @@ impl RevealBatch {
 }
 
 /// A leaf of [`Reveals`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "RevealTuple", into = "RevealTuple")]
 pub struct Reveal {
     /// The task.
@@ -118,7 +118,7 @@ impl From<Reveal> for RevealTuple {
 }
 
 /// A node's signed word which outcomes it has for some tasks of a job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reveals {
     /// The job.

@@ -4,12 +4,14 @@
 
 mod blobs;
 mod clock;
+mod crew;
 mod gossip;
 mod log;
 mod streams;
 
 pub use blobs::{BlobError, Blobs};
 pub use clock::Clock;
+pub use crew::{Alone, Crew};
 pub use gossip::{Gossip, GossipError, Message, Topic};
 pub use log::{Log, LogError};
 pub use streams::{
