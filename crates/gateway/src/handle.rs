@@ -21,6 +21,9 @@ use protocol::{Height, JobId, TaskIndex, TaskKey};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{str::FromStr, sync::Arc, time::Duration};
 
+/// Events that are written at once, if they are there.
+const TOGETHER: usize = 256;
+
 /// What every handler has.
 #[derive(Clone)]
 pub(crate) struct Door {
@@ -164,7 +167,12 @@ pub(crate) async fn unsupported() -> Failure {
 }
 
 fn events_response(events: api::JobEvents) -> Response {
-    let lines = events.map(|event| Ok::<_, std::convert::Infallible>(event_line::encode(&event)));
+    // What happened together travels together.
+    let lines = events.ready_chunks(TOGETHER).map(|events| {
+        Ok::<_, std::convert::Infallible>(
+            events.iter().map(event_line::encode).collect::<Vec<_>>().concat(),
+        )
+    });
     ([(header::CONTENT_TYPE, path::NDJSON)], Body::from_stream(lines)).into_response()
 }
 
