@@ -245,8 +245,9 @@ impl<'a> Packing<'a> {
         if size_bytes > most_bytes {
             return Fit::TooLarge;
         }
-        self.committed.append(&mut committed);
-        self.revealed.append(&mut revealed);
+        // `append` would build the whole set again.
+        self.committed.extend(committed);
+        self.revealed.extend(revealed);
         self.commits.extend(&settlement.commits);
         self.reveals.extend(&settlement.reveals);
         self.tasks.push(settlement.clone());
