@@ -21,6 +21,7 @@ mod launch;
 mod machine;
 mod out;
 mod text;
+mod threads;
 mod verify;
 
 pub use background::{Background, BoundedLog, Ready};

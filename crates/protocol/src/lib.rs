@@ -7,6 +7,9 @@
 //! (when somebody lies), [`Block`] and [`Certificate`] (how it becomes final), [`Receipt`] and
 //! [`Evidence`] (what a stranger verifies).
 
+#[cfg(test)]
+extern crate self as protocol;
+
 mod admission;
 mod agreement;
 pub mod beacon;

@@ -10,13 +10,25 @@ use fixture::{
 use identity::{Digest, NetworkId, Signed};
 use protocol::{
     Agreed, Agreements, Attempt, Body, CertificateError, Error, Receipt, ReceiptError, TaskIndex,
-    Tx, Unsettled, Warning, draw::Skip, draw::SkipReason, merkle::Inclusion,
+    Tx, Unsettled, Warning, draw::Skip, draw::SkipReason, merkle::Inclusion, port::Crew,
 };
 
 fn refusal(change: impl FnOnce(&mut Body)) -> ReceiptError {
     let mut body = body();
     change(&mut body);
-    Receipt::seal(body, network(), &key(101)).verify(Some(network())).unwrap_err()
+    let receipt = Receipt::seal(body, network(), &key(101));
+    let refused = receipt.verify(Some(network()));
+    assert_eq!(receipt.verify_with(Some(network()), &Backwards), refused, "in any order");
+    refused.unwrap_err()
+}
+
+/// Does the last piece first.
+struct Backwards;
+
+impl Crew for Backwards {
+    fn each(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
+        (0..count).rev().for_each(work);
+    }
 }
 
 /// The same, with the agreements put into a block that was certified for them.
@@ -37,7 +49,9 @@ fn a_receipt_says_who_agreed_on_what_and_where_it_was_accepted() {
     let receipt = receipt();
     let bytes = receipt.encode();
     assert_eq!(Receipt::decode(&bytes).unwrap(), receipt);
+    assert_eq!(Receipt::decode_with(&bytes, &Backwards).unwrap(), receipt);
     let report = receipt.verify(Some(network())).unwrap();
+    assert_eq!(receipt.verify_with(Some(network()), &Backwards).unwrap(), report);
     assert_eq!((report.settled.len(), report.unsettled.len()), (2, 1));
     let first = &report.settled[&TaskIndex(0)];
     let executors = [(key(102), key(2)), (key(105), key(5))];
@@ -60,19 +74,50 @@ fn every_single_bit_flip_is_refused() {
 }
 
 /// The checksum catches accidents; whoever means harm computes it anew. One bit of every byte,
-/// because each costs some fifty signatures to refuse.
+/// because each costs some fifty signatures to refuse. What can be read all the same is written in
+/// the same way again: a receipt has one file, also if it does not hold.
 #[test]
 fn a_flip_with_a_new_checksum_is_refused() {
     let bytes = receipt().encode();
     let end = bytes.len() - 32;
+    let mut read = 0;
     for at in 0..end {
         let mut wrong = bytes[..end].to_vec();
         wrong[at] ^= 1 << (at % 8);
         let digest = Digest::plain(&wrong);
         wrong.extend(digest.as_bytes());
-        let refused = Receipt::decode(&wrong).and_then(|read| read.verify(Some(network())));
-        assert!(refused.is_err(), "byte {at}");
+        let Ok(receipt) = Receipt::decode(&wrong) else { continue };
+        assert!(receipt.encode() == wrong, "byte {at}");
+        assert!(receipt.verify(Some(network())).is_err(), "byte {at}");
+        read += 1;
     }
+    assert!(read > end / 4, "keys, digests and signatures can be read, whatever they are: {read}");
+}
+
+#[test]
+fn one_wrong_signature_among_many_is_found_and_named() {
+    let signature = |error: ReceiptError| match error {
+        ReceiptError::Part(Error::Identity(identity::Error::Signature { domain, by })) => {
+            (domain, by)
+        }
+        other => panic!("{other}"),
+    };
+    for at in 0..agreements().commits.len() {
+        let by = agreements().commits[at].statement.by.to_string();
+        let change = |a: &mut Agreements| a.commits[at].statement.signature.0[40] ^= 1;
+        assert_eq!(signature(refusal_of(change)), ("commits", by));
+        let by = agreements().reveals[at].statement.by.to_string();
+        let change = |a: &mut Agreements| a.reveals[at].statement.signature.0[3] ^= 1;
+        assert_eq!(signature(refusal_of(change)), ("reveals", by));
+    }
+    let refused = refusal(|body| {
+        body.parts[0].finality.certificate.signatures[1].1.0[7] ^= 1;
+    });
+    let wrong = matches!(
+        refused,
+        ReceiptError::Part(Error::Certificate(CertificateError::Signature { signer: 1, .. }))
+    );
+    assert!(wrong, "{refused}");
 }
 
 #[test]

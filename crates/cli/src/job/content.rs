@@ -1,21 +1,19 @@
 //! Content that goes with an order: files of this machine, and bytes in memory.
 
+use crate::threads::Threads;
 use bytes::Bytes;
 use objects::{Block, Cid, FileBuilder, FileRoot};
+use protocol::port::{Alone, Crew};
 use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
 };
 
 const STEP_BYTES: usize = 256 << 10;
 /// Contents, and bytes of them, that one thread names as fast as several do.
 const FEW: usize = 64;
 const LITTLE_BYTES: u64 = 4 << 20;
-/// Threads that name contents, at most.
-const THREADS: usize = 8;
 
 /// Where bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,31 +69,16 @@ impl Content {
 /// cannot be read, its place.
 pub(crate) fn name_all(contents: &[Content]) -> Result<Vec<Named>, (usize, io::Error)> {
     let is_little = || contents.iter().map(Content::size_bytes).sum::<u64>() <= LITTLE_BYTES;
-    let threads = match contents.len() <= FEW && is_little() {
-        true => 1,
-        // Asking takes longer than naming a little.
-        false => thread::available_parallelism().map_or(1, usize::from).min(THREADS),
+    let threads;
+    let crew: &dyn Crew = if contents.len() <= FEW && is_little() {
+        // Asking how many threads there may be takes longer than naming a little.
+        &Alone
+    } else {
+        threads = Threads::of_this_machine();
+        &threads
     };
-    if threads.min(contents.len()) < 2 {
-        let name = |(at, content): (usize, &Content)| content.name().map_err(|error| (at, error));
-        return contents.iter().enumerate().map(name).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(content) = contents.get(at) else { return done };
-            done.push((at, content.name()));
-        }
-    };
-    let mut all: Vec<_> = thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let joined = running.into_iter().map(|one| one.join().expect("naming does not panic"));
-        joined.flatten().collect()
-    });
-    all.sort_by_key(|(at, _)| *at);
-    all.into_iter().map(|(at, named)| named.map_err(|error| (at, error))).collect()
+    let named = crew.map(contents, Content::name).into_iter().enumerate();
+    named.map(|(at, named)| named.map_err(|error| (at, error))).collect()
 }
 
 /// Opens a file for reading; a directory is none.

@@ -7,8 +7,9 @@ use crate::{
         layout::{self, EVIDENCE, OURS, Placed, RECEIPT, RECEIPTS},
         manifest,
     },
+    threads::Threads,
 };
-use protocol::Body;
+use protocol::{Body, port::Crew};
 use std::{
     collections::BTreeSet,
     io,
@@ -81,12 +82,12 @@ impl Files {
 
     /// Compares these files in a directory with what was signed; looks at no others.
     pub(super) fn compare(dir: &Path, placed: &[Placed]) -> Self {
-        let mut wrong = Vec::new();
-        for file in placed {
-            if let Some(difference) = compare(dir, file) {
-                wrong.push((dir.join(&file.path), difference));
-            }
-        }
+        let crew: &dyn Crew = &Threads::of_this_machine();
+        let found = crew.map(placed, |file| compare(dir, file));
+        let different = found.into_iter().zip(placed).filter_map(|(difference, file)| {
+            difference.map(|difference| (dir.join(&file.path), difference))
+        });
+        let wrong = different.collect();
         Self { dir: dir.into(), signed: placed.len(), wrong, strangers: Vec::new() }
     }
 

@@ -22,6 +22,7 @@ use crate::{
     job::{layout::RECEIPT, results},
     launch::Launch,
     text,
+    threads::Threads,
 };
 use protocol::{Evidence, Receipt, ReceiptError, Report, limits};
 use serde_json::{Value, json};
@@ -177,9 +178,10 @@ pub(crate) fn hold(
     bytes: &[u8],
     pins: &Pins,
 ) -> Result<(Receipt, Report, Option<String>), ReceiptError> {
-    let receipt = Receipt::decode(bytes)?;
+    let crew = Threads::of_this_machine();
+    let receipt = Receipt::decode_with(bytes, &crew)?;
     let (pin, pinned_by) = pins.choose(receipt.body.genesis.network());
-    let report = receipt.verify(pin)?;
+    let report = receipt.verify_with(pin, &crew)?;
     Ok((receipt, report, pinned_by))
 }
 

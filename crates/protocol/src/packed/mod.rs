@@ -7,6 +7,8 @@
 
 mod open;
 mod pack;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     Admission, Attempt, End, Finality, Genesis, Header, Height, Job, JobId, Member, Outcome,
