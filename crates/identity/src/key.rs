@@ -163,6 +163,21 @@ impl Batch {
         self.items.push((key, ed::Signature::from(signature.0), message).into());
     }
 
+    /// How many signatures there are to check.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Adds the signatures of another batch.
+    pub fn append(&mut self, other: &Self) {
+        self.items.extend(other.items.iter().cloned());
+    }
+
     /// Whether every signature holds. `random` blinds the check; it does not change the answer.
     pub fn verify<R: rand_core::CryptoRng>(self, random: R) -> bool {
         let mut verifier = ed::batch::Verifier::new();

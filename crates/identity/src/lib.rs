@@ -14,4 +14,4 @@ pub mod vrf;
 pub use digest::{Digest, Hasher, NetworkId};
 pub use error::Error;
 pub use key::{Batch, PublicKey, SecretKey, Signature};
-pub use signed::{Sign, Signed, Verified, signing_bytes};
+pub use signed::{AtOnce, Notary, Sign, Signed, Verified, signing_bytes};

@@ -8,7 +8,7 @@ use crate::{
     Attempt, Commitment, Commits, Error, Height, Job, JobId, Member, OutcomeDigest, Reveal,
     Reveals, TaskIndex, commitment_of, draw::Skip, limits, merkle, set_digest,
 };
-use identity::{Digest, NetworkId, PublicKey, Signed, canonical};
+use identity::{AtOnce, Digest, NetworkId, Notary, PublicKey, Signed, canonical};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -150,8 +150,17 @@ impl CommitBatch {
     /// # Errors
     /// What does not hold.
     pub fn check(&self, job: &JobId, network: NetworkId) -> Result<(), Error> {
+        self.check_by(job, network, &mut AtOnce)
+    }
+
+    fn check_by(
+        &self,
+        job: &JobId,
+        network: NetworkId,
+        notary: &mut impl Notary,
+    ) -> Result<(), Error> {
         let Signed { payload, by, .. } = &self.statement;
-        self.statement.check(network)?;
+        notary.see(&self.statement, network)?;
         let places: Vec<_> = self.leaves.iter().map(|l| (l.task, l.attempt)).collect();
         check_batch(*by, (&payload.job, job), payload.count, &places)?;
         check_root(*by, payload.root, &self.leaves)
@@ -164,8 +173,17 @@ impl RevealBatch {
     /// # Errors
     /// What does not hold.
     pub fn check(&self, job: &JobId, network: NetworkId) -> Result<(), Error> {
+        self.check_by(job, network, &mut AtOnce)
+    }
+
+    fn check_by(
+        &self,
+        job: &JobId,
+        network: NetworkId,
+        notary: &mut impl Notary,
+    ) -> Result<(), Error> {
         let Signed { payload, by, .. } = &self.statement;
-        self.statement.check(network)?;
+        notary.see(&self.statement, network)?;
         let places: Vec<_> = self.leaves.iter().map(|l| (l.task, l.attempt)).collect();
         check_batch(*by, (&payload.job, job), payload.count, &places)?;
         check_root(*by, payload.root, &self.leaves)
@@ -215,9 +233,21 @@ impl Agreements {
     /// # Errors
     /// What does not hold.
     pub fn check(&self, network: NetworkId) -> Result<Vec<Settled>, Error> {
-        Job::check(&self.order, network)?;
+        self.check_by(network, &mut AtOnce)
+    }
+
+    /// As [`Self::check`]; the signatures are the notary's.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn check_by(
+        &self,
+        network: NetworkId,
+        notary: &mut impl Notary,
+    ) -> Result<Vec<Settled>, Error> {
+        Job::check_by(&self.order, network, notary)?;
         let id = self.order.payload.id();
-        let spoken = self.collect(&id, network)?;
+        let spoken = self.collect(&id, network, notary)?;
         let sorted = self.tasks.windows(2).all(|pair| pair[0].task < pair[1].task);
         let inside = |agreed: &Agreed| agreed.task.0 < self.order.payload.tasks;
         if self.tasks.is_empty() || !sorted || !self.tasks.iter().all(inside) {
@@ -229,14 +259,19 @@ impl Agreements {
             .collect()
     }
 
-    fn collect(&self, id: &JobId, network: NetworkId) -> Result<Spoken, Error> {
+    fn collect(
+        &self,
+        id: &JobId,
+        network: NetworkId,
+        notary: &mut impl Notary,
+    ) -> Result<Spoken, Error> {
         let mut spoken = Spoken {
             committed: BTreeSet::new(),
             commitments: BTreeMap::new(),
             reveals: BTreeMap::new(),
         };
         for batch in &self.commits {
-            batch.check(id, network)?;
+            batch.check_by(id, network, notary)?;
             let by = batch.statement.by;
             for leaf in &batch.leaves {
                 let at = (leaf.task, leaf.attempt);
@@ -248,7 +283,7 @@ impl Agreements {
             }
         }
         for batch in &self.reveals {
-            batch.check(id, network)?;
+            batch.check_by(id, network, notary)?;
             let by = batch.statement.by;
             for leaf in &batch.leaves {
                 let at = (leaf.task, leaf.attempt);
