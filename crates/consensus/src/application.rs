@@ -1,20 +1,10 @@
 //! What consensus asks of the ledger: the trait that `node` implements and tests fake.
 
-use bytes::Bytes;
 use identity::{Digest, PublicKey};
-use protocol::{Block, Certificate, Header, Height, Time, Tx, VotePair, port::Answer};
+use protocol::{
+    Block, Certificate, Header, Height, NamedBlock, NamedTx, Time, VotePair, port::Answer,
+};
 use std::sync::Arc;
-
-/// A transaction that waits for a block.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    /// Its name.
-    pub digest: Digest,
-    /// What it says.
-    pub tx: Tx,
-    /// Its canonical bytes.
-    pub bytes: Bytes,
-}
 
 /// What a block is built on.
 #[derive(Clone, Debug)]
@@ -24,7 +14,7 @@ pub struct Parent {
     /// The blocks between the last one that the application confirmed as final (exclusive) and
     /// `header` (inclusive), oldest first. Empty if the parent itself is final. The application may
     /// find some of the oldest final already, and skips these.
-    pub pending: Vec<Arc<Block>>,
+    pub pending: Vec<Arc<NamedBlock>>,
 }
 
 /// The answer to a call for a block.
@@ -43,7 +33,7 @@ pub struct Call {
     /// What to build on.
     pub parent: Parent,
     /// What waits, oldest first; together they fit into a block. None of it is in `parent`.
-    pub candidates: Vec<Arc<Candidate>>,
+    pub candidates: Vec<Arc<NamedTx>>,
     /// The clock of this validator.
     pub now: Time,
     /// Whether a block is due even without transactions: the heartbeat, or
@@ -72,12 +62,10 @@ pub trait Application: Send + Sync + 'static {
     /// Block 0.
     fn genesis(&self) -> Block;
 
-    /// Whether a transaction may wait: its form, its signatures, and that it could apply to the
-    /// ledger as it is now. Called from any thread; must not wait.
-    ///
-    /// # Errors
-    /// The reason, for its submitter.
-    fn check(&self, tx: &Tx) -> Result<(), String>;
+    /// Whether transactions may wait: their form, their signatures, and that each could apply to the
+    /// ledger as it is now. One answer for each, in their order: if it may not, the reason for its
+    /// submitter. Must not wait.
+    fn check(&self, txs: &[Arc<NamedTx>]) -> Vec<Result<(), String>>;
 
     /// Builds a block on `call.parent`, proposed by this validator.
     fn propose(&self, call: Call) -> Answer<'static, Draft>;
@@ -86,7 +74,8 @@ pub trait Application: Send + Sync + 'static {
     /// the same parent and block. The future may wait while the answer can still change, for
     /// instance for data that is missing. That the block follows the parent, is of this network,
     /// names `leader` as its proposer and commits to its transactions was checked before.
-    fn verify(&self, parent: Parent, block: Arc<Block>, now: Time) -> Answer<'static, Verdict>;
+    fn verify(&self, parent: Parent, block: Arc<NamedBlock>, now: Time)
+    -> Answer<'static, Verdict>;
 
     /// Takes a final block. Called in the order of heights, from 1 on, each height at least once;
     /// after a restart some may come again. A block whose certificate is `None` was made final by
@@ -95,7 +84,7 @@ pub trait Application: Send + Sync + 'static {
     /// An error stops consensus for good: this node can no longer follow.
     fn finalized(
         &self,
-        block: Arc<Block>,
+        block: Arc<NamedBlock>,
         certificate: Option<Certificate>,
     ) -> Answer<'static, Result<(), String>>;
 

@@ -5,13 +5,13 @@ use bytes::{BufMut, Bytes};
 use commonware_codec::{Buf, EncodeSize, Error, RangeCfg, Read, Write};
 use commonware_consensus::{Block as EngineBlock, BoundedBlock, Heightable, types::Height};
 use commonware_cryptography::{Digested, Digestible, sha256};
-use protocol::{Block, limits};
+use protocol::{Block, NamedBlock, limits};
 use std::sync::Arc;
 
 /// A block with its bytes, which are encoded once.
 #[derive(Clone, Debug)]
 pub(crate) struct Sealed {
-    block: Arc<Block>,
+    block: Arc<NamedBlock>,
     digest: sha256::Digest,
     bytes: Bytes,
 }
@@ -27,10 +27,11 @@ impl Sealed {
             });
         }
         let digest = convert::digest(block.header.digest());
-        Ok(Digested::precomputed(Self { block: Arc::new(block), digest, bytes }, digest))
+        let block = Arc::new(NamedBlock::new(block));
+        Ok(Digested::precomputed(Self { block, digest, bytes }, digest))
     }
 
-    pub(crate) fn block(&self) -> &Arc<Block> {
+    pub(crate) fn block(&self) -> &Arc<NamedBlock> {
         &self.block
     }
 }
@@ -79,7 +80,7 @@ impl Read for Sealed {
 
     fn read_cfg(buffer: &mut impl Buf, (): &()) -> Result<Self, Error> {
         let bytes = Bytes::read_cfg(buffer, &RangeCfg::from(0..=limits::BLOCK_BYTES))?;
-        let block = Block::decode(&bytes).map_err(|e| Error::Wrapped("block", Box::new(e)))?;
+        let block = NamedBlock::decode(&bytes).map_err(|e| Error::Wrapped("block", Box::new(e)))?;
         let digest = convert::digest(block.header.digest());
         Ok(Self { block: Arc::new(block), digest, bytes })
     }
@@ -98,7 +99,7 @@ mod tests {
         let bytes = sealed.encode();
         assert!(bytes.len() <= Sealed::max_encode_size(&()));
         let back = Sealed::decode(bytes.clone()).expect("a block");
-        assert_eq!(**back.block(), block);
+        assert_eq!(***back.block(), block);
         assert_eq!(back.digest().0, block.header.digest().0);
         assert_eq!(back.encode(), bytes);
         assert_eq!(back.parent().0, block.header.parent.0);

@@ -2,7 +2,7 @@
 //! and when a block is judged.
 
 use crate::{
-    Application, Call, Candidate, Draft, Parent, Verdict,
+    Application, Call, Draft, Parent, Verdict,
     block::Sealed,
     convert,
     convert::Key,
@@ -20,7 +20,7 @@ use commonware_macros::select;
 use commonware_runtime::Clock;
 use futures::{StreamExt, future};
 use identity::{Digest, NetworkId};
-use protocol::{Block, Time, limits};
+use protocol::{Block, NamedBlock, NamedTx, Time, limits};
 use std::{
     collections::{HashSet, VecDeque},
     pin::pin,
@@ -89,7 +89,7 @@ impl Bridge {
     /// or the ledger wants it.
     async fn build<E: Runtime>(&self, runtime: &E, parent: Parent) -> Option<Block> {
         let on_their_way: HashSet<Digest> =
-            parent.pending.iter().flat_map(|block| &block.txs).map(|tx| tx.digest()).collect();
+            parent.pending.iter().flat_map(|block| block.names()).copied().collect();
         let clock = Elastic::new(runtime.child("idle"), self.pace.clone());
         let mut idle = pin!(clock.sleep(self.idle));
         let mut due = false;
@@ -124,7 +124,7 @@ impl Bridge {
     async fn ask(
         &self,
         parent: &Parent,
-        candidates: Vec<Arc<Candidate>>,
+        candidates: Vec<Arc<NamedTx>>,
         now: Time,
         due: bool,
     ) -> Draft {
@@ -137,7 +137,7 @@ impl Bridge {
     }
 
     /// Asks until the application has an answer that will not change.
-    async fn judge<E: Runtime>(&self, runtime: &E, parent: Parent, block: Arc<Block>) -> bool {
+    async fn judge<E: Runtime>(&self, runtime: &E, parent: Parent, block: Arc<NamedBlock>) -> bool {
         loop {
             let verdict = self.app.verify(parent.clone(), block.clone(), now(runtime)).await;
             match verdict {

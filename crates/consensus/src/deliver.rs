@@ -13,7 +13,6 @@ use commonware_consensus::{
 };
 use commonware_cryptography::Digested;
 use commonware_utils::{Acknowledgement, NZUsize, acknowledgement::Exact};
-use protocol::Tx;
 use std::{
     collections::VecDeque,
     num::NonZeroUsize,
@@ -138,7 +137,7 @@ impl Delivery {
         let certificate = finalization.as_ref().map(convert::certificate);
         let certificate = certificate.filter(|c| c.payload == block.header.digest());
         self.app.finalized(block.clone(), certificate).await?;
-        self.pool.settle(height.get(), block.txs.iter().map(Tx::digest));
+        self.pool.settle(height.get(), block.names().iter().copied());
         Ok(())
     }
 

@@ -8,13 +8,13 @@ use crate::{
     config::Timing,
     convert::{Finalized, Key},
     deliver::{self, Delivery, Inbox, Retained, UNCONFIRMED},
+    desk::{Arrival, Desk},
     elastic::{Elastic, Runtime},
     evidence::Witness,
     gossip, journal,
     pace::Pace,
     pool::Pool,
 };
-use bytes::Bytes;
 use commonware_broadcast::buffered;
 use commonware_codec::CodecShared;
 use commonware_consensus::{
@@ -67,6 +67,8 @@ const BLOCKS_OF_ONE_SENDER: usize = 16;
 const REPAIR: NonZeroUsize = NZUsize!(64);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(1);
 const FETCH_RETRY: Duration = Duration::from_millis(20);
+/// Fresh transactions on their way to other validators; what finds no room is sent a second later.
+const FRESH: usize = 4_096;
 /// With its checksum, a page fills a block of the disk.
 const PAGE_BYTES: NonZeroU16 = NZU16!(4084);
 const PAGES: NonZeroUsize = NZUsize!(512);
@@ -113,7 +115,9 @@ pub(crate) struct Setup {
     pub(crate) config: Config,
     pub(crate) app: Arc<dyn Application>,
     pub(crate) pool: Arc<Pool>,
-    pub(crate) fresh: mpsc::Receiver<Bytes>,
+    /// Transactions on their way to the desk, from here and from there.
+    pub(crate) desk: mpsc::Sender<Arrival>,
+    pub(crate) arrivals: mpsc::Receiver<Arrival>,
     /// Heights below which the application has everything, and what makes them final.
     pub(crate) floors: mpsc::Receiver<(Height, Finalized)>,
     pub(crate) events: mpsc::Sender<Event>,
@@ -346,14 +350,19 @@ impl<E: Runtime> Assembly<E> {
         (sender, receiver): (impl Sender<PublicKey = Key>, impl Receiver<PublicKey = Key>),
         blocker: impl Blocker<PublicKey = Key>,
     ) {
+        let (fresh, outgoing) = mpsc::channel(FRESH);
         let pool = self.setup.pool.clone();
-        let fresh = std::mem::replace(&mut self.setup.fresh, mpsc::channel(1).1);
         let context = self.context.child("spread");
-        let spread = context.spawn(move |clock| gossip::spread(clock, pool, fresh, sender));
+        let spread = context.spawn(move |clock| gossip::spread(clock, pool, outgoing, sender));
         self.adopt("sending transactions", spread);
         let (app, pool) = (self.setup.app.clone(), self.setup.pool.clone());
+        let arrivals = std::mem::replace(&mut self.setup.arrivals, mpsc::channel(1).1);
+        let context = self.context.child("desk");
+        let desk = Desk { app, pool, fresh };
+        self.adopt("checking transactions", context.spawn(move |_| desk.run(arrivals)));
+        let (pool, desk) = (self.setup.pool.clone(), self.setup.desk.clone());
         let context = self.context.child("gather");
-        let gather = context.spawn(move |_| gossip::gather(app, pool, receiver, blocker));
+        let gather = context.spawn(move |_| gossip::gather(pool, desk, receiver, blocker));
         self.adopt("receiving transactions", gather);
     }
 

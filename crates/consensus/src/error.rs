@@ -53,9 +53,6 @@ pub enum SubmitError {
         /// Their bytes.
         bytes: usize,
     },
-    /// The bytes are no transaction.
-    #[error("not a transaction: {0}")]
-    Malformed(#[from] protocol::Error),
     /// The ledger would not take it as it is now.
     #[error("refused: {0}")]
     Refused(String),

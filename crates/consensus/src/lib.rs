@@ -22,6 +22,7 @@ mod bridge;
 mod config;
 mod convert;
 mod deliver;
+mod desk;
 mod elastic;
 mod engine;
 mod error;
@@ -34,7 +35,7 @@ mod pool;
 mod service;
 mod signal;
 
-pub use application::{Application, Call, Candidate, Draft, Event, Parent, Progress, Verdict};
+pub use application::{Application, Call, Draft, Event, Parent, Progress, Verdict};
 pub use config::{Config, Settings};
 pub use error::{Error, SubmitError};
 pub use journal::{create_journal, journal_exists};

@@ -1,10 +1,10 @@
 //! Transactions that wait for a block, and whether the ledger waits for one without any.
 
-use crate::{Candidate, Config, SubmitError, signal::Signal};
+use crate::{Config, SubmitError, signal::Signal};
 use bytes::Bytes;
 use commonware_utils::sync::Mutex;
 use identity::{Digest, PublicKey};
-use protocol::Tx;
+use protocol::NamedTx;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{
@@ -42,7 +42,7 @@ struct State {
 }
 
 struct Entry {
-    candidate: Arc<Candidate>,
+    tx: Arc<NamedTx>,
     /// The validator it came from; none if it was submitted here.
     from: Option<PublicKey>,
     born: u64,
@@ -59,35 +59,29 @@ impl Pool {
         }
     }
 
-    /// The name of a transaction by its canonical bytes.
-    pub(crate) fn name(bytes: &[u8]) -> Digest {
-        Digest::of("polity tx", &[bytes])
-    }
-
     pub(crate) fn contains(&self, digest: &Digest) -> bool {
         self.state.lock().places.contains_key(digest)
     }
 
-    /// Keeps a transaction that was checked. `false` if it is here already.
+    /// Keeps a transaction that was checked. `false` if it is here already. Whoever inserts tells
+    /// of it afterwards ([`Self::tell`]), once for all that it inserts.
     ///
     /// # Errors
     /// [`SubmitError::Full`] or [`SubmitError::Closed`].
     pub(crate) fn insert(
         &self,
-        tx: Tx,
-        bytes: Bytes,
+        tx: Arc<NamedTx>,
         from: Option<PublicKey>,
     ) -> Result<bool, SubmitError> {
-        let digest = Self::name(&bytes);
         let mut guard = self.state.lock();
         let state = &mut *guard;
         if state.closed {
             return Err(SubmitError::Closed);
         }
-        if state.places.contains_key(&digest) {
+        if state.places.contains_key(&tx.digest()) {
             return Ok(false);
         }
-        let size = bytes.len();
+        let size = tx.bytes().len();
         let mut full =
             state.entries.len() >= self.limit_txs || state.bytes + size > self.limit_bytes;
         if let Some((txs, held)) = from.and_then(|peer| state.of_peers.get(&peer)) {
@@ -100,16 +94,18 @@ impl Pool {
         let place = state.next;
         state.next += 1;
         state.bytes += size;
-        state.places.insert(digest, place);
+        state.places.insert(tx.digest(), place);
         if let Some(peer) = from {
             let share = state.of_peers.entry(peer).or_default();
             *share = (share.0 + 1, share.1 + size);
         }
-        let candidate = Arc::new(Candidate { digest, tx, bytes });
-        state.entries.insert(place, Entry { candidate, from, born: state.height });
-        drop(guard);
-        self.changes.raise();
+        state.entries.insert(place, Entry { tx, from, born: state.height });
         Ok(true)
+    }
+
+    /// Tells that there is more.
+    pub(crate) fn tell(&self) {
+        self.changes.raise();
     }
 
     /// The oldest transactions that are not in `except` and fit into `budget_bytes` together.
@@ -117,18 +113,18 @@ impl Pool {
         &self,
         except: &HashSet<Digest>,
         budget_bytes: usize,
-    ) -> Vec<Arc<Candidate>> {
+    ) -> Vec<Arc<NamedTx>> {
         let mut left = budget_bytes;
         let mut chosen = Vec::new();
         for entry in self.state.lock().entries.values() {
-            if except.contains(&entry.candidate.digest) {
+            if except.contains(&entry.tx.digest()) {
                 continue;
             }
-            match left.checked_sub(entry.candidate.bytes.len()) {
+            match left.checked_sub(entry.tx.bytes().len()) {
                 Some(rest) => left = rest,
                 None => break,
             }
-            chosen.push(entry.candidate.clone());
+            chosen.push(entry.tx.clone());
         }
         chosen
     }
@@ -137,7 +133,7 @@ impl Pool {
     pub(crate) fn own(&self, count: usize) -> Vec<Bytes> {
         let state = self.state.lock();
         let own = state.entries.values().filter(|entry| entry.from.is_none());
-        own.take(count).map(|entry| entry.candidate.bytes.clone()).collect()
+        own.take(count).map(|entry| entry.tx.bytes().clone()).collect()
     }
 
     /// Removes transactions that are final, or will never be.
@@ -198,7 +194,7 @@ impl Pool {
 
 impl Entry {
     fn expired(&self, oldest: u64) -> Option<Digest> {
-        (self.born < oldest).then_some(self.candidate.digest)
+        (self.born < oldest).then_some(self.tx.digest())
     }
 }
 
@@ -208,7 +204,7 @@ impl State {
         else {
             return;
         };
-        let size = entry.candidate.bytes.len();
+        let size = entry.tx.bytes().len();
         self.bytes -= size;
         let Some(peer) = entry.from else { return };
         if let Some(share) = self.of_peers.get_mut(&peer) {
@@ -230,14 +226,12 @@ mod tests {
     }
 
     fn put(pool: &Pool, number: u64, from: Option<PublicKey>) -> Result<bool, SubmitError> {
-        let tx = tx(number);
-        let bytes = tx.encode().into();
-        pool.insert(tx, bytes, from)
+        pool.insert(Arc::new(NamedTx::new(tx(number))), from)
     }
 
     fn names(pool: &Pool, except: &[u64], budget: usize) -> Vec<Digest> {
         let except = except.iter().map(|n| tx(*n).digest()).collect();
-        pool.candidates(&except, budget).iter().map(|c| c.digest).collect()
+        pool.candidates(&except, budget).iter().map(|c| c.digest()).collect()
     }
 
     #[test]

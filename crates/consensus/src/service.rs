@@ -3,16 +3,16 @@
 use crate::{
     Application, Config, Error, Event, Progress, Settings, SubmitError,
     convert::{self, Finalized},
+    desk::{Arrival, Origin},
     engine::{self, Setup},
     journal::{self, FirstVote},
     links,
     pool::Pool,
 };
-use bytes::Bytes;
 use commonware_macros::select;
 use commonware_runtime::{Runner as _, Spawner, Supervisor, tokio as runtime};
 use identity::{NetworkId, PublicKey, SecretKey};
-use protocol::{Certificate, Height, Tx, port::Streams};
+use protocol::{Certificate, Height, NamedTx, port::Streams};
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -25,8 +25,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// Events that wait for somebody to take them.
 const EVENTS: usize = 256;
-/// Fresh transactions on their way to other validators; what finds no room is sent a second later.
-const FRESH: usize = 1_024;
+/// Transactions that wait to be checked.
+const ARRIVALS: usize = 1_024;
 /// Advances that wait.
 const FLOORS: usize = 4;
 /// How long the engine may take to sync its journals when it is told to stop.
@@ -62,7 +62,7 @@ pub fn start(
     let ports = links::Ports::take(streams)?;
 
     let (events, event_receiver) = mpsc::channel(EVENTS);
-    let (fresh, fresh_receiver) = mpsc::channel(FRESH);
+    let (desk, arrivals) = mpsc::channel(ARRIVALS);
     let (floors, floor_receiver) = mpsc::channel(FLOORS);
     let (stop, stopped) = oneshot::channel();
     let progress = watch::Sender::new(Progress::default());
@@ -82,9 +82,10 @@ pub fn start(
         scheme,
         timing: settings.timing(),
         config,
-        app: app.clone(),
+        app,
         pool: pool.clone(),
-        fresh: fresh_receiver,
+        desk: desk.clone(),
+        arrivals,
         floors: floor_receiver,
         events,
         progress,
@@ -105,8 +106,7 @@ pub fn start(
         network,
         validators,
         pool,
-        app,
-        fresh,
+        desk,
         floors,
         progress: progress_receiver,
         outcome,
@@ -161,8 +161,7 @@ pub struct Handle {
     network: NetworkId,
     validators: Vec<PublicKey>,
     pool: Arc<Pool>,
-    app: Arc<dyn Application>,
-    fresh: mpsc::Sender<Bytes>,
+    desk: mpsc::Sender<Arrival>,
     floors: mpsc::Sender<(Height, Finalized)>,
     progress: watch::Receiver<Progress>,
     outcome: watch::Receiver<Option<Result<(), String>>>,
@@ -176,18 +175,14 @@ impl Handle {
     ///
     /// # Errors
     /// See [`SubmitError`].
-    pub fn submit(&self, bytes: Bytes) -> Result<(), SubmitError> {
-        if bytes.len() <= protocol::limits::TX_BYTES && self.pool.contains(&Pool::name(&bytes)) {
+    pub async fn submit(&self, tx: NamedTx) -> Result<(), SubmitError> {
+        if self.pool.contains(&tx.digest()) {
             return Ok(());
         }
-        let tx = Tx::decode(&bytes)?;
-        self.app.check(&tx).map_err(SubmitError::Refused)?;
-        if self.pool.insert(tx, bytes.clone(), None)?
-            && let Err(error) = self.fresh.try_send(bytes)
-        {
-            tracing::debug!(%error, "a fresh transaction is sent with the next repetition");
-        }
-        Ok(())
+        let (answer, answered) = oneshot::channel();
+        let arrival = Arrival { tx: Arc::new(tx), from: Origin::Here(answer) };
+        self.desk.send(arrival).await.map_err(|_| SubmitError::Closed)?;
+        answered.await.map_err(|_| SubmitError::Closed)?
     }
 
     /// Tells the engine that the application has every block below `height`, from elsewhere, and

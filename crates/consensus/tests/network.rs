@@ -16,8 +16,8 @@ use commonware_cryptography::{ed25519, sha256};
 use commonware_utils::ordered::Set;
 use consensus::{Error, Event, create_journal, journal_exists};
 use futures::{AsyncReadExt, AsyncWriteExt};
-use protocol::Certificate;
 use protocol::port::{Offence, Protocol, Streams, write_frame};
+use protocol::{Certificate, NamedTx};
 use std::fs;
 use support::{Network, chain::tx, guard};
 
@@ -152,7 +152,7 @@ async fn a_ledger_that_fails_stops_its_validator_and_no_other() {
     let dead = network.handles[1].take().unwrap();
     let reason = guard("it says that it is dead", dead.failed()).await;
     assert!(reason.contains("told to fail"), "{reason}");
-    assert!(dead.submit(tx(9).encode().into()).is_err());
+    assert!(dead.submit(NamedTx::new(tx(9))).await.is_err());
     assert!(matches!(dead.shutdown().await, Err(Error::Stopped(_))));
     network.finish().await;
 }
@@ -200,7 +200,7 @@ async fn a_validator_that_sends_what_is_no_transaction_is_blocked() {
     network.stop(3).await;
     let (validator, traitor) = (network.keys[0].public(), network.keys[3].public());
     let port = network.mesh.port(traitor);
-    let mut stream = port.open(validator, Protocol("/polity/bft-mempool/1")).await.unwrap();
+    let mut stream = port.open(validator, Protocol("/polity/bft-mempool/2")).await.unwrap();
     guard("it is welcome", stream.read_exact(&mut [0])).await.unwrap();
     write_frame(&mut *stream, b"not a transaction").await.unwrap();
     let event = guard("it is blocked", network.events[0].as_mut().unwrap().recv()).await;

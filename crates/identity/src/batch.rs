@@ -31,6 +31,22 @@ impl Batch {
         self.items.push((key, ed::Signature::from(signature.0), message).into());
     }
 
+    /// Adds what is in another one.
+    pub fn append(&mut self, other: &Self) {
+        self.said.update(other.said.clone().finalize());
+        self.items.extend(other.items.iter().cloned());
+    }
+
+    /// How many signatures there are to check.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// Whether every signature holds.
     pub fn holds(self) -> bool {
         let mut verifier = ed::batch::Verifier::new();

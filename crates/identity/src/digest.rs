@@ -32,7 +32,8 @@ impl Digest {
     }
 }
 
-/// Incremental form of [`Digest::of`].
+/// Incremental form of [`Digest::of`]. A copy goes on from what both have.
+#[derive(Clone)]
 pub struct Hasher(sha2::Sha256);
 
 impl Hasher {

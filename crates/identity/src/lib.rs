@@ -16,4 +16,4 @@ pub use batch::Batch;
 pub use digest::{Digest, Hasher, NetworkId};
 pub use error::Error;
 pub use key::{PublicKey, SecretKey, Signature};
-pub use signed::{Sign, Signed, Verified, signing_bytes};
+pub use signed::{AtOnce, Notary, Sign, Signed, Verified, signing_bytes};

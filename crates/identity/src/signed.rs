@@ -53,11 +53,6 @@ impl<T: Sign> Signed<T> {
         Ok(Verified(self))
     }
 
-    /// Leaves the signature to be checked with others.
-    pub fn queue(&self, network: NetworkId, batch: &mut Batch) {
-        batch.add(&self.by, &signing_bytes(&self.payload, network), &self.signature);
-    }
-
     /// Checks the signature without taking the statement.
     ///
     /// # Errors
@@ -68,6 +63,31 @@ impl<T: Sign> Signed<T> {
         } else {
             Err(Error::Signature { domain: T::DOMAIN, by: self.by.to_string() })
         }
+    }
+}
+
+/// Who looks at the signatures of what is checked: at once, or later at many together.
+pub trait Notary {
+    /// Looks at the signature of a statement, or keeps it to be looked at.
+    ///
+    /// # Errors
+    /// [`Error::Signature`] if it is known not to hold for this network.
+    fn see<T: Sign>(&mut self, statement: &Signed<T>, network: NetworkId) -> Result<(), Error>;
+}
+
+/// Looks at every signature at once.
+pub struct AtOnce;
+
+impl Notary for AtOnce {
+    fn see<T: Sign>(&mut self, statement: &Signed<T>, network: NetworkId) -> Result<(), Error> {
+        statement.check(network)
+    }
+}
+
+impl Notary for Batch {
+    fn see<T: Sign>(&mut self, statement: &Signed<T>, network: NetworkId) -> Result<(), Error> {
+        self.add(&statement.by, &signing_bytes(&statement.payload, network), &statement.signature);
+        Ok(())
     }
 }
 

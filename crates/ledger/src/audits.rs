@@ -1,10 +1,13 @@
 //! Audits: final tasks that other owners run again, picked by a beacon that nobody knew before.
 
-use crate::part::Rooted;
+use crate::{
+    jobs::task_key,
+    trie::{Expires, Trie},
+};
 use identity::{Digest, PublicKey, canonical};
 use protocol::{Height, JobId, OutcomeDigest, Params, Roster, TaskIndex, Time, draw};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A task that became final in the last block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,22 +54,23 @@ pub struct AuditCount {
 /// Duties that are not done, and the tasks of the last block.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Audits {
-    pub(crate) recent: Vec<Recent>,
-    duties: BTreeMap<String, Duty>,
+    pub(crate) recent: Arc<Vec<Recent>>,
+    duties: Trie<Duty>,
 }
 
-/// DAG-CBOR maps have text keys, and this map goes into a snapshot.
-fn key(job: &JobId, task: TaskIndex) -> String {
-    format!("{job}/{:08x}", task.0)
+impl Expires for Duty {
+    fn expires(&self) -> Time {
+        self.expires
+    }
 }
 
 impl Audits {
     pub(crate) fn duties(&self) -> impl Iterator<Item = &Duty> {
-        self.duties.values()
+        self.duties.iter().map(|(_, duty)| duty)
     }
 
     pub(crate) fn duty(&self, job: &JobId, task: TaskIndex) -> Option<&Duty> {
-        self.duties.get(&key(job, task))
+        self.duties.get(&task_key(job, task))
     }
 
     /// Picks among the tasks of the block before with this block's beacon. Gives the picked ones.
@@ -77,13 +81,13 @@ impl Audits {
         params: &Params,
     ) -> Vec<JobId> {
         let mut picked = Vec::new();
-        for recent in std::mem::take(&mut self.recent) {
-            let Recent { job, task, outcome, executors, tx } = recent;
+        for recent in std::mem::take(&mut self.recent).iter() {
+            let Recent { job, task, outcome, ref executors, tx } = *recent;
             if !draw::is_audited(beacon, &job, task, params.audit_per_mille) {
                 continue;
             }
             let count = usize::from(params.auditors);
-            let auditors = draw::auditors(beacon, (&job, task), roster, &executors, count);
+            let auditors = draw::auditors(beacon, (&job, task), roster, executors, count);
             if auditors.is_empty() {
                 continue;
             }
@@ -91,7 +95,7 @@ impl Audits {
             let expires = time.after_ms(params.verdict_ms);
             let answered = Vec::new();
             let duty = Duty { job, task, tx, settled, outcome, auditors, answered, expires };
-            self.duties.insert(key(&job, task), duty);
+            self.duties.insert(task_key(&job, task), duty);
             picked.push(job);
         }
         picked
@@ -99,32 +103,26 @@ impl Audits {
 
     /// An auditor found the same. True if it is the first one.
     pub(crate) fn answer(&mut self, job: &JobId, task: TaskIndex, by: PublicKey) -> bool {
-        let key = key(job, task);
-        let Some(duty) = self.duties.get_mut(&key) else { return false };
-        duty.answered.push(by);
-        let first = duty.answered.len() == 1;
-        if duty.answered.len() == duty.auditors.len() {
+        let key = task_key(job, task);
+        let answered = self.duties.change(&key, |duty| {
+            duty.answered.push(by);
+            (duty.answered.len(), duty.auditors.len())
+        });
+        let Some((answers, auditors)) = answered else { return false };
+        if answers == auditors {
             self.duties.remove(&key);
         }
-        first
+        answers == 1
     }
 
     /// Forgets duties that nobody did in time.
     pub(crate) fn prune(&mut self, time: Time) {
-        self.duties.retain(|_, duty| duty.expires >= time);
+        self.duties.prune(time);
     }
 
-    /// Whether [`Self::prune`] would forget something.
-    pub(crate) fn is_stale(&self, time: Time) -> bool {
-        self.duties.values().any(|duty| duty.expires < time)
-    }
-}
-
-impl Rooted for Audits {
-    fn root(&self) -> Digest {
-        Digest::of(
-            "polity audits",
-            &[&canonical::encode(&self.recent), &canonical::encode(&self.duties)],
-        )
+    /// A digest of everything.
+    pub(crate) fn root(&self) -> Digest {
+        let recent = canonical::encode(self.recent.as_ref());
+        Digest::of("polity audits", &[&recent, self.duties.root().as_bytes()])
     }
 }

@@ -1,8 +1,9 @@
 //! Making and applying blocks.
 
-use crate::{CheckedTx, Effect, Error, Ledger, Refusal, handle};
+use crate::{CheckedTx, Effect, Error, Ledger, Refusal, effort, handle};
 use identity::{Digest, SecretKey};
-use protocol::{Block, Header, Height, Time, Tx, beacon, limits};
+use protocol::{Block, Header, Height, Time, Tx, beacon, limits, merkle};
+use std::borrow::Borrow;
 
 /// What a block may take beside its transactions: the header and the framing.
 const HEADER_BYTES: usize = 4096;
@@ -22,15 +23,19 @@ impl Ledger {
             beacon::contribute(key, self.network, &self.tip.beacon, height);
         let mut unused = Vec::new();
         let mut next = self.begin((height, time, beacon), &mut unused);
-        let (mut txs, mut refused, mut size_bytes) = (Vec::new(), Vec::new(), HEADER_BYTES);
+        let (mut taken, mut refused, mut size_bytes) = (Vec::new(), Vec::new(), HEADER_BYTES);
+        let mut effort = 0;
         for checked in candidates {
-            if size_bytes + checked.size_bytes() > limits::BLOCK_BYTES {
+            if size_bytes + checked.size_bytes() > limits::BLOCK_BYTES
+                || effort + checked.effort() > effort::OF_BLOCK
+            {
                 continue;
             }
             match handle::tx(&mut next, height, time, checked, &mut unused) {
                 Ok(()) => {
                     size_bytes += checked.size_bytes();
-                    txs.push(checked.tx().clone());
+                    effort += checked.effort();
+                    taken.push(checked);
                 }
                 Err(refusal) if refusal.is_passing() => {}
                 Err(refusal) => refused.push((checked.digest(), refusal)),
@@ -44,10 +49,11 @@ impl Ledger {
             proposer: Some(key.public()),
             beacon,
             beacon_proof,
-            tx_root: Block::tx_root(&txs),
+            tx_root: tx_root(taken.iter().copied()),
             state_root: next.root(),
             validators: self.tip.validators,
         };
+        let txs = taken.into_iter().map(|checked| checked.tx().clone()).collect();
         (Block { header, txs }, refused)
     }
 
@@ -66,22 +72,26 @@ impl Ledger {
     ///
     /// # Errors
     /// Why the block does not apply.
-    pub fn apply(
+    pub fn apply<C: Borrow<CheckedTx>>(
         &self,
         block: &Block,
-        checked: &[CheckedTx],
+        checked: &[C],
     ) -> Result<(Self, Vec<Effect>), Error> {
         let header = &block.header;
         let height = header.height;
         self.check_header(header)?;
-        let same = block.txs.len() == checked.len()
-            && block.txs.iter().zip(checked).all(|(tx, checked)| tx == checked.tx());
-        if !same || Block::tx_root(&block.txs) != header.tx_root {
+        let checked = || checked.iter().map(Borrow::borrow);
+        let same = block.txs.len() == checked().len()
+            && block.txs.iter().zip(checked()).all(|(tx, checked)| tx == checked.tx());
+        if !same || tx_root(checked()) != header.tx_root {
             return Err(Error::Root { height, root: "transaction" });
+        }
+        if checked().map(CheckedTx::effort).sum::<u64>() > effort::OF_BLOCK {
+            return Err(Error::Effort(height));
         }
         let mut effects = Vec::new();
         let mut next = self.begin((height, header.time, header.beacon), &mut effects);
-        for tx in checked {
+        for tx in checked() {
             handle::tx(&mut next, height, header.time, tx, &mut effects)
                 .map_err(|refusal| Error::Tx { height, digest: tx.digest(), refusal })?;
         }
@@ -144,18 +154,12 @@ impl Ledger {
 
     /// Forgets what has expired. Parts of which nothing has stay shared.
     fn prune(&mut self, time: Time) {
-        self.spent.retain(|_, expires| *expires >= time);
-        if self.jobs.is_stale(time) {
-            self.jobs.prune(time);
-        }
-        if self.orders.is_stale(time) {
-            self.orders.prune(time);
-        }
+        self.spent.prune(time);
+        self.jobs.prune(time);
+        self.orders.prune(time);
+        self.audits.prune(time);
         if self.standing.is_stale(time) {
             self.standing.prune(time);
-        }
-        if self.audits.is_stale(time) {
-            self.audits.prune(time);
         }
     }
 
@@ -185,4 +189,10 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// The root over transactions whose leaves are known.
+fn tx_root<'a>(checked: impl Iterator<Item = &'a CheckedTx>) -> Digest {
+    let leaves: Vec<_> = checked.map(CheckedTx::leaf).collect();
+    merkle::root_of(&leaves)
 }

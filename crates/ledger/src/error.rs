@@ -222,6 +222,9 @@ pub enum Error {
         /// Which root.
         root: &'static str,
     },
+    /// Its transactions cost more to check than those of a block may.
+    #[error("block {0} costs more to check than a block may")]
+    Effort(Height),
     /// A transaction does not apply.
     #[error("block {height}: transaction {digest} does not apply: {refusal}")]
     Tx {

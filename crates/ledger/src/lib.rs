@@ -9,6 +9,7 @@ mod block;
 mod checked;
 mod disputes;
 mod effect;
+mod effort;
 mod error;
 mod handle;
 mod jobs;
@@ -16,6 +17,7 @@ mod orders;
 mod part;
 mod standing;
 mod state;
+mod trie;
 
 pub use audits::{AuditCount, Duty};
 pub use checked::CheckedTx;

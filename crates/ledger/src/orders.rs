@@ -1,50 +1,63 @@
 //! Sealed orders: which block holds each, until it expires.
 
-use crate::part::Rooted;
-use identity::{Digest, canonical};
+use crate::{
+    jobs::key,
+    trie::{Expires, Trie},
+};
+use identity::Digest;
 use protocol::{Height, Job, JobId, Time};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
-/// Sealed orders that did not expire. About 100 bytes each.
+/// Where an order stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Placed {
+    height: Height,
+    expires: Time,
+}
+
+impl Expires for Placed {
+    fn expires(&self) -> Time {
+        self.expires
+    }
+}
+
+/// Sealed orders that did not expire. About 250 bytes each.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Orders {
-    placed: BTreeMap<String, (Height, Time)>,
+    placed: Trie<Placed>,
+    /// The last block that holds one.
+    last: Height,
 }
 
 impl Orders {
     /// The block that holds an order.
     pub(crate) fn height(&self, job: &JobId) -> Option<Height> {
-        self.placed.get(&job.to_string()).map(|(height, _)| *height)
+        self.placed.get(&key(job)).map(|placed| placed.height)
     }
 
     /// Remembers an order; false if it is here already.
     pub(crate) fn place(&mut self, id: &JobId, job: &Job, height: Height) -> bool {
-        let before = self.placed.insert(id.to_string(), (height, job.expires));
-        if let Some(before) = before {
-            self.placed.insert(id.to_string(), before);
+        let key = key(id);
+        let is_new = self.placed.get(&key).is_none();
+        if is_new {
+            self.placed.insert(key, Placed { height, expires: job.expires });
+            self.last = height;
         }
-        before.is_none()
+        is_new
     }
 
-    /// Whether an order waits for the beacon of the block after `height`.
-    pub(crate) fn is_waiting(&self, height: Height) -> bool {
-        self.placed.values().any(|(placed, _)| *placed == height)
+    /// Whether an order waits for the beacon of the block after the last one, which is at `tip`.
+    pub(crate) fn is_waiting(&self, tip: Height) -> bool {
+        tip > Height(0) && self.last == tip
     }
 
     /// Forgets orders that expired before `time`.
     pub(crate) fn prune(&mut self, time: Time) {
-        self.placed.retain(|_, (_, expires)| *expires >= time);
+        self.placed.prune(time);
     }
 
-    /// Whether [`Self::prune`] would forget something.
-    pub(crate) fn is_stale(&self, time: Time) -> bool {
-        self.placed.values().any(|(_, expires)| *expires < time)
-    }
-}
-
-impl Rooted for Orders {
-    fn root(&self) -> Digest {
-        Digest::of("polity orders", &[&canonical::encode(&self.placed)])
+    /// A digest of everything.
+    pub(crate) fn root(&self) -> Digest {
+        self.placed.root()
     }
 }

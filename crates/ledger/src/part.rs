@@ -2,6 +2,7 @@
 //! for each change.
 
 use identity::Digest;
+use protocol::Roster;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{
     ops::{Deref, DerefMut},
@@ -25,6 +26,25 @@ impl<T: Rooted> Part<T> {
     /// The root, computed again only after a change.
     pub(crate) fn root(&self) -> Digest {
         *self.root.get_or_init(|| self.value.root())
+    }
+}
+
+impl<T> Part<T> {
+    /// The part itself, for whoever keeps it.
+    pub(crate) fn shared(&self) -> &Arc<T> {
+        &self.value
+    }
+}
+
+impl<T> From<T> for Part<T> {
+    fn from(value: T) -> Self {
+        Self { value: Arc::new(value), root: OnceLock::new() }
+    }
+}
+
+impl Rooted for Roster {
+    fn root(&self) -> Digest {
+        Roster::root(self)
     }
 }
 
@@ -58,7 +78,7 @@ impl<T: Serialize> Serialize for Part<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Part<T> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        Ok(Self { value: Arc::new(T::deserialize(d)?), root: OnceLock::new() })
+        T::deserialize(d).map(Self::from)
     }
 }
 

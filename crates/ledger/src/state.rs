@@ -3,7 +3,7 @@
 use crate::{
     AuditCount, DisputeRecord, DisputeStatus, Duty, Effect, Refusal, audits::Audits,
     beacons::Beacons, disputes::Disputes, jobs::Jobs, orders::Orders, part::Part,
-    standing::Standing,
+    standing::Standing, trie::Trie,
 };
 use identity::{Digest, NetworkId, PublicKey};
 use protocol::{
@@ -11,7 +11,7 @@ use protocol::{
     Params, Right, Roster, Sanction, TaskIndex, Time, merkle::Growing,
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 /// Rosters that are remembered for checking draws, at most.
 const ROSTERS: usize = 1024;
@@ -24,22 +24,22 @@ const ROSTERS: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     pub(crate) network: NetworkId,
-    pub(crate) params: Params,
-    pub(crate) validators: Vec<PublicKey>,
+    pub(crate) params: Arc<Params>,
+    pub(crate) validators: Arc<Vec<PublicKey>>,
     pub(crate) tip: Header,
-    pub(crate) roster: Arc<Roster>,
+    pub(crate) roster: Part<Roster>,
     /// Rosters by the first height they hold for, oldest first.
-    rosters: Vec<(Height, Arc<Roster>)>,
+    rosters: Arc<Vec<(Height, Arc<Roster>)>>,
     pub(crate) beacons: Beacons,
     /// One-time keys of used invitations, until they expire.
-    pub(crate) spent: BTreeMap<String, Time>,
-    pub(crate) jobs: Part<Jobs>,
+    pub(crate) spent: Trie<Time>,
+    pub(crate) jobs: Jobs,
     /// Sealed orders.
-    pub(crate) orders: Part<Orders>,
+    pub(crate) orders: Orders,
     /// What differs.
     pub(crate) disputes: Part<Disputes>,
     /// What is run again.
-    pub(crate) audits: Part<Audits>,
+    pub(crate) audits: Audits,
     /// What was found against whom.
     pub(crate) standing: Part<Standing>,
     /// Every final task, in order: (job, task, outcome).
@@ -58,23 +58,23 @@ impl Ledger {
             roster
                 .set_node(founder.payload.node, NodeRecord { owner: founder.by, since: Height(0) });
         }
-        let roster = Arc::new(roster);
+        let roster = Part::from(roster);
         let mut ledger = Self {
             network: genesis.network(),
-            params: genesis.params.clone(),
-            validators: genesis.validators.clone(),
+            params: Arc::new(genesis.params.clone()),
+            validators: Arc::new(genesis.validators.clone()),
             tip: Header::of_genesis(genesis, Digest::default()),
-            rosters: vec![(Height(0), roster.clone())],
+            rosters: Arc::new(vec![(Height(0), roster.shared().clone())]),
             roster,
             beacons: Beacons::new(
                 protocol::beacon::of_genesis(genesis),
                 genesis.params.draw_age_blocks,
             ),
-            spent: BTreeMap::new(),
-            jobs: Part::default(),
-            orders: Part::default(),
+            spent: Trie::default(),
+            jobs: Jobs::default(),
+            orders: Orders::default(),
             disputes: Part::default(),
-            audits: Part::default(),
+            audits: Audits::default(),
             standing: Part::default(),
             settled: Growing::default(),
         };
@@ -104,7 +104,7 @@ impl Ledger {
 
     /// Who is admitted now.
     pub fn roster(&self) -> &Arc<Roster> {
-        &self.roster
+        self.roster.shared()
     }
 
     /// Who was admitted after block `height`; `None` if that is in the future or forgotten.
@@ -277,29 +277,25 @@ impl Ledger {
 
     /// The roster for changing it in the block at `height`.
     pub(crate) fn change_roster(&mut self, height: Height, change: impl FnOnce(&mut Roster)) {
-        change(Arc::make_mut(&mut self.roster));
-        match self.rosters.last_mut() {
-            Some((from, last)) if *from == height => *last = self.roster.clone(),
-            _ => self.rosters.push((height, self.roster.clone())),
+        change(&mut self.roster);
+        let rosters = Arc::make_mut(&mut self.rosters);
+        match rosters.last_mut() {
+            Some((from, last)) if *from == height => *last = self.roster.shared().clone(),
+            _ => rosters.push((height, self.roster.shared().clone())),
         }
-        if self.rosters.len() > ROSTERS {
-            self.rosters.remove(0);
+        if rosters.len() > ROSTERS {
+            rosters.remove(0);
         }
     }
 
     /// The root that the header carries. The beacon, the height and the validators stand in the
     /// header themselves.
     pub(crate) fn root(&self) -> Digest {
-        let mut spent = identity::Hasher::new("polity spent");
-        for (key, expires) in &self.spent {
-            spent.part(key.as_bytes());
-            spent.part(&expires.0.to_be_bytes());
-        }
         Digest::of(
             "polity state",
             &[
                 self.roster.root().as_bytes(),
-                spent.finish().as_bytes(),
+                self.spent.root().as_bytes(),
                 self.jobs.root().as_bytes(),
                 self.orders.root().as_bytes(),
                 self.disputes.root().as_bytes(),

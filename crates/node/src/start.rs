@@ -21,7 +21,7 @@ use execution::Engine;
 use identity::SecretKey;
 use network::Network;
 use protocol::{
-    ToWorker, Tx,
+    NamedTx, ToWorker, Tx,
     port::{Clock, Gossip, Log, Streams},
 };
 use std::sync::{Arc, OnceLock};
@@ -275,7 +275,8 @@ async fn order(
     way.get_or_init(|| {
         Arc::new(move |tx: Tx| {
             let pool = pool.clone();
-            Box::pin(async move { pool.submit(tx.encode().into()).map_err(|e| e.to_string()) })
+            let submit = async move { pool.submit(NamedTx::new(tx)).await };
+            Box::pin(async move { submit.await.map_err(|error| error.to_string()) })
         })
     });
     Ok(Some(handle))

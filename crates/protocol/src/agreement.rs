@@ -8,7 +8,7 @@ use crate::{
     Attempt, Commitment, Commits, Error, Height, Job, JobId, Member, OutcomeDigest, Reveal,
     Reveals, TaskIndex, commitment_of, draw::Skip, limits, merkle, set_digest, together,
 };
-use identity::{Batch, Digest, NetworkId, PublicKey, Signed, canonical};
+use identity::{AtOnce, Batch, Digest, NetworkId, Notary, PublicKey, Signed, canonical};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -150,23 +150,18 @@ impl CommitBatch {
     /// # Errors
     /// What does not hold.
     pub fn check(&self, job: &JobId, network: NetworkId) -> Result<(), Error> {
-        self.statement.check(network)?;
-        self.check_leaves(job)
+        self.check_by(job, network, &mut AtOnce)
     }
 
-    /// Checks everything but the signature, which is left to be checked with others.
-    pub(crate) fn queue(
+    /// As [`Self::check`]; the signature is the notary's.
+    pub(crate) fn check_by(
         &self,
         job: &JobId,
         network: NetworkId,
-        batch: &mut Batch,
+        notary: &mut impl Notary,
     ) -> Result<(), Error> {
-        self.statement.queue(network, batch);
-        self.check_leaves(job)
-    }
-
-    fn check_leaves(&self, job: &JobId) -> Result<(), Error> {
         let Signed { payload, by, .. } = &self.statement;
+        notary.see(&self.statement, network)?;
         let places: Vec<_> = self.leaves.iter().map(|l| (l.task, l.attempt)).collect();
         check_batch(*by, (&payload.job, job), payload.count, &places)?;
         check_root(*by, payload.root, &self.leaves)
@@ -179,23 +174,18 @@ impl RevealBatch {
     /// # Errors
     /// What does not hold.
     pub fn check(&self, job: &JobId, network: NetworkId) -> Result<(), Error> {
-        self.statement.check(network)?;
-        self.check_leaves(job)
+        self.check_by(job, network, &mut AtOnce)
     }
 
-    /// Checks everything but the signature, which is left to be checked with others.
-    pub(crate) fn queue(
+    /// As [`Self::check`]; the signature is the notary's.
+    pub(crate) fn check_by(
         &self,
         job: &JobId,
         network: NetworkId,
-        batch: &mut Batch,
+        notary: &mut impl Notary,
     ) -> Result<(), Error> {
-        self.statement.queue(network, batch);
-        self.check_leaves(job)
-    }
-
-    fn check_leaves(&self, job: &JobId) -> Result<(), Error> {
         let Signed { payload, by, .. } = &self.statement;
+        notary.see(&self.statement, network)?;
         let places: Vec<_> = self.leaves.iter().map(|l| (l.task, l.attempt)).collect();
         check_batch(*by, (&payload.job, job), payload.count, &places)?;
         check_root(*by, payload.root, &self.leaves)
@@ -208,7 +198,7 @@ pub(crate) fn check_commits(
     job: &JobId,
     network: NetworkId,
 ) -> Result<(), Error> {
-    let queue = |one: &&CommitBatch, batch: &mut Batch| one.queue(job, network, batch);
+    let queue = |one: &&CommitBatch, batch: &mut Batch| one.check_by(job, network, batch);
     together::check(batches, queue, |one| one.check(job, network))
 }
 
@@ -218,7 +208,7 @@ pub(crate) fn check_reveals(
     job: &JobId,
     network: NetworkId,
 ) -> Result<(), Error> {
-    let queue = |one: &&RevealBatch, batch: &mut Batch| one.queue(job, network, batch);
+    let queue = |one: &&RevealBatch, batch: &mut Batch| one.check_by(job, network, batch);
     together::check(batches, queue, |one| one.check(job, network))
 }
 
@@ -265,10 +255,29 @@ impl Agreements {
     /// # Errors
     /// What does not hold.
     pub fn check(&self, network: NetworkId) -> Result<Vec<Settled>, Error> {
-        Job::check(&self.order, network)?;
+        let mut batch = Batch::default();
+        let settled = self.check_by(network, &mut batch);
+        // One by one only to say what does not hold.
+        if settled.is_ok() && batch.holds() { settled } else { self.check_by(network, &mut AtOnce) }
+    }
+
+    /// As [`Self::check`]; the signatures are the notary's.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn check_by(
+        &self,
+        network: NetworkId,
+        notary: &mut impl Notary,
+    ) -> Result<Vec<Settled>, Error> {
+        Job::check_by(&self.order, network, notary)?;
         let id = self.order.payload.id();
-        check_commits(&self.commits.iter().collect::<Vec<_>>(), &id, network)?;
-        check_reveals(&self.reveals.iter().collect::<Vec<_>>(), &id, network)?;
+        for batch in &self.commits {
+            batch.check_by(&id, network, notary)?;
+        }
+        for batch in &self.reveals {
+            batch.check_by(&id, network, notary)?;
+        }
         self.settled(&id)
     }
 

@@ -4,8 +4,12 @@ use crate::{
     Accusation, Admission, Agreements, Audit, Certificate, Dispute, Error, Genesis, Height, Job,
     Seconding, Time, Verdicts, beacon, limits, merkle,
 };
+use bytes::Bytes;
 use identity::{Batch, Digest, NetworkId, PublicKey, Signed, canonical};
 use serde::{Deserialize, Serialize};
+use std::ops::Deref;
+
+const OTHER_TXS: &str = "the transactions are not those of the header";
 
 /// One entry of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +59,12 @@ impl Tx {
 
     /// The transaction's name.
     pub fn digest(&self) -> Digest {
-        Digest::of("polity tx", &[&self.encode()])
+        Self::name(&self.encode())
+    }
+
+    /// The name of a transaction by its canonical bytes.
+    pub fn name(bytes: &[u8]) -> Digest {
+        Digest::of("polity tx", &[bytes])
     }
 }
 
@@ -154,9 +163,125 @@ impl Block {
         if Self::tx_root(&self.txs) == self.header.tx_root {
             Ok(())
         } else {
-            Err(Error::invalid("block", "the transactions are not those of the header"))
+            Err(Error::invalid("block", OTHER_TXS))
         }
     }
+}
+
+/// A transaction with its canonical bytes and its name, which cost more than looking at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedTx {
+    tx: Tx,
+    bytes: Bytes,
+    name: Digest,
+}
+
+impl NamedTx {
+    /// Names a transaction.
+    pub fn new(tx: Tx) -> Self {
+        let bytes = Bytes::from(tx.encode());
+        let name = Tx::name(&bytes);
+        Self { tx, bytes, name }
+    }
+
+    /// Reads a transaction and names it.
+    ///
+    /// # Errors
+    /// If it is too large or not canonical.
+    pub fn decode(bytes: Bytes) -> Result<Self, Error> {
+        let tx = Tx::decode(&bytes)?;
+        let name = Tx::name(&bytes);
+        Ok(Self { tx, bytes, name })
+    }
+
+    /// What it says.
+    pub fn tx(&self) -> &Tx {
+        &self.tx
+    }
+
+    /// Its canonical bytes.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Its name: [`Tx::digest`].
+    pub fn digest(&self) -> Digest {
+        self.name
+    }
+}
+
+/// A block with the names of its transactions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedBlock {
+    block: Block,
+    names: Vec<Digest>,
+}
+
+impl NamedBlock {
+    /// Names the transactions of a block.
+    pub fn new(block: Block) -> Self {
+        let names = block.txs.iter().map(Tx::digest).collect();
+        Self { block, names }
+    }
+
+    /// Reads a block as [`Block::decode`] does, and names its transactions.
+    ///
+    /// # Errors
+    /// If it is too large, not canonical, or the root differs.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let block: Block = canonical::parse(bytes, limits::BLOCK_BYTES)?;
+        // Each transaction is encoded once, for its name, its leaf and the canonical form.
+        let txs: Vec<_> = block.txs.iter().map(Tx::encode).collect();
+        if assemble(&block.header, &txs) != bytes {
+            return Err(identity::Error::NotCanonical.into());
+        }
+        if merkle::root(&txs) != block.header.tx_root {
+            return Err(Error::invalid("block", OTHER_TXS));
+        }
+        let names = txs.iter().map(|bytes| Tx::name(bytes)).collect();
+        Ok(Self { block, names })
+    }
+
+    /// The names of the transactions, in their order.
+    pub fn names(&self) -> &[Digest] {
+        &self.names
+    }
+
+    /// The block itself.
+    pub fn into_block(self) -> Block {
+        self.block
+    }
+}
+
+impl Deref for NamedBlock {
+    type Target = Block;
+    fn deref(&self) -> &Block {
+        &self.block
+    }
+}
+
+/// The canonical bytes of a block, of whose transactions they are known: a map of two (RFC 8949,
+/// section 3), the shorter key first.
+fn assemble(header: &Header, txs: &[Vec<u8>]) -> Vec<u8> {
+    let header = canonical::encode(header);
+    let size = txs.iter().map(Vec::len).sum::<usize>() + header.len() + 32;
+    let mut bytes = Vec::with_capacity(size);
+    bytes.extend(b"\xa2\x63txs");
+    let count = txs.len() as u64;
+    let width: u32 = match count {
+        0..24 => 0,
+        24..0x100 => 1,
+        0x100..0x1_0000 => 2,
+        0x1_0000..0x1_0000_0000 => 4,
+        _ => 8,
+    };
+    let short = if width == 0 { count as u8 } else { 24 + width.ilog2() as u8 };
+    bytes.push(0x80 | short);
+    bytes.extend(&count.to_be_bytes()[8 - width as usize..]);
+    txs.iter().for_each(|tx| bytes.extend(tx));
+    bytes.extend(b"\x66header");
+    bytes.extend(header);
+    bytes
 }
 
 /// Why a header is final: a chain of headers above it, of which the last is certified.
@@ -229,4 +354,62 @@ fn check_header(header: &Header, network: NetworkId, validators: Digest) -> Resu
         return Err(Error::invalid("header", "certified by another set of validators"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Params, Seconding, Time};
+    use identity::SecretKey;
+
+    fn block(count: u64) -> Block {
+        let key = SecretKey::from_seed([1; 32]);
+        let tx = |n: u64| {
+            let owner = PublicKey(Digest::of("owner", &[&n.to_be_bytes()]).0);
+            Tx::Second(Signed::new(Seconding { owner }, NetworkId::FOUNDING, &key))
+        };
+        let txs: Vec<_> = (0..count).map(tx).collect();
+        let founder =
+            crate::Founder { node: key.public(), name: "1".into(), addresses: Vec::new() };
+        let founder = Signed::new(founder, NetworkId::FOUNDING, &key);
+        let founders = vec![founder];
+        let genesis = Genesis::found("named".into(), Time(1), founders, 1, Params::default());
+        let genesis = genesis.expect("a genesis");
+        let header = Header::of_genesis(&genesis, Digest::default());
+        Block { header: Header { tx_root: Block::tx_root(&txs), ..header }, txs }
+    }
+
+    #[test]
+    fn a_named_block_is_read_as_a_block_is() {
+        for count in [0, 1, 23, 24, 255, 256, 300] {
+            let block = block(count);
+            let bytes = block.encode();
+            let named = NamedBlock::decode(&bytes).expect("a block");
+            let txs: Vec<_> = block.txs.iter().map(Tx::encode).collect();
+            assert_eq!(assemble(&block.header, &txs), bytes, "{count}");
+            assert_eq!(named, NamedBlock::new(block.clone()));
+            assert_eq!(*named, block);
+            let names: Vec<_> = block.txs.iter().map(Tx::digest).collect();
+            assert_eq!(named.names(), names);
+            for cut in 0..bytes.len().min(600) {
+                assert!(NamedBlock::decode(&bytes[..cut]).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn other_bytes_and_other_transactions_are_refused() {
+        let good = block(2);
+        let mut other = good.clone();
+        other.txs.pop();
+        assert!(NamedBlock::decode(&other.encode()).is_err(), "not those of the header");
+        // The same array, its length in a byte more than it needs.
+        let mut wide = good.encode();
+        assert_eq!(wide[5], 0x82);
+        wide.splice(5..6, [0x98, 2]);
+        assert!(NamedBlock::decode(&wide).is_err());
+        let mut tail = good.encode();
+        tail.push(0);
+        assert!(NamedBlock::decode(&tail).is_err());
+    }
 }

@@ -6,9 +6,9 @@
 //! candidates. Nobody chooses its jobs; a home that skips too often shows it in every receipt.
 
 use crate::{JobId, Roster, TaskIndex};
-use identity::{Digest, PublicKey};
+use identity::{Digest, Hasher, PublicKey};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Why a candidate was passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,35 +56,55 @@ pub fn candidates(
     task: TaskIndex,
     roster: &Roster,
 ) -> Vec<Candidate> {
-    ranked("polity draw", beacon, (job, task), roster)
+    ranked("polity draw", beacon, (job, task), roster).collect()
 }
 
-fn ranked(
-    domain: &'static str,
+/// Those that come first among the candidates, until all of `named` are among them: enough to tell
+/// whether these were chosen fairly.
+pub fn first_candidates(
     beacon: &Digest,
     (job, task): (&JobId, TaskIndex),
     roster: &Roster,
+    named: impl Iterator<Item = PublicKey>,
 ) -> Vec<Candidate> {
-    let job = job.0.to_bytes();
-    let rank = |key: &PublicKey| {
-        Digest::of(domain, &[beacon.as_bytes(), &job, &task.0.to_be_bytes(), &key.0])
+    let mut missing: BTreeSet<_> = named.collect();
+    let mut ranked = ranked("polity draw", beacon, (job, task), roster);
+    let mut first = Vec::new();
+    while !missing.is_empty()
+        && let Some(candidate) = ranked.next()
+    {
+        missing.remove(&candidate.node);
+        first.push(candidate);
+    }
+    first
+}
+
+/// The candidates in order; nodes are ranked only when their party's turn comes.
+fn ranked(
+    domain: &str,
+    beacon: &Digest,
+    (job, task): (&JobId, TaskIndex),
+    roster: &Roster,
+) -> impl Iterator<Item = Candidate> {
+    // All ranks begin with the same parts, which are hashed once.
+    let mut common = Hasher::new(domain);
+    common.part(beacon.as_bytes());
+    common.part(&job.0.to_bytes());
+    common.part(&task.0.to_be_bytes());
+    let rank = move |key: &PublicKey| {
+        let mut hasher = common.clone();
+        hasher.part(&key.0);
+        hasher.finish()
     };
-    let barred = roster.barred_parties();
-    let mut parties: BTreeMap<PublicKey, Vec<(Digest, PublicKey)>> = BTreeMap::new();
-    for (node, _) in roster.nodes() {
-        let Some(party) = roster.party_of_node(node) else { continue };
-        if !barred.contains(&party) {
-            parties.entry(party).or_default().push((rank(node), *node));
-        }
-    }
-    let mut ranked: Vec<_> = parties.into_iter().map(|(p, nodes)| (rank(&p), p, nodes)).collect();
-    ranked.sort();
-    let mut all = Vec::new();
-    for (_, party, mut nodes) in ranked {
-        nodes.sort();
-        all.extend(nodes.into_iter().map(|(_, node)| Candidate { party, node }));
-    }
-    all
+    let of_party = |(party, nodes)| (rank(party), party, nodes);
+    let mut parties: Vec<(Digest, &PublicKey, &Vec<PublicKey>)> =
+        roster.drawn_parties().map(of_party).collect();
+    parties.sort_unstable();
+    parties.into_iter().flat_map(move |(_, party, nodes)| {
+        let mut nodes: Vec<_> = nodes.iter().map(|node| (rank(node), *node)).collect();
+        nodes.sort_unstable();
+        nodes.into_iter().map(|(_, node)| Candidate { party: *party, node })
+    })
 }
 
 /// Whether a task that became final is run again by others, of which `per_mille` of a thousand are.
@@ -106,9 +126,18 @@ pub fn auditors(
     count: usize,
 ) -> Vec<PublicKey> {
     let theirs: Vec<_> = executors.iter().filter_map(|node| roster.party_of_node(node)).collect();
-    let mut candidates = ranked("polity auditors", beacon, (job, task), roster);
-    candidates.retain(|candidate| !theirs.contains(&candidate.party));
-    walk(&candidates, &[], count)
+    let others = ranked("polity auditors", beacon, (job, task), roster)
+        .filter(|candidate| !theirs.contains(&candidate.party));
+    let mut chosen: Vec<Candidate> = Vec::new();
+    for candidate in others {
+        if chosen.len() == count {
+            break;
+        }
+        if chosen.last().is_none_or(|last| last.party != candidate.party) {
+            chosen.push(candidate);
+        }
+    }
+    chosen.into_iter().map(|candidate| candidate.node).collect()
 }
 
 /// Walks the candidates: those that `skipped` names are passed over, as are further nodes of a
@@ -146,6 +175,7 @@ mod tests {
     use super::*;
     use crate::{Height, NodeRecord, OwnerRecord};
     use objects::{Cid, Codec};
+    use std::collections::BTreeMap;
 
     fn key(n: u8) -> PublicKey {
         PublicKey([n; 32])
@@ -199,6 +229,44 @@ mod tests {
             *first.entry(order(task)[0].party).or_insert(0) += 1;
         }
         assert!(first.values().all(|n| (850..1_150).contains(n)), "{first:?}");
+    }
+
+    #[test]
+    fn the_first_candidates_tell_the_same_as_all_of_them() {
+        let (beacon, job, roster) = (Digest([9; 32]), JobId(Cid::of(Codec::Raw, b"job")), roster());
+        let skip = |node| Skip { node, reason: SkipReason::Busy };
+        for task in 0..50 {
+            let all = order(task);
+            let (task, stranger) = (TaskIndex(task), key(99));
+            let nodes = || all.iter().map(|candidate| candidate.node).chain([stranger]);
+            for (one, other) in nodes().flat_map(|one| nodes().map(move |other| (one, other))) {
+                let first =
+                    first_candidates(&beacon, (&job, task), &roster, [one, other].into_iter());
+                assert_eq!(first, all[..first.len()]);
+                for (skips, chosen) in [(vec![], vec![one, other]), (vec![skip(one)], vec![other])]
+                {
+                    let said = is_fair(&first, &skips, &chosen);
+                    assert_eq!(said, is_fair(&all, &skips, &chosen), "{task} {one} {other}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_party_that_is_barred_later_is_drawn_no_more() {
+        let mut roster = roster();
+        let (beacon, job) = (Digest([9; 32]), JobId(Cid::of(Codec::Raw, b"job")));
+        let parties = |roster: &Roster| {
+            let drawn = candidates(&beacon, &job, TaskIndex(0), roster);
+            drawn.iter().map(|candidate| candidate.party).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(parties(&roster).len(), 4);
+        let before = roster.clone();
+        roster.bar(&key(2), Some(crate::Time(5)));
+        assert!(!parties(&roster).contains(&key(2)));
+        roster.set_node(key(30), NodeRecord { owner: key(9), since: Height(1) });
+        assert!(parties(&roster).contains(&key(9)));
+        assert_eq!(parties(&before).len(), 4);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A job: an owner's signed order, and the table of its tasks.
 
 use crate::{Error, JobId, TaskKey, Time, limits};
-use identity::{Digest, NetworkId, PublicKey, Sign, Signed, canonical};
+use identity::{AtOnce, Digest, NetworkId, Notary, PublicKey, Sign, Signed, canonical};
 use objects::Cid;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -160,12 +160,24 @@ impl Job {
     /// # Errors
     /// What does not hold.
     pub fn check(order: &Signed<Self>, network: NetworkId) -> Result<(), Error> {
+        Self::check_by(order, network, &mut AtOnce)
+    }
+
+    /// As [`Self::check`]; the signature is the notary's.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn check_by(
+        order: &Signed<Self>,
+        network: NetworkId,
+        notary: &mut impl Notary,
+    ) -> Result<(), Error> {
         let job = &order.payload;
         let wrong = |reason: String| Err(Error::invalid("job", reason));
         if job.network != network {
             return Err(Error::ForeignNetwork { expected: network, got: job.network });
         }
-        order.check(network)?;
+        notary.see(order, network)?;
         if job.tasks == 0 || job.tasks > limits::TASKS {
             return wrong(format!("{} tasks; 1 to {} are allowed", job.tasks, limits::TASKS));
         }

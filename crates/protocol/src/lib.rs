@@ -44,7 +44,7 @@ mod vote;
 
 pub use admission::{Admission, Consent, Invitation, InvitationKind, Seconding, Voucher};
 pub use agreement::{Agreed, AgreementError, Agreements, CommitBatch, RevealBatch, Settled};
-pub use block::{Block, Finality, Header, Tx};
+pub use block::{Block, Finality, Header, NamedBlock, NamedTx, Tx};
 pub use certificate::{Certificate, CertificateError};
 pub use contradiction::{Accusation, Contradiction};
 pub use dispute::{Audit, Claim, Claimed, Dispute, Ruling, Verdicts, dispute_name};

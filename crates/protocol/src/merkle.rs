@@ -26,7 +26,8 @@ pub enum ProofError {
     WrongLength,
 }
 
-fn leaf_hash(leaf: &[u8]) -> Digest {
+/// The hash of a leaf, by its bytes.
+pub fn leaf(leaf: &[u8]) -> Digest {
     let mut bytes = Vec::with_capacity(leaf.len() + 1);
     bytes.push(0);
     bytes.extend(leaf);
@@ -42,11 +43,12 @@ fn node_hash(left: &Digest, right: &Digest) -> Digest {
 
 /// The root over these leaves, in order; the digest of nothing if there are none.
 pub fn root<L: AsRef<[u8]>>(leaves: impl IntoIterator<Item = L>) -> Digest {
-    let hashes: Vec<_> = leaves.into_iter().map(|leaf| leaf_hash(leaf.as_ref())).collect();
+    let hashes: Vec<_> = leaves.into_iter().map(|leaf| self::leaf(leaf.as_ref())).collect();
     root_of(&hashes)
 }
 
-fn root_of(hashes: &[Digest]) -> Digest {
+/// The root over leaves whose hashes are known, in order: the same as [`root`] over their bytes.
+pub fn root_of(hashes: &[Digest]) -> Digest {
     match hashes {
         [] => Digest::plain(&[]),
         [one] => *one,
@@ -80,7 +82,7 @@ impl Inclusion {
         if index >= leaves.len() {
             return None;
         }
-        let hashes: Vec<_> = leaves.iter().map(|leaf| leaf_hash(leaf.as_ref())).collect();
+        let hashes: Vec<_> = leaves.iter().map(|leaf| self::leaf(leaf.as_ref())).collect();
         let mut path = Vec::new();
         let (mut range, mut at) = (&hashes[..], index);
         while range.len() > 1 {
@@ -108,7 +110,7 @@ impl Inclusion {
             return Err(ProofError::OutOfRange { index: self.index, size: self.size });
         }
         let (mut place, mut last) = (self.index, self.size - 1);
-        let mut hash = leaf_hash(leaf);
+        let mut hash = self::leaf(leaf);
         for sibling in &self.path {
             if last == 0 {
                 return Err(ProofError::WrongLength);
@@ -145,7 +147,7 @@ pub struct Growing {
 impl Growing {
     /// Adds a leaf.
     pub fn push(&mut self, leaf: &[u8]) {
-        let mut hash = leaf_hash(leaf);
+        let mut hash = self::leaf(leaf);
         let mut size = self.size;
         while size & 1 == 1 {
             let left = self.peaks.pop().expect("one peak for each bit of the size");

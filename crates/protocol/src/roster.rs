@@ -3,7 +3,10 @@
 use crate::{Distinct, Height, Time};
 use identity::{Digest, PublicKey, canonical};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 
 /// What the ledger knows of an owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +43,28 @@ pub struct Roster {
     nodes: BTreeMap<PublicKey, NodeRecord>,
     #[serde(default, skip_serializing_if = "Distinct::is_usual")]
     distinct: Distinct,
+    #[serde(skip)]
+    drawn: Drawn,
 }
+
+/// The parties that are drawn, with their nodes: found when first asked for, and again after a
+/// change. It follows from the rest, so it is no part of what a roster is.
+#[derive(Debug, Default)]
+struct Drawn(OnceLock<BTreeMap<PublicKey, Vec<PublicKey>>>);
+
+impl Clone for Drawn {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Drawn {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Drawn {}
 
 impl Roster {
     /// Nobody yet.
@@ -70,16 +94,19 @@ impl Roster {
 
     /// Adds or replaces an owner.
     pub fn set_owner(&mut self, owner: PublicKey, record: OwnerRecord) {
+        self.drawn = Drawn::default();
         self.owners.insert(owner, record);
     }
 
     /// Adds a node.
     pub fn set_node(&mut self, node: PublicKey, record: NodeRecord) {
+        self.drawn = Drawn::default();
         self.nodes.insert(node, record);
     }
 
     /// Adds a second owner's word for `owner`; false if there is no such owner.
     pub fn second(&mut self, owner: &PublicKey, by: PublicKey) -> bool {
+        self.drawn = Drawn::default();
         self.owners.get_mut(owner).map(|record| record.seconds.insert(by)).is_some()
     }
 
@@ -125,6 +152,22 @@ impl Roster {
         }
     }
 
+    /// Parties that are drawn, with their nodes.
+    pub(crate) fn drawn_parties(&self) -> impl Iterator<Item = (&PublicKey, &Vec<PublicKey>)> {
+        let find = || {
+            let barred = self.barred_parties();
+            let mut parties: BTreeMap<PublicKey, Vec<PublicKey>> = BTreeMap::new();
+            for node in self.nodes.keys() {
+                let Some(party) = self.party_of_node(node) else { continue };
+                if !barred.contains(&party) {
+                    parties.entry(party).or_default().push(*node);
+                }
+            }
+            parties
+        };
+        self.drawn.0.get_or_init(find).iter()
+    }
+
     /// Until when a party is not drawn: as long as one of its owners is barred.
     pub fn barred_until(&self, party: &PublicKey) -> Option<Time> {
         let theirs = self.owners.iter().filter(|(owner, _)| match self.distinct {
@@ -136,6 +179,7 @@ impl Roster {
 
     /// Bars an owner until a time, or not any more; false if there is no such owner.
     pub fn bar(&mut self, owner: &PublicKey, until: Option<Time>) -> bool {
+        self.drawn = Drawn::default();
         self.owners.get_mut(owner).map(|record| record.barred = until).is_some()
     }
 

@@ -1,6 +1,7 @@
 //! The channels between validators.
 
-use protocol::{limits, port::Protocol};
+use crate::gossip;
+use protocol::port::Protocol;
 
 /// What a channel carries.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -36,7 +37,7 @@ impl Kind {
             Self::Resolver => "/polity/bft-resolver/1",
             Self::Backfill => "/polity/bft-backfill/1",
             Self::Blocks => "/polity/bft-blocks/1",
-            Self::Mempool => "/polity/bft-mempool/1",
+            Self::Mempool => "/polity/bft-mempool/2",
         })
     }
 
@@ -45,7 +46,7 @@ impl Kind {
         match self {
             Self::Votes | Self::Certificates | Self::Resolver => small,
             Self::Backfill | Self::Blocks => large,
-            Self::Mempool => limits::TX_BYTES,
+            Self::Mempool => gossip::MESSAGE_BYTES,
         }
     }
 

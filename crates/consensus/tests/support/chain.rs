@@ -4,7 +4,9 @@
 use consensus::{Application, Call, Draft, Parent, Settings, Verdict};
 use futures::FutureExt;
 use identity::{Digest, NetworkId, PublicKey, SecretKey, Signed};
-use protocol::{Block, Certificate, Header, Height, Seconding, Time, Tx, port::Answer};
+use protocol::{
+    Block, Certificate, Header, Height, NamedBlock, NamedTx, Seconding, Time, Tx, port::Answer,
+};
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
@@ -86,7 +88,7 @@ fn state_root(parent: &Header, tx_root: &Digest) -> Digest {
 /// One final block.
 #[derive(Clone)]
 pub struct Final {
-    pub block: Arc<Block>,
+    pub block: Arc<NamedBlock>,
     pub certificate: Option<Certificate>,
 }
 
@@ -187,9 +189,9 @@ impl Chain {
     fn propose_now(&self, call: Call) -> Draft {
         let refused = self.state.lock().unwrap().refused.clone();
         let (stale, fine): (Vec<_>, Vec<_>) =
-            call.candidates.iter().partition(|c| refused.contains(&c.digest));
-        let stale = stale.iter().map(|c| c.digest).collect();
-        let txs: Vec<Tx> = fine.iter().map(|c| c.tx.clone()).collect();
+            call.candidates.iter().partition(|c| refused.contains(&c.digest()));
+        let stale = stale.iter().map(|c| c.digest()).collect();
+        let txs: Vec<Tx> = fine.iter().map(|c| c.tx().clone()).collect();
         if txs.is_empty() && !call.due {
             return Draft { block: None, stale };
         }
@@ -222,7 +224,11 @@ impl Chain {
     }
 
     /// Keeps a final block, which must follow the last one or be known.
-    pub fn take(&self, block: Arc<Block>, certificate: Option<Certificate>) -> Result<(), String> {
+    pub fn take(
+        &self,
+        block: Arc<NamedBlock>,
+        certificate: Option<Certificate>,
+    ) -> Result<(), String> {
         let mut state = self.state.lock().unwrap();
         let height = block.header.height.0;
         if state.fails_at == Some(height) {
@@ -254,11 +260,13 @@ impl Application for Ledger {
         genesis_block()
     }
 
-    fn check(&self, tx: &Tx) -> Result<(), String> {
-        match self.0.state.lock().unwrap().txs.contains(&tx.digest()) {
+    fn check(&self, txs: &[Arc<NamedTx>]) -> Vec<Result<(), String>> {
+        let state = self.0.state.lock().unwrap();
+        let check = |tx: &Arc<NamedTx>| match state.txs.contains(&tx.digest()) {
             true => Err("it is on the chain already".into()),
             false => Ok(()),
-        }
+        };
+        txs.iter().map(check).collect()
     }
 
     fn propose(&self, call: Call) -> Answer<'static, Draft> {
@@ -266,14 +274,19 @@ impl Application for Ledger {
         async move { chain.propose_now(call) }.boxed()
     }
 
-    fn verify(&self, parent: Parent, block: Arc<Block>, now: Time) -> Answer<'static, Verdict> {
+    fn verify(
+        &self,
+        parent: Parent,
+        block: Arc<NamedBlock>,
+        now: Time,
+    ) -> Answer<'static, Verdict> {
         let chain = self.0.clone();
         async move { chain.verify_now(&parent, &block, now) }.boxed()
     }
 
     fn finalized(
         &self,
-        block: Arc<Block>,
+        block: Arc<NamedBlock>,
         certificate: Option<Certificate>,
     ) -> Answer<'static, Result<(), String>> {
         let chain = self.0.clone();

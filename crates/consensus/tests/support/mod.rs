@@ -9,6 +9,7 @@ use consensus::{Config, Error, Event, Handle, Journal, Settings, start};
 use futures::future::join_all;
 use identity::{Digest, SecretKey};
 use mesh::Mesh;
+use protocol::NamedTx;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::{sync::mpsc, time::timeout};
@@ -95,8 +96,11 @@ impl Network {
     pub fn submit(&self, place: usize, number: u64) -> Digest {
         let tx = tx(number);
         let handle = self.handles[place].as_ref().expect("it runs");
-        handle.submit(tx.encode().into()).expect("there is room");
-        tx.digest()
+        let (tx, runtime) = (NamedTx::new(tx), tokio::runtime::Handle::current());
+        let digest = tx.digest();
+        let taken = tokio::task::block_in_place(|| runtime.block_on(handle.submit(tx)));
+        taken.expect("there is room");
+        digest
     }
 
     /// Waits until these validators have this transaction.

@@ -32,12 +32,20 @@ pub fn decode<T: Serialize + DeserializeOwned>(
     bytes: &[u8],
     limit_bytes: usize,
 ) -> Result<T, Error> {
+    let value: T = parse(bytes, limit_bytes)?;
+    if encode_into(&value, bytes.len()) == bytes { Ok(value) } else { Err(Error::NotCanonical) }
+}
+
+/// Reads a noun from at most `limit_bytes` bytes, of which the caller checks that they are its
+/// canonical bytes.
+///
+/// # Errors
+/// [`Error::TooLarge`] or [`Error::Decode`].
+pub fn parse<T: DeserializeOwned>(bytes: &[u8], limit_bytes: usize) -> Result<T, Error> {
     if bytes.len() > limit_bytes {
         return Err(Error::TooLarge { size_bytes: bytes.len(), limit_bytes });
     }
-    let value: T =
-        serde_ipld_dagcbor::from_slice(bytes).map_err(|e| Error::Decode(e.to_string()))?;
-    if encode_into(&value, bytes.len()) == bytes { Ok(value) } else { Err(Error::NotCanonical) }
+    serde_ipld_dagcbor::from_slice(bytes).map_err(|e| Error::Decode(e.to_string()))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! An owner or a node joins.
 
 use crate::{Effect, Ledger, Refusal};
-use identity::Signed;
+use identity::{Digest, Signed};
 use protocol::{Admission, Distinct, Height, InvitationKind, NodeRecord, OwnerRecord, Time};
 
 pub(crate) fn apply(
@@ -25,8 +25,8 @@ pub(crate) fn apply(
     if expires.since_ms(time) > ledger.params.invitation_lifetime_ms {
         return Err(Refusal::Lifetime { expires });
     }
-    let one_time = invitation.payload.key.to_string();
-    if ledger.spent.contains_key(&one_time) {
+    let one_time = Digest::of("polity invitation", &[&invitation.payload.key.0]);
+    if ledger.spent.get(&one_time).is_some() {
         return Err(Refusal::Spent);
     }
     if roster.node(&voucher.node).is_some() {

@@ -7,38 +7,41 @@ use protocol::{
     Agreements, Height, JobId, Settled, Time, draw,
     draw::{Candidate, SkipReason},
 };
+use std::sync::Arc;
 
 pub(crate) fn apply(
     ledger: &mut Ledger,
     (height, time): (Height, Time),
-    (agreements, settled): (&Agreements, &[Settled]),
+    (id, agreements, settled): (&JobId, &Agreements, &[Settled]),
     checked: &CheckedTx,
     effects: &mut Vec<Effect>,
 ) -> Result<(), Refusal> {
     let job = &agreements.order.payload;
-    let id = job.id();
     order::check(ledger, &agreements.order, time)?;
     let drawn = agreements.drawn;
-    order::check_drawn(ledger, job, drawn, height)?;
+    order::check_drawn(ledger, (id, job), drawn, height)?;
     let unknown = Refusal::Drawn(drawn);
     let beacon = ledger.beacon_at(drawn).ok_or(unknown.clone())?;
     let roster = ledger.roster_at(drawn).ok_or(unknown)?.clone();
     for task in settled {
-        if ledger.is_final(&id, task.task) {
-            return Err(Refusal::Final { job: id, task: task.task });
+        if ledger.is_final(id, task.task) {
+            return Err(Refusal::Final { job: *id, task: task.task });
         }
         if task.executors.len() > usize::from(job.verification.n) {
             return Err(Refusal::TooMany(task.task));
         }
-        check_dispute(ledger, &id, task)?;
-        let candidates = draw::candidates(beacon, &id, task.task, &roster);
+        check_dispute(ledger, id, task)?;
+        let named = task.executors.iter().copied().chain(task.skipped.iter().map(|s| s.node));
+        let candidates = draw::first_candidates(beacon, (id, task.task), &roster, named);
         check_draw(ledger, drawn, task, &candidates)?;
     }
+    let tasks = settled.iter().map(|task| task.task);
+    ledger.jobs.settle(id, (job.tasks, job.expires), tasks);
+    let recent = Arc::make_mut(&mut ledger.audits.recent);
     for task in settled {
-        ledger.jobs.settle(&id, job.tasks, job.expires, task.task);
         ledger.settled.push(&canonical::encode(&(id, task.task, task.outcome)));
-        ledger.audits.recent.push(Recent {
-            job: id,
+        recent.push(Recent {
+            job: *id,
             task: task.task,
             outcome: task.outcome,
             executors: task.executors.clone(),
@@ -46,7 +49,7 @@ pub(crate) fn apply(
         });
     }
     effects.push(Effect::Settled {
-        job: id,
+        job: *id,
         home: job.home,
         tasks: settled.iter().map(|task| task.task).collect(),
         tx: checked.digest(),

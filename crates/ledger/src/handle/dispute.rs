@@ -54,7 +54,7 @@ fn check(
 ) -> Result<(), Refusal> {
     let job = &dispute.order.payload;
     order::check(ledger, &dispute.order, time)?;
-    order::check_drawn(ledger, job, dispute.drawn, height)?;
+    order::check_drawn(ledger, (&job.id(), job), dispute.drawn, height)?;
     if job.limits.fuel > ledger.params.verdict_fuel {
         let (asked, most) = (job.limits.fuel, ledger.params.verdict_fuel);
         return Err(Refusal::Fuel { asked, most });

@@ -24,11 +24,11 @@ pub(crate) fn tx(
     match (checked.tx(), checked.found()) {
         (Tx::Admit(admission), _) => admit::apply(ledger, height, time, admission, effects),
         (Tx::Second(seconding), _) => second::apply(ledger, height, seconding, effects),
-        (Tx::Order(order), _) => order::apply(ledger, height, time, order, effects),
+        (Tx::Order(order), Found::Ordered(id)) => order::apply(ledger, at, (id, order), effects),
         (Tx::Audit(audit), _) => audit::apply(ledger, audit, effects),
         (Tx::Verdict(verdicts), _) => verdict::apply(ledger, at, verdicts, checked, effects),
-        (Tx::Agree(agreements), Found::Settled(settled)) => {
-            agree::apply(ledger, at, (agreements, settled), checked, effects)
+        (Tx::Agree(agreements), Found::Settled(id, settled)) => {
+            agree::apply(ledger, at, (id, agreements, settled), checked, effects)
         }
         (Tx::Dispute(dispute), Found::Claimed(claimed)) => {
             dispute::apply(ledger, at, (dispute, claimed), checked, effects)
@@ -36,6 +36,8 @@ pub(crate) fn tx(
         (Tx::Accuse(accusation), Found::Proven(proven)) => {
             accuse::apply(ledger, at, (accusation, proven.as_ref()), checked, effects)
         }
-        (Tx::Agree(_) | Tx::Dispute(_) | Tx::Accuse(_), _) => Err(Refusal::Unchecked),
+        (Tx::Order(_) | Tx::Agree(_) | Tx::Dispute(_) | Tx::Accuse(_), _) => {
+            Err(Refusal::Unchecked)
+        }
     }
 }

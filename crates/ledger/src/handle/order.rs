@@ -2,25 +2,23 @@
 
 use crate::{Effect, Ledger, Refusal};
 use identity::Signed;
-use protocol::{Height, Job, Placement, Time};
+use protocol::{Height, Job, JobId, Placement, Time};
 
 pub(crate) fn apply(
     ledger: &mut Ledger,
-    height: Height,
-    time: Time,
-    order: &Signed<Job>,
+    (height, time): (Height, Time),
+    (id, order): (&JobId, &Signed<Job>),
     effects: &mut Vec<Effect>,
 ) -> Result<(), Refusal> {
     let job = &order.payload;
-    let id = job.id();
     check(ledger, order, time)?;
     if job.placement != Placement::Sealed {
-        return Err(Refusal::NotSealed(id));
+        return Err(Refusal::NotSealed(*id));
     }
-    if !ledger.orders.place(&id, job, height) {
-        return Err(Refusal::Ordered(id));
+    if !ledger.orders.place(id, job, height) {
+        return Err(Refusal::Ordered(*id));
     }
-    effects.push(Effect::Ordered { job: id, home: job.home, height });
+    effects.push(Effect::Ordered { job: *id, home: job.home, height });
     Ok(())
 }
 
@@ -56,7 +54,7 @@ pub(crate) fn check_issued(ledger: &Ledger, issued: Time, time: Time) -> Result<
 /// the one after its order for a sealed one.
 pub(crate) fn check_drawn(
     ledger: &Ledger,
-    job: &Job,
+    (id, job): (&JobId, &Job),
     drawn: Height,
     height: Height,
 ) -> Result<(), Refusal> {
@@ -66,10 +64,10 @@ pub(crate) fn check_drawn(
     }
     match job.placement {
         Placement::Fast => Ok(()),
-        Placement::Sealed => match ledger.orders.height(&job.id()) {
-            None => Err(Refusal::NotOrdered(job.id())),
+        Placement::Sealed => match ledger.orders.height(id) {
+            None => Err(Refusal::NotOrdered(*id)),
             Some(ordered) if ordered.next() == drawn => Ok(()),
-            Some(_) => Err(Refusal::OtherDraw(job.id())),
+            Some(_) => Err(Refusal::OtherDraw(*id)),
         },
     }
 }

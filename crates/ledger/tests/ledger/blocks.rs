@@ -2,12 +2,13 @@
 
 use crate::fixture::{Polity, agree, fair, key, lie, third};
 use identity::{Digest, NetworkId};
-use ledger::{Effect, Error, Ledger, Refusal};
+use ledger::{CheckedTx, Effect, Error, Ledger, Refusal};
 use proptest::prelude::*;
 use protocol::{
-    Agreements, Block, Height, InvitationKind, Machine, Placement, Time, Tx, beacon, draw,
+    Agreements, Block, Height, InvitationKind, Machine, NamedTx, Placement, Time, Tx, beacon, draw,
     draw::SkipReason,
 };
+use std::sync::Arc;
 
 fn next_block(polity: &Polity) -> Block {
     let order = polity.order(2, 3);
@@ -191,5 +192,52 @@ proptest! {
             prop_assert_eq!(polity.ledger.tip(), replica.tip());
         }
         prop_assert_eq!(polity.ledger.settled_tasks(), settled.len() as u64);
+    }
+}
+
+#[test]
+fn a_block_is_bounded_by_what_it_costs_to_check() {
+    let polity = Polity::new();
+    let order = |n: u64| {
+        polity.order_with(|job| {
+            job.placement = Placement::Sealed;
+            job.nonce = Digest::of("nonce", &[&n.to_be_bytes()]);
+        })
+    };
+    let checked: Vec<_> =
+        (0..4_500).map(|n| polity.checked(Tx::Order(Box::new(order(n))))).collect();
+    let (block, refused) = polity.ledger.propose(&key(101), Time(5_000), &checked);
+    assert_eq!((block.txs.len(), refused.len()), (4_000, 0));
+    assert!(polity.ledger.apply(&block, &checked[..4_000]).is_ok());
+    let mut more = block;
+    more.txs.push(checked[4_000].tx().clone());
+    more.header.tx_root = Block::tx_root(&more.txs);
+    let refused = polity.ledger.apply(&more, &checked[..=4_000]).unwrap_err();
+    assert_eq!(refused, Error::Effort(Height(1)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn many_transactions_are_checked_as_each_alone(
+        kinds in proptest::collection::vec((0u8..4, any::<bool>()), 0..24),
+    ) {
+        let polity = Polity::new();
+        let tx = |(n, (kind, spoiled)): (usize, &(u8, bool))| {
+            let nonce = Digest::of("nonce", &[&n.to_be_bytes()]);
+            let mut order = polity.order_with(|job| job.nonce = nonce);
+            let mut agreed = polity.agreed(&order, &[0]);
+            if *spoiled {
+                order.signature.0[40] ^= 1;
+                agreed.reveals[0].statement.signature.0[3] ^= 1;
+            }
+            let tx = if *kind == 0 { agree(agreed) } else { Tx::Order(Box::new(order)) };
+            Arc::new(NamedTx::new(tx))
+        };
+        let txs: Vec<_> = kinds.iter().enumerate().map(tx).collect();
+        let many = CheckedTx::many(&txs, polity.network());
+        let each = txs.iter().map(|tx| CheckedTx::new(tx.tx().clone(), polity.network()));
+        prop_assert_eq!(many, each.collect::<Vec<_>>());
     }
 }

@@ -3,8 +3,8 @@
 use super::{Chain, ChainError};
 use consensus::{Application, Call, Draft, Parent, Verdict};
 use identity::SecretKey;
-use ledger::Ledger;
-use protocol::{Block, Certificate, Header, Time, Tx, port::Answer};
+use ledger::{CheckedTx, Ledger};
+use protocol::{Block, Certificate, Header, NamedBlock, NamedTx, Time, Tx, port::Answer};
 use std::sync::Arc;
 
 /// Where a proposer could cheat. The default is fair.
@@ -56,7 +56,7 @@ impl Chain {
         self.state().proposals.insert(block.header.digest(), after.clone());
     }
 
-    fn judge(&self, parent: &Parent, block: &Block, now: Time) -> Verdict {
+    fn judge(&self, parent: &Parent, block: &NamedBlock, now: Time) -> Verdict {
         let header = &block.header;
         let final_ledger = self.ledger();
         if header.height <= final_ledger.tip().height {
@@ -91,10 +91,12 @@ impl Chain {
         };
         let mut stale = Vec::new();
         let mut checked = Vec::with_capacity(call.candidates.len());
-        for candidate in call.candidates.iter().filter(|waiting| proposing.considers(&waiting.tx)) {
-            match self.check(&candidate.tx) {
+        let considers = |waiting: &&Arc<NamedTx>| proposing.considers(waiting.tx());
+        let considered: Vec<_> = call.candidates.iter().filter(considers).cloned().collect();
+        for (candidate, check) in considered.iter().zip(self.check_all(&considered)) {
+            match check {
                 Ok(tx) => checked.push(tx),
-                Err(_) => stale.push(candidate.digest),
+                Err(_) => stale.push(candidate.digest()),
             }
         }
         let (block, refused) = state.propose(key, call.now, checked.iter().map(AsRef::as_ref));
@@ -114,12 +116,16 @@ impl Application for Proposer {
         Block { header, txs: Vec::new() }
     }
 
-    fn check(&self, tx: &Tx) -> Result<(), String> {
-        let checked = self.chain.check(tx).map_err(|error| error.to_string())?;
-        match self.chain.ledger().check_tx(&checked) {
-            Err(refusal) if !refusal.is_passing() => Err(refusal.to_string()),
-            _ => Ok(()),
-        }
+    fn check(&self, txs: &[Arc<NamedTx>]) -> Vec<Result<(), String>> {
+        let ledger = self.chain.ledger();
+        let check = |checked: Result<Arc<CheckedTx>, protocol::Error>| {
+            let checked = checked.map_err(|error| error.to_string())?;
+            match ledger.check_tx(&checked) {
+                Err(refusal) if !refusal.is_passing() => Err(refusal.to_string()),
+                _ => Ok(()),
+            }
+        };
+        self.chain.check_all(txs).into_iter().map(check).collect()
     }
 
     fn wants_block(&self) -> bool {
@@ -132,20 +138,24 @@ impl Application for Proposer {
         Box::pin(async move { chain.draft(&key, proposing.as_ref(), &call) })
     }
 
-    fn verify(&self, parent: Parent, block: Arc<Block>, now: Time) -> Answer<'static, Verdict> {
+    fn verify(
+        &self,
+        parent: Parent,
+        block: Arc<NamedBlock>,
+        now: Time,
+    ) -> Answer<'static, Verdict> {
         let chain = self.chain.clone();
         Box::pin(async move { chain.judge(&parent, &block, now) })
     }
 
     fn finalized(
         &self,
-        block: Arc<Block>,
+        block: Arc<NamedBlock>,
         certificate: Option<Certificate>,
     ) -> Answer<'static, Result<(), String>> {
         let chain = self.chain.clone();
         Box::pin(async move {
-            let block = Arc::unwrap_or_clone(block);
-            chain.extend(block, certificate).await.map_err(|error| error.to_string())
+            chain.extend(&block, certificate).await.map_err(|error| error.to_string())
         })
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use identity::PublicKey;
 use protocol::{
-    Block, Certificate, ChainReply, ChainRequest, Height,
+    Block, Certificate, ChainReply, ChainRequest, Height, NamedBlock,
     port::{Gossip, Offence, PeerEvent, Streams, Topic},
 };
 use std::{sync::Arc, time::Duration};
@@ -103,7 +103,7 @@ pub(crate) async fn catch_up(
             return Ok(false);
         }
         for (block, certificate) in blocks {
-            chain.extend(block, certificate).await?;
+            chain.extend(&NamedBlock::new(block), certificate).await?;
         }
         if *chain.head().borrow() >= head {
             return Ok(true);

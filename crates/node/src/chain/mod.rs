@@ -17,7 +17,8 @@ use checked::Cache;
 use identity::{Digest, NetworkId, canonical};
 use ledger::{CheckedTx, Ledger};
 use protocol::{
-    Block, Certificate, Finality, Genesis, Header, Height, JobId, Machine, Tx, limits,
+    Block, Certificate, Finality, Genesis, Header, Height, JobId, Machine, NamedBlock, NamedTx, Tx,
+    limits,
     merkle::Inclusion,
     port::{Log, LogError},
 };
@@ -114,7 +115,7 @@ impl Chain {
         for height in (ledger.tip().height.0 + 1).max(range.start)..range.end {
             let height = Height(height);
             let (block, _) = read_entry(log.as_ref(), height).await?;
-            remember(&mut places, &block);
+            remember(&mut places, height, block.txs.iter().map(Tx::digest));
             let mut effects = Vec::new();
             ledger.step(block.header.time, block, &mut effects);
             if ledger.tip().height != height {
@@ -166,7 +167,7 @@ impl Chain {
     /// If the journal fails or the block does not apply: then this node must stop.
     pub(crate) async fn extend(
         &self,
-        block: Block,
+        block: &NamedBlock,
         certificate: Option<Certificate>,
     ) -> Result<(), ChainError> {
         let _writing = self.0.writing.lock().await;
@@ -178,17 +179,15 @@ impl Chain {
         if height != tip.tip().height.next() {
             return Err(ChainError::Gap { tip: tip.tip().height, got: height });
         }
-        let next = self.after(&tip, &block)?;
-        let entry = Bytes::from(canonical::encode(&(&block, &certificate)));
+        let next = self.after(&tip, block)?;
+        let entry = Bytes::from(canonical::encode(&(&**block, &certificate)));
         self.0.log.append(height.0, vec![entry]).await?;
         {
             let mut state = self.state();
             state.ledger = next.clone();
             state.proposals.retain(|_, ledger| ledger.tip().height > height);
-            for tx in &block.txs {
-                state.checked.forget(&tx.digest());
-            }
-            remember(&mut state.places, &block);
+            block.names().iter().for_each(|name| state.checked.forget(name));
+            remember(&mut state.places, height, block.names().iter().copied());
         }
         if height.0.is_multiple_of(SNAPSHOT_BLOCKS) {
             let snapshot = canonical::encode(next.as_ref());
@@ -199,13 +198,13 @@ impl Chain {
     }
 
     /// The state after a block: known from verifying the proposal, or computed now.
-    fn after(&self, tip: &Ledger, block: &Block) -> Result<Arc<Ledger>, ChainError> {
+    fn after(&self, tip: &Ledger, block: &NamedBlock) -> Result<Arc<Ledger>, ChainError> {
         if let Some(known) = self.state().proposals.get(&block.header.digest()) {
             return Ok(known.clone());
         }
         let height = block.header.height;
         let broken = |reason: String| ChainError::Broken { height, reason };
-        let checked = self.check_all(&block.txs).map_err(|e| broken(e.to_string()))?;
+        let checked = self.check_block(block).map_err(|e| broken(e.to_string()))?;
         let (next, _) = tip.apply(block, &checked).map_err(|e| broken(e.to_string()))?;
         Ok(Arc::new(next))
     }
@@ -291,8 +290,36 @@ impl Chain {
         Ok(checked)
     }
 
-    fn check_all(&self, txs: &[Tx]) -> Result<Vec<CheckedTx>, protocol::Error> {
-        txs.iter().map(|tx| Ok(self.check(tx)?.as_ref().clone())).collect()
+    /// Checks transactions by themselves, those that are not known all at once.
+    fn check_all(&self, txs: &[Arc<NamedTx>]) -> Vec<Result<Arc<CheckedTx>, protocol::Error>> {
+        let known: Vec<_> = {
+            let state = self.state();
+            txs.iter().map(|tx| state.checked.get(&tx.digest())).collect()
+        };
+        let is_new = |(tx, known): (&Arc<NamedTx>, &Option<_>)| known.is_none().then(|| tx.clone());
+        let new: Vec<_> = txs.iter().zip(&known).filter_map(is_new).collect();
+        let found = CheckedTx::many(&new, self.0.network);
+        let mut found = found.into_iter().map(|checked| checked.map(Arc::new));
+        let mut state = self.state();
+        let checked = known.into_iter().map(|known| match known {
+            Some(known) => Ok(known),
+            None => found.next().expect("one answer for each").inspect(|checked| {
+                state.checked.insert(checked.clone());
+            }),
+        });
+        checked.collect()
+    }
+
+    fn check_block(&self, block: &NamedBlock) -> Result<Vec<Arc<CheckedTx>>, protocol::Error> {
+        let known: Option<Vec<_>> = {
+            let state = self.state();
+            block.names().iter().map(|name| state.checked.get(name)).collect()
+        };
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let txs: Vec<_> = block.txs.iter().cloned().map(NamedTx::new).map(Arc::new).collect();
+        self.check_all(&txs).into_iter().collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -300,11 +327,15 @@ impl Chain {
     }
 }
 
-fn remember(places: &mut HashMap<Digest, Height>, block: &Block) {
+fn remember(
+    places: &mut HashMap<Digest, Height>,
+    height: Height,
+    names: impl Iterator<Item = Digest>,
+) {
     if places.len() > PLACES {
         places.clear();
     }
-    places.extend(block.txs.iter().map(|tx| (tx.digest(), block.header.height)));
+    places.extend(names.map(|name| (name, height)));
 }
 
 async fn read_entry(

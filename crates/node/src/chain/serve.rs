@@ -1,11 +1,13 @@
 //! Answering for the chain, and asking others about it.
 
 use super::{Chain, ChainError};
-use futures::StreamExt;
+use futures::{AsyncWriteExt, StreamExt, future::join_all, io::BufReader};
 use identity::{PublicKey, canonical};
 use protocol::{
     Block, Certificate, ChainReply, ChainRequest, Height, Tx, limits,
-    port::{Answer, Incoming, Offence, Protocol, StreamError, Streams, read_frame, write_frame},
+    port::{
+        Answer, Incoming, Offence, Protocol, Stream, StreamError, Streams, read_frame, write_frame,
+    },
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -16,6 +18,10 @@ const CHAIN: Protocol = Protocol("/polity/chain/1");
 const STREAMS: usize = 64;
 /// How long a peer may take to ask or to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes that are read ahead of the answers.
+const AHEAD_BYTES: usize = 64 << 10;
+/// Transactions of one stream that are checked at once.
+const AT_ONCE: usize = 128;
 /// A request is a transaction at most.
 const REQUEST_BYTES: usize = limits::TX_BYTES + 1024;
 
@@ -50,30 +56,65 @@ pub(crate) async fn serve(
     }
 }
 
-/// One stream: requests and answers in turn, until the peer has no more.
+/// One stream: requests and their answers, in order, until the peer has no more. Requests that are
+/// there already are answered together, so that their transactions are checked together.
 async fn answer_peer(chain: &Chain, streams: &dyn Streams, submit: &Submit, incoming: Incoming) {
-    let Incoming { peer, mut stream } = incoming;
+    let Incoming { peer, stream } = incoming;
+    let mut stream = BufReader::with_capacity(AHEAD_BYTES, stream);
     loop {
-        let read = tokio::time::timeout(PATIENCE, read_frame(&mut stream, REQUEST_BYTES)).await;
-        let bytes = match read {
-            Ok(Ok(Some(bytes))) => bytes,
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
-                return streams.penalise(peer, Offence::Oversized);
-            }
+        let read = tokio::time::timeout(PATIENCE, read_requests(&mut stream)).await;
+        let requests = match read {
+            Ok(Ok(requests)) if !requests.is_empty() => requests,
+            Ok(Err(offence)) => return streams.penalise(peer, offence),
             _ => return,
         };
-        let Ok(request) = canonical::decode(&bytes, REQUEST_BYTES) else {
-            return streams.penalise(peer, Offence::Malformed);
+        let answers = requests.into_iter().map(|request| answer(chain, submit, request));
+        let mut replies = Vec::new();
+        for reply in join_all(answers).await {
+            let reply = match reply {
+                Ok(reply) => canonical::encode(&reply),
+                Err(error) => return tracing::error!(%error, "the chain cannot be read"),
+            };
+            let length = u32::try_from(reply.len()).expect("messages are bounded");
+            replies.extend(length.to_be_bytes());
+            replies.extend(reply);
+        }
+        let write = async {
+            stream.get_mut().write_all(&replies).await?;
+            stream.get_mut().flush().await
         };
-        let reply = match answer(chain, submit, request).await {
-            Ok(reply) => canonical::encode(&reply),
-            Err(error) => return tracing::error!(%error, "the chain cannot be read"),
-        };
-        let wrote = tokio::time::timeout(PATIENCE, write_frame(&mut stream, &reply)).await;
-        if !matches!(wrote, Ok(Ok(()))) {
+        if !matches!(tokio::time::timeout(PATIENCE, write).await, Ok(Ok(()))) {
             return;
         }
     }
+}
+
+/// Waits for a request, and reads those that came with it: one question about blocks, whose answer
+/// may be large, or many transactions. None if the stream ended or broke.
+async fn read_requests(stream: &mut BufReader<Stream>) -> Result<Vec<ChainRequest>, Offence> {
+    let mut requests = Vec::new();
+    loop {
+        let bytes = match read_frame(stream, REQUEST_BYTES).await {
+            Ok(Some(bytes)) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                return Err(Offence::Oversized);
+            }
+            _ => return Ok(requests),
+        };
+        let request = canonical::decode(&bytes, REQUEST_BYTES).map_err(|_| Offence::Malformed)?;
+        let is_large = matches!(request, ChainRequest::Blocks { .. });
+        requests.push(request);
+        if is_large || requests.len() == AT_ONCE || !has_frame(stream.buffer()) {
+            return Ok(requests);
+        }
+    }
+}
+
+/// Whether a whole frame is there.
+fn has_frame(bytes: &[u8]) -> bool {
+    bytes.split_first_chunk::<4>().is_some_and(|(length, rest)| {
+        usize::try_from(u32::from_be_bytes(*length)).is_ok_and(|length| length <= rest.len())
+    })
 }
 
 async fn answer(
@@ -182,7 +223,6 @@ pub(crate) async fn ask(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures::AsyncWriteExt;
     use identity::{NetworkId, SecretKey, Signed};
     use protocol::{Founder, Genesis, Params, Seconding, Time};
     use sim::{log::MemoryLog, streams::Mesh};

@@ -24,7 +24,7 @@ fn run(seed: u64) -> String {
     let censor = Character {
         propose: Arc::new(move |mind, call| {
             let mut call = call.clone();
-            call.candidates.retain(|candidate| !is_of(&candidate.tx, victim));
+            call.candidates.retain(|candidate| !is_of(candidate.tx(), victim));
             let draft = mind.draft(&call);
             let empty = draft.block.as_ref().is_none_or(|block| block.txs.is_empty());
             // With nothing else to put into it, it would rather have no block.

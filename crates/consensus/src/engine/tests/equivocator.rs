@@ -105,7 +105,7 @@ async fn take_to_the_ledger(world: &mut World, society: &Society, liar: usize, n
     let digest = world.seats[place].submit_tx(society.accusation(place, pair));
     world.have(&honest, digest).await;
     let blocks = world.seats[place].chain.blocks();
-    let ledger = society.replay(blocks.iter().map(|entry| &*entry.block));
+    let ledger = society.replay(blocks.iter().map(|entry| &**entry.block));
     assert!(ledger.is_barred(&society.owner(liar)));
     assert!(honest.iter().all(|place| !ledger.is_barred(&society.owner(*place))));
     let key = world.cast.settings.validators[liar];

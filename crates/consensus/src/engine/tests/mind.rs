@@ -4,7 +4,7 @@ use crate::{Application, Call, Draft, Parent, Verdict, tests::Chain};
 use futures::{FutureExt, future};
 use identity::{Digest, SecretKey};
 use ledger::{CheckedTx, Ledger};
-use protocol::{Block, Certificate, Genesis, Time, Tx, port::Answer};
+use protocol::{Block, Certificate, Genesis, NamedBlock, NamedTx, Time, port::Answer};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -105,7 +105,7 @@ impl Mind {
     pub(super) fn draft(&self, call: &Call) -> Draft {
         let Ok(Some(state)) = self.state_at(&call.parent) else { return Draft::default() };
         let checked = call.candidates.iter().map(|candidate| {
-            CheckedTx::new(candidate.tx.clone(), state.network()).expect("it was checked")
+            CheckedTx::new(candidate.tx().clone(), state.network()).expect("it was checked")
         });
         let checked: Vec<_> = checked.collect();
         let (block, refused) = state.propose(&self.key, call.now, &checked);
@@ -136,7 +136,7 @@ impl Mind {
     }
 
     /// What is final applies, or the run has failed.
-    fn take(&self, block: Arc<Block>, certificate: Option<Certificate>) -> Result<(), String> {
+    fn take(&self, block: Arc<NamedBlock>, certificate: Option<Certificate>) -> Result<(), String> {
         let ledger = self.ledger();
         if block.header.height > ledger.tip().height {
             let after = self.after(&ledger, &block).expect("a final block applies");
@@ -161,26 +161,34 @@ impl Application for Mind {
         self.genesis.clone()
     }
 
-    fn check(&self, tx: &Tx) -> Result<(), String> {
+    fn check(&self, txs: &[Arc<NamedTx>]) -> Vec<Result<(), String>> {
         let ledger = self.ledger();
-        let checked = CheckedTx::new(tx.clone(), ledger.network()).map_err(|e| e.to_string())?;
-        match ledger.check_tx(&checked) {
-            Err(refusal) if !refusal.is_passing() => Err(refusal.to_string()),
-            _ => Ok(()),
-        }
+        let check = |tx: &Arc<NamedTx>| {
+            let checked = CheckedTx::new(tx.tx().clone(), ledger.network());
+            match ledger.check_tx(&checked.map_err(|error| error.to_string())?) {
+                Err(refusal) if !refusal.is_passing() => Err(refusal.to_string()),
+                _ => Ok(()),
+            }
+        };
+        txs.iter().map(check).collect()
     }
 
     fn propose(&self, call: Call) -> Answer<'static, Draft> {
         answer((self.character.propose)(self, &call))
     }
 
-    fn verify(&self, parent: Parent, block: Arc<Block>, now: Time) -> Answer<'static, Verdict> {
+    fn verify(
+        &self,
+        parent: Parent,
+        block: Arc<NamedBlock>,
+        now: Time,
+    ) -> Answer<'static, Verdict> {
         answer((self.character.judge)(self, &parent, &block, now))
     }
 
     fn finalized(
         &self,
-        block: Arc<Block>,
+        block: Arc<NamedBlock>,
         certificate: Option<Certificate>,
     ) -> Answer<'static, Result<(), String>> {
         future::ready(self.take(block, certificate)).boxed()

@@ -83,7 +83,7 @@ fn run(seed: u64, tried: &Tried) -> String {
         let proposers = world.proposers(honest[0]);
         assert!(!proposers.contains(&liar), "seed {seed}: a spoilt block is final");
         let blocks = world.seats[honest[0]].chain.blocks();
-        society.replay(blocks.iter().map(|entry| &*entry.block));
+        society.replay(blocks.iter().map(|entry| &**entry.block));
         world
     })
 }

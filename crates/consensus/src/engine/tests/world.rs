@@ -4,6 +4,7 @@ use super::wire::{Ear, Heard, Line, Mouth, Simulated, Tongue};
 use crate::{
     Application, Config, Event, Progress, Settings, convert,
     convert::{Finalized, Key},
+    desk::{Arrival, Origin},
     engine::{Channel, Channels, Setup, message_limits, run},
     pool::Pool,
     tests::{Chain, Ledger, keys, settings, tx},
@@ -17,9 +18,9 @@ use commonware_runtime::{
 use commonware_utils::{NZU32, NZUsize, probability};
 use futures::FutureExt;
 use identity::{Digest, SecretKey};
-use protocol::{Header, Height, Tx};
+use protocol::{Header, Height, NamedTx, Tx};
 use std::{collections::BTreeSet, num::NonZeroUsize, sync::Arc, time::Duration};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Time that a run may take, so that one that hangs ends.
 const LONG: Duration = Duration::from_secs(2 * 3_600);
@@ -70,7 +71,7 @@ pub(super) struct Seat {
     pub(super) key: Key,
     pub(super) chain: Arc<Chain>,
     pub(super) pool: Arc<Pool>,
-    fresh: mpsc::Sender<Bytes>,
+    desk: mpsc::Sender<Arrival>,
     pub(super) floors: mpsc::Sender<(Height, Finalized)>,
     pub(super) arrivals: watch::Sender<u64>,
     events: mpsc::Receiver<Event>,
@@ -89,12 +90,12 @@ impl Seat {
     }
 
     pub(super) fn submit_tx(&self, tx: Tx) -> Digest {
-        let (digest, bytes) = (tx.digest(), Bytes::from(tx.encode()));
         if let Some(twin) = &self.twin {
             twin.submit_tx(tx.clone());
         }
-        assert_eq!(self.pool.insert(tx, bytes.clone(), None), Ok(true));
-        self.fresh.try_send(bytes).expect("there is room");
+        let tx = Arc::new(NamedTx::new(tx));
+        let (digest, from) = (tx.digest(), Origin::Here(oneshot::channel().0));
+        self.desk.try_send(Arrival { tx, from }).ok().expect("there is room");
         digest
     }
 
@@ -203,7 +204,7 @@ impl World {
         let key = convert::key(&secret.public()).unwrap();
         let config = Config::default();
         let pool = Arc::new(Pool::new(&config));
-        let (fresh, fresh_receiver) = mpsc::channel(64);
+        let (desk, desk_receiver) = mpsc::channel(64);
         let (floors, floor_receiver) = mpsc::channel(1);
         let (event_sender, events) = mpsc::channel(1_024);
         let arrivals = watch::Sender::new(0);
@@ -229,7 +230,8 @@ impl World {
             config,
             app: (self.cast.app)(place, chain.clone()),
             pool: pool.clone(),
-            fresh: fresh_receiver,
+            desk: desk.clone(),
+            arrivals: desk_receiver,
             floors: floor_receiver,
             events: event_sender,
             progress: watch::Sender::new(Progress::default()),
@@ -242,7 +244,7 @@ impl World {
             key,
             chain,
             pool,
-            fresh,
+            desk,
             floors,
             arrivals,
             events,

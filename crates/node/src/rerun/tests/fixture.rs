@@ -11,8 +11,8 @@ use identity::{Digest, NetworkId, PublicKey, SecretKey, Signed, canonical};
 use objects::{Cid, Codec};
 use protocol::{
     Agreed, Agreements, Attempt, Claim, CommitBatch, Commitment, Dispute, Founder, Genesis, Height,
-    Job, Limits, Member, OutcomeDigest, Params, Placement, Reveal, RevealBatch, Salt, TaskIndex,
-    TaskSpec, TaskTable, Time, Tx, Verification, commitment_of, draw,
+    Job, Limits, Member, NamedBlock, OutcomeDigest, Params, Placement, Reveal, RevealBatch, Salt,
+    TaskIndex, TaskSpec, TaskTable, Time, Tx, Verification, commitment_of, draw,
     port::{Answer, Blobs, Clock},
     set_digest,
 };
@@ -141,7 +141,7 @@ impl World {
         let (block, refused) = ledger.propose(&key(101), time, &checked);
         assert_eq!(refused, []);
         assert_eq!(block.txs.len(), checked.len());
-        self.chain.extend(block, None).await.unwrap();
+        self.chain.extend(&NamedBlock::new(block), None).await.unwrap();
         self.clock.set(time);
     }
 
