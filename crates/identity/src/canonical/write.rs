@@ -2,7 +2,7 @@
 //!
 //! What comes out is what `serde_ipld_dagcbor` gives, byte for byte. That one buffers every entry of
 //! every map, and nouns are structs of structs: a fifth of what a busy node did was to write them
-//! (decision 18). Here entries are written where they belong and put in order afterwards, if the
+//! (decision 20). Here entries are written where they belong and put in order afterwards, if the
 //! order in which they were declared is not the canonical one.
 
 use serde::ser::{
