@@ -8,6 +8,7 @@ mod flow;
 mod probe;
 mod records;
 mod recovery;
+mod stand_in;
 mod store;
 mod tally;
 mod ticks;
