@@ -78,6 +78,7 @@ const REPLAY_BUFFER: NonZeroUsize = NZUsize!(1 << 20);
 /// learns of the last block with the next one.
 const WELCOME: Duration = Duration::from_secs(2);
 /// How often at most, so that a connection that comes and goes does not keep an idle chain busy.
+/// Whoever comes while time passes at full speed is welcomed at once, which makes it twice as long.
 const WELCOME_AGAIN: Duration = Duration::from_secs(30);
 
 /// A network that carries the engine's messages.
@@ -404,14 +405,18 @@ async fn keep_pace(
 ) -> &'static str {
     let mut welcome = true;
     let mut next_welcome = clock.current();
+    let mut awake_until = next_welcome;
     loop {
         let seen = pool.changes().count();
         let now = clock.current();
         pace.set_busy(now, pool.has_work());
-        if welcome && now >= next_welcome {
+        let again = now >= next_welcome;
+        if welcome && (again || now < awake_until) {
             pace.awaken(now, WELCOME);
             welcome = false;
-            next_welcome = now + WELCOME_AGAIN;
+            if again {
+                (awake_until, next_welcome) = (now + WELCOME, now + WELCOME_AGAIN);
+            }
         }
         let due = async {
             match welcome {

@@ -114,7 +114,7 @@ impl Chain {
         let range = log.range();
         for height in (ledger.tip().height.0 + 1).max(range.start)..range.end {
             let height = Height(height);
-            let (block, _) = read_entry(log.as_ref(), height).await?;
+            let (block, ..) = read_entry(log.as_ref(), height).await?;
             remember(&mut places, height, block.txs.iter().map(Tx::digest));
             let mut effects = Vec::new();
             ledger.step(block.header.time, block, &mut effects);
@@ -217,6 +217,14 @@ impl Chain {
         &self,
         height: Height,
     ) -> Result<Option<(Block, Option<Certificate>)>, ChainError> {
+        Ok(self.entry(height).await?.map(|(block, certificate, _)| (block, certificate)))
+    }
+
+    /// As [`Self::block`], with the bytes that both take.
+    async fn entry(
+        &self,
+        height: Height,
+    ) -> Result<Option<(Block, Option<Certificate>, usize)>, ChainError> {
         if !self.0.log.range().contains(&height.0) {
             return Ok(None);
         }
@@ -234,7 +242,7 @@ impl Chain {
             None => self.0.log.range(),
         };
         for height in heights.rev() {
-            let (block, _) = read_entry(self.0.log.as_ref(), Height(height)).await?;
+            let (block, ..) = read_entry(self.0.log.as_ref(), Height(height)).await?;
             if let Some(index) = block.txs.iter().position(|other| other.digest() == *tx) {
                 return Ok(Some((block, index)));
             }
@@ -341,12 +349,13 @@ fn remember(
 async fn read_entry(
     log: &dyn Log,
     height: Height,
-) -> Result<(Block, Option<Certificate>), ChainError> {
+) -> Result<(Block, Option<Certificate>, usize), ChainError> {
     let damaged = |reason: String| ChainError::Damaged { height, reason };
     let entries = log.read(height.0..height.0 + 1).await?;
     let bytes = entries.first().ok_or_else(|| damaged("the entry is missing".into()))?;
     let limit = limits::BLOCK_BYTES + (64 << 10);
-    canonical::decode(bytes, limit).map_err(|error| damaged(error.to_string()))
+    let entry = canonical::decode(bytes, limit).map_err(|error| damaged(error.to_string()));
+    entry.map(|(block, certificate)| (block, certificate, bytes.len()))
 }
 
 /// What a final block means for one job, for whoever waits for it.

@@ -142,8 +142,8 @@ async fn blocks(
     let mut found = Vec::new();
     let mut size_bytes = 0;
     let mut height = from;
-    while let Some((block, certificate)) = chain.block(height).await? {
-        size_bytes += block.encode().len() + certificate.as_ref().map_or(0, certificate_bytes);
+    while let Some((block, certificate, entry_bytes)) = chain.entry(height).await? {
+        size_bytes += entry_bytes;
         if size_bytes > limits::MESSAGE_BYTES - (64 << 10) && !found.is_empty() {
             break;
         }
@@ -154,10 +154,6 @@ async fn blocks(
         found.pop();
     }
     Ok(found)
-}
-
-fn certificate_bytes(certificate: &Certificate) -> usize {
-    128 + certificate.signatures.len() * 72
 }
 
 /// Why a question had no answer.
@@ -259,6 +255,42 @@ mod tests {
             assert_eq!(blocks, ChainReply::Blocks { head: Height(0), blocks: Vec::new() });
             let refused = ask(client.as_ref(), key(101).public(), &submit).await.unwrap();
             assert_eq!(refused, ChainReply::Refused("not today".into()));
+        };
+        // The server first, so that it accepts before it is asked.
+        tokio::select! {
+            biased;
+            _ = serve(chain.clone(), server, refusing()) => panic!("it serves on"),
+            () = asking => {}
+        }
+        assert_eq!(mesh.offences(), []);
+    }
+
+    #[tokio::test]
+    async fn questions_that_come_together_are_answered_in_their_order() {
+        let (mesh, chain) = (Mesh::new(), chain().await);
+        let (server, client) = (mesh.node(key(101).public()), mesh.node(key(102).public()));
+        let submit = || ChainRequest::Submit(Box::new(seconding(&chain)));
+        let blocks = ChainRequest::Blocks { from: Height(1) };
+        let mut bytes = Vec::new();
+        for request in [submit(), submit(), blocks, submit()] {
+            write_frame(&mut bytes, &canonical::encode(&request)).await.unwrap();
+        }
+        let refused = ChainReply::Refused("not today".into());
+        let empty = ChainReply::Blocks { head: Height(0), blocks: Vec::new() };
+        let asking = async {
+            let mut stream = client.open(key(101).public(), CHAIN).await.unwrap();
+            // The last one comes in two parts.
+            let parts = bytes.split_at(bytes.len() - 9);
+            let replies = [vec![&refused, &refused, &empty], vec![&refused]];
+            for (part, replies) in [parts.0, parts.1].into_iter().zip(replies) {
+                stream.write_all(part).await.unwrap();
+                stream.flush().await.unwrap();
+                for expected in replies {
+                    let reply = read_frame(&mut stream, limits::MESSAGE_BYTES).await.unwrap();
+                    let reply = canonical::decode(&reply.unwrap(), limits::MESSAGE_BYTES);
+                    assert_eq!(reply.as_ref(), Ok(expected));
+                }
+            }
         };
         // The server first, so that it accepts before it is asked.
         tokio::select! {
