@@ -353,7 +353,7 @@ mod tests {
             let pairs = content.into_iter().map(|(n, time)| (key(n), Time(time.into())));
             let trie = rebuilt(&pairs.collect());
             let bytes = canonical::encode(&trie);
-            let back: Trie<Time> = canonical::decode(&bytes, usize::MAX).unwrap();
+            let back: Trie<Time> = canonical::decode(&bytes, usize::MAX).expect("its own bytes");
             prop_assert_eq!(back.root(), trie.root());
             prop_assert_eq!(back, trie);
         }

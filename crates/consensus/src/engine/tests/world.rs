@@ -70,7 +70,6 @@ impl Cast {
 pub(super) struct Seat {
     pub(super) key: Key,
     pub(super) chain: Arc<Chain>,
-    pub(super) pool: Arc<Pool>,
     desk: mpsc::Sender<Arrival>,
     pub(super) floors: mpsc::Sender<(Height, Finalized)>,
     pub(super) arrivals: watch::Sender<u64>,
@@ -95,7 +94,7 @@ impl Seat {
         }
         let tx = Arc::new(NamedTx::new(tx));
         let (digest, from) = (tx.digest(), Origin::Here(oneshot::channel().0));
-        self.desk.try_send(Arrival { tx, from }).ok().expect("there is room");
+        assert!(self.desk.try_send(Arrival { tx, from }).is_ok(), "there is no room");
         digest
     }
 
@@ -229,7 +228,7 @@ impl World {
             timing: settings.timing(),
             config,
             app: (self.cast.app)(place, chain.clone()),
-            pool: pool.clone(),
+            pool,
             desk: desk.clone(),
             arrivals: desk_receiver,
             floors: floor_receiver,
@@ -243,7 +242,6 @@ impl World {
             noticed: Vec::new(),
             key,
             chain,
-            pool,
             desk,
             floors,
             arrivals,
