@@ -289,13 +289,8 @@ impl Chain {
     /// # Errors
     /// What does not hold.
     pub(crate) fn check(&self, tx: &Tx) -> Result<Arc<CheckedTx>, protocol::Error> {
-        let digest = tx.digest();
-        if let Some(known) = self.state().checked.get(&digest) {
-            return Ok(known);
-        }
-        let checked = Arc::new(CheckedTx::new(tx.clone(), self.0.network)?);
-        self.state().checked.insert(checked.clone());
-        Ok(checked)
+        let tx = Arc::new(NamedTx::new(tx.clone()));
+        self.check_all(&[tx]).pop().expect("one answer for each")
     }
 
     /// Checks transactions by themselves, those that are not known all at once.
