@@ -78,16 +78,18 @@ impl Machine {
     }
 
     /// A program that computes for a while, so that there is time to see it run.
-    fn slow(&self) {
-        let text = r#"(module (memory (export "memory") 1) (func (export "_start") (local i64)
+    fn computing(&self, name: &str, steps: u64) {
+        let text = format!(
+            r#"(module (memory (export "memory") 1) (func (export "_start") (local i64)
             (loop (local.set 0 (i64.add (local.get 0) (i64.const 1)))
-              (br_if 0 (i64.lt_u (local.get 0) (i64.const 600000000))))))"#;
-        fs::write(self.path("work/slow.wasm"), wat::parse_str(text).unwrap()).unwrap();
+              (br_if 0 (i64.lt_u (local.get 0) (i64.const {steps}))))))"#
+        );
+        fs::write(self.path("work").join(name), wat::parse_str(text).unwrap()).unwrap();
     }
 
     /// Gives a job that takes a while and is known by nobody, and waits until it runs.
     fn busy(&self, out: &str) -> Child {
-        self.slow();
+        self.computing("slow.wasm", 600_000_000);
         let mut run = self.command(&["run", "slow.wasm", "--arg", out, "-o", out]);
         let run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         until("the job to run", || {
@@ -219,6 +221,35 @@ fn a_node_that_was_killed_is_started_again_and_its_job_goes_on() {
     assert!(said.err.contains("started a node in the background"), "{}", said.err);
     assert_ne!(machine.pid(), before);
     machine.polity(&["verify", "out"]).ok();
+}
+
+#[test]
+fn a_grid_that_is_interrupted_and_whose_node_is_killed_is_completed_and_then_known() {
+    let machine = Machine::new();
+    machine.computing("grid.wasm", 3_000_000);
+    let grid = |out| {
+        let params = ["--param", "x=1..40,y=1..10", "--arg", "{x}", "--arg", "{y}", "-o", out];
+        machine.command(&[&["run", "grid.wasm"][..], &params].concat())
+    };
+    let first = grid("out").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until("a part of it to be final", || {
+        let said = machine.pid().map(|_| machine.polity(&["job", "list", "--json"]))?;
+        let jobs = (said.code == Some(0)).then(|| said.json())?;
+        (jobs[0]["settled"].as_u64()? > 0).then_some(())
+    });
+    let pid = first.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let interrupted = wait(first);
+    assert_eq!(interrupted.code, Some(130), "{interrupted:?}");
+    machine.kill();
+
+    let said = Said::from(grid("out").output().unwrap()).ok();
+    assert!(said.err.contains("started a node"), "{}", said.err);
+    assert!(said.err.contains("400 of 400 tasks final"), "{}", said.err);
+    machine.polity(&["verify", "out"]).ok();
+    let again = Said::from(grid("again").output().unwrap()).ok();
+    assert!(again.err.contains("all 400 tasks are known"), "{}", again.err);
+    machine.polity(&["verify", "again"]).ok();
 }
 
 #[test]
