@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use identity::{Digest, NetworkId, PublicKey, Signed, canonical};
-use objects::{Cid, Codec, FileWalker, Node, car};
+use objects::{Cid, Codec, DagLimits, DagWalker, DirectoryWalker, FileWalker, Node, Resolver, car};
 use protocol::{
     About, Accusation, Admission, Agreements, Audit, Batched, Block, Certificate, ChainReply,
     ChainRequest, CommitBatch, Commitment, Commits, Dispute, Evidence, Finality, Genesis, Job,
@@ -27,6 +27,7 @@ pub(crate) const DECODERS: &[(&str, Decoder)] = &[
     ("audit", audit),
     ("block", block),
     ("car", car_stream),
+    ("car_v2", car_stream),
     ("certificate", certificate),
     ("chain_reply", noun::<ChainReply>),
     ("chain_request", noun::<ChainRequest>),
@@ -41,9 +42,11 @@ pub(crate) const DECODERS: &[(&str, Decoder)] = &[
     ("finality", noun::<Finality>),
     ("frame", frame),
     ("genesis", genesis),
+    ("hamt_shard", hamt_shard),
     ("inclusion", inclusion),
     ("job", job),
     ("job_event", job_event),
+    ("links", links),
     ("outcome", outcome),
     ("receipt", receipt),
     ("receipt_content", receipt_content),
@@ -123,6 +126,34 @@ fn car_stream(bytes: &[u8]) -> bool {
         }
     }
     reader.finish().is_ok()
+}
+
+fn links(bytes: &[u8]) -> bool {
+    let bytes = Bytes::copy_from_slice(bytes);
+    let of = |codec| objects::links(Cid::of(codec, &bytes), &bytes);
+    assert_eq!(of(Codec::Raw), Ok(Vec::new()));
+    if let Ok(found) = of(Codec::DagPb) {
+        assert!(found.len() <= bytes.len() / 36);
+    }
+    let cid = Cid::of(Codec::DagCbor, &bytes);
+    let limits = DagLimits { blocks: 100, bytes: FILE_BYTES, depth: 3 };
+    let taken = DagWalker::new(cid, limits).give(cid, &bytes).is_ok();
+    assert!(!taken || of(Codec::DagCbor).is_ok());
+    of(Codec::DagCbor).is_ok_and(|found| found.len() <= bytes.len() / 36)
+}
+
+fn hamt_shard(bytes: &[u8]) -> bool {
+    let bytes = Bytes::copy_from_slice(bytes);
+    let cid = Cid::of(Codec::DagPb, &bytes);
+    let mut walker = DirectoryWalker::new(cid, 1000);
+    if let Ok(entries) = walker.give(cid, bytes.clone()) {
+        assert!(entries.len() <= 1000);
+    }
+    let mut resolver = Resolver::new(cid, vec!["a".into()]).expect("a plain name");
+    if resolver.give(cid, bytes.clone()).is_ok() {
+        assert!(resolver.wanted().is_some() && resolver.resolved().is_none());
+    }
+    matches!(Node::parse(cid, bytes), Ok(Node::Shard(_)))
 }
 
 fn certificate(bytes: &[u8]) -> bool {

@@ -63,5 +63,7 @@ fn links(cid: Cid, block: bytes::Bytes) -> Result<Vec<Cid>, FetchError> {
         Node::Raw(_) => Vec::new(),
         Node::File(file) => file.links.into_iter().map(|link| link.cid).collect(),
         Node::Directory(entries) => entries.into_iter().map(|entry| entry.cid).collect(),
+        Node::Shard(shard) => shard.slots.into_iter().map(|slot| slot.cid).collect(),
+        Node::Symlink(_) => Vec::new(),
     })
 }
