@@ -1,7 +1,8 @@
 //! Keep bytes: content-addressed packs, erasure coding, tiers, indexes, journals.
 //!
 //! - [`open`] gives a [`Store`]: blobs by CID in append-only packs with an index beside them
-//!   (`protocol::port::Blobs`). What is acknowledged survives kill -9 and power loss.
+//!   (`protocol::port::Blobs`), with pins, garbage collection, quota and scrub. What is
+//!   acknowledged survives kill -9 and power loss.
 //! - [`Journal`] is a durable sequence of entries with a few named values (`protocol::port::Log`).
 //! - [`exchange`] serves blobs to other nodes and fetches them from others.
 //!
@@ -24,4 +25,7 @@ pub use config::{Config, JournalConfig};
 pub use disk::is_exhausted;
 pub use error::Error;
 pub use journal::Journal;
-pub use store::{Store, open};
+pub use store::{
+    CompactOptions, CompactReport, GcOptions, GcReport, Label, Pin, PinKey, PinMode, Progress,
+    ScrubOptions, ScrubReport, ScrubState, Store, StoreStatus, open,
+};
