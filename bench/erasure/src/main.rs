@@ -1,4 +1,5 @@
-//! Encoding and decoding beside ISA-L on one core: rounds alternate, the median of each counts.
+//! Encoding and decoding beside ISA-L on one core: rounds alternate, and the best of each counts,
+//! for whatever else runs on the machine only makes a round slower.
 //! `cargo run --release` in this directory; prints `name value unit` lines.
 
 mod isal;
@@ -8,8 +9,8 @@ use storage::erasure::Code;
 
 const UNIT: usize = 64 << 10;
 /// Stripes that are coded in one round, all different: together larger than the second cache.
-const STRIPES: usize = 64;
-const ROUNDS: usize = 31;
+const STRIPES: usize = 16;
+const ROUNDS: usize = 151;
 
 fn main() {
     for (data, total) in [(4, 6), (10, 14), (20, 30)] {
@@ -43,7 +44,7 @@ fn compare(data: usize, total: usize) {
         }));
     }
     let bytes = (STRIPES * data * UNIT) as f64;
-    let [encode, isal_encode, decode, isal_decode] = times.map(|all| bytes / median(all) / 1e9);
+    let [encode, isal_encode, decode, isal_decode] = times.map(|all| bytes / best(&all) / 1e9);
     let name = format!("{data}+{}", total - data);
     println!("erasure-encode-{name} {encode:.2} GB/s");
     println!("isal-encode-{name} {isal_encode:.2} GB/s");
@@ -81,7 +82,6 @@ fn round(
     seconds
 }
 
-fn median(mut all: Vec<f64>) -> f64 {
-    all.sort_by(f64::total_cmp);
-    all[all.len() / 2]
+fn best(all: &[f64]) -> f64 {
+    all.iter().copied().fold(f64::INFINITY, f64::min)
 }

@@ -92,6 +92,8 @@ pub enum NotKept {
         /// Bytes that were asked for.
         wanted_bytes: u64,
     },
+    /// It is taking in the same object already.
+    Busy,
     /// It keeps nothing for this node.
     Stranger,
     /// It knows of a later placement, or the signer had no say in it.
@@ -110,6 +112,7 @@ impl fmt::Display for NotKept {
             Self::Full { free_bytes, wanted_bytes } => {
                 write!(f, "it lends {free_bytes} more bytes, and {wanted_bytes} were asked for")
             }
+            Self::Busy => f.write_str("it is taking in this object already"),
             Self::Stranger => f.write_str("it keeps nothing for this node"),
             Self::Outdated => f.write_str("it knows of a later placement"),
             Self::Wrong(reason) => write!(f, "what it was given does not hold: {reason}"),
