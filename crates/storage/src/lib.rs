@@ -4,6 +4,7 @@
 //!   (`protocol::port::Blobs`), with pins, garbage collection, quota and scrub. What is
 //!   acknowledged survives kill -9 and power loss.
 //! - [`Journal`] is a durable sequence of entries with a few named values (`protocol::port::Log`).
+//! - [`erasure`] protects objects against the loss of machines.
 //! - [`exchange`] serves blobs to other nodes and fetches them from others.
 //!
 //! Files are only ever read and written by threads of this crate, so its futures can be awaited on
@@ -12,6 +13,7 @@
 
 mod config;
 mod disk;
+pub mod erasure;
 mod error;
 pub mod exchange;
 mod frame;

@@ -9,9 +9,13 @@ use identity::{Digest, NetworkId, PublicKey, Signed, canonical};
 use objects::{Cid, Codec, DagLimits, DagWalker, DirectoryWalker, FileWalker, Node, Resolver, car};
 use protocol::{
     About, Accusation, Admission, Agreements, Audit, Batched, Block, Certificate, ChainReply,
-    ChainRequest, CommitBatch, Commitment, Commits, Dispute, Evidence, Finality, Genesis, Job,
-    JobEvent, Outcome, Quote, Receipt, Reveal, RevealBatch, Reveals, TaskTable, ToHome, ToWorker,
-    Tx, Verdicts, Verification, VotePair, limits, merkle::Inclusion, port::read_frame,
+    ChainRequest, CommitBatch, Commitment, Commits, Dispute, Durability, Evidence, Finality,
+    Genesis, Groups, Job, JobEvent, Manifest, Outcome, Quote, Receipt, Reveal, RevealBatch,
+    Reveals, TaskTable, ToHome, ToWorker, Tx, Verdicts, Verification, VotePair,
+    durability::{KeepReply, KeepRequest, Placement, slot_of},
+    limits,
+    merkle::Inclusion,
+    port::read_frame,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -42,12 +46,17 @@ pub(crate) const DECODERS: &[(&str, Decoder)] = &[
     ("finality", noun::<Finality>),
     ("frame", frame),
     ("genesis", genesis),
+    ("groups", groups),
     ("hamt_shard", hamt_shard),
     ("inclusion", inclusion),
     ("job", job),
     ("job_event", job_event),
+    ("keep_reply", noun::<KeepReply>),
+    ("keep_request", noun::<KeepRequest>),
     ("links", links),
+    ("manifest", manifest),
     ("outcome", outcome),
+    ("placement", placement),
     ("receipt", receipt),
     ("receipt_content", receipt_content),
     ("reveal_batch", noun::<RevealBatch>),
@@ -211,6 +220,13 @@ fn genesis(bytes: &[u8]) -> bool {
     true
 }
 
+fn groups(bytes: &[u8]) -> bool {
+    let Some(page) = read::<Groups>(bytes) else { return false };
+    let total: usize = page.groups.iter().map(|group| group.shards().count()).sum();
+    assert_eq!(total, page.groups.iter().map(|group| group.total()).sum());
+    page.kind == Groups::KIND
+}
+
 fn inclusion(bytes: &[u8]) -> bool {
     let Some(proof) = read::<Inclusion>(bytes) else { return false };
     assert!(proof.check(b"a leaf of no tree", &Digest([7; 32])).is_err());
@@ -230,10 +246,29 @@ fn job_event(bytes: &[u8]) -> bool {
     true
 }
 
+fn manifest(bytes: &[u8]) -> bool {
+    let Some(signed) = read::<Signed<Manifest>>(bytes) else { return false };
+    assert!(Manifest::check(&signed, NETWORK).is_err(), "signed for another network");
+    let manifest = &signed.payload;
+    for group in [0, 1, u64::MAX] {
+        assert!(manifest.data_of(group) <= manifest.durability.data());
+    }
+    Manifest::check(&signed, manifest.network).is_ok()
+}
+
 fn outcome(bytes: &[u8]) -> bool {
     let Some(outcome) = read::<Outcome>(bytes) else { return false };
     assert_eq!(outcome.objects().count(), outcome.outputs.len() + 2);
     outcome.check().is_ok()
+}
+
+fn placement(bytes: &[u8]) -> bool {
+    let Ok(signed) = Placement::decode(bytes) else { return false };
+    assert_eq!(canonical::encode(&signed), bytes);
+    assert!(signed.check(NETWORK).is_err(), "signed for another network");
+    assert!(!Placement::replaces(&signed, Some(&signed), signed.by), "it is no later one");
+    let slots = signed.payload.slots.len();
+    slots == 0 || slot_of(u64::MAX, slots, slots) < slots
 }
 
 fn quote<S, L>(bytes: &[u8]) -> bool
@@ -267,7 +302,7 @@ fn table(bytes: &[u8]) -> bool {
     true
 }
 
-/// Whatever a person types: keys, networks, names of content, verifications.
+/// Whatever a person types: keys, networks, names of content, durabilities, verifications.
 fn text(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(key) = text.parse::<PublicKey>() {
@@ -280,6 +315,10 @@ fn text(bytes: &[u8]) -> bool {
     }
     if let Ok(cid) = text.parse::<Cid>() {
         assert_eq!(cid.to_string().parse(), Ok(cid));
+        return true;
+    }
+    if let Ok(durability) = text.parse::<Durability>() {
+        assert_eq!(durability.to_string().parse().ok(), Some(durability));
         return true;
     }
     let Ok(verification) = text.parse::<Verification>() else { return false };

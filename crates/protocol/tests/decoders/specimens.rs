@@ -2,6 +2,8 @@
 
 #[path = "disputed.rs"]
 mod disputed;
+#[path = "kept.rs"]
+mod kept;
 
 use identity::{Digest, NetworkId, SecretKey, Signed, canonical};
 use objects::{Block as Content, Cid, Codec, Entry, FileBuilder, car, directory};
@@ -51,14 +53,19 @@ pub(crate) fn specimen(decoder: &str) -> Vec<u8> {
         "finality" => canonical::encode(&sample.finality()),
         "frame" => b"\x00\x00\x00\x03abc\x00\x00\x00\x00\x00\x00\x00\x01d".to_vec(),
         "genesis" => sample.genesis.encode(),
+        "groups" => canonical::encode(&kept::groups()),
         "hamt_shard" => shard(),
         "inclusion" => {
             canonical::encode(&Inclusion::of(&[b"a", b"b", b"c"], 1).expect("it is in the tree"))
         }
         "job" => canonical::encode(&sample.order),
         "job_event" => sample.job_event(),
+        "keep_reply" => canonical::encode(&kept::replies()[4]),
+        "keep_request" => canonical::encode(&kept::requests()[0]),
         "links" => canonical::encode(&vec![sample.order.payload.table; 3]),
+        "manifest" => canonical::encode(&kept::manifest()),
         "outcome" => canonical::encode(&sample.outcome(TaskIndex(0))),
+        "placement" => canonical::encode(&kept::placement()),
         "receipt" => sample.receipt().encode(),
         "receipt_content" => canonical::encode(&sample.receipt()),
         "reveal_batch" => canonical::encode(&sample.batches(TaskIndex(0), 0).1),

@@ -55,7 +55,8 @@ impl Fetcher {
     }
 }
 
-fn links(cid: Cid, block: bytes::Bytes) -> Result<Vec<Cid>, FetchError> {
+/// What a block leads to; a DAG-CBOR value stands for itself.
+pub(crate) fn links(cid: Cid, block: bytes::Bytes) -> Result<Vec<Cid>, FetchError> {
     if cid.codec() != Codec::DagPb {
         return Ok(Vec::new());
     }

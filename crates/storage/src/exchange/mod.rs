@@ -15,6 +15,7 @@ mod wire;
 
 pub use config::Config;
 pub use dag::DagLimits;
+pub(crate) use dag::links;
 pub use fetcher::{FetchError, Fetcher, Refusal};
 pub use gate::Serve;
 pub use server::{Server, serve};
@@ -28,7 +29,7 @@ use std::{future::Future, io, pin::pin};
 pub const PROTOCOL: Protocol = Protocol("/polity/blob/1");
 
 /// Waits for something on a stream, but not longer than `limit_ms`.
-async fn within<T>(
+pub(crate) async fn within<T>(
     clock: &dyn Clock,
     limit_ms: u64,
     work: impl Future<Output = io::Result<T>>,
