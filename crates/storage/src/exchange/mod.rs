@@ -28,7 +28,7 @@ use std::{future::Future, io, pin::pin};
 pub const PROTOCOL: Protocol = Protocol("/polity/blob/1");
 
 /// Waits for something on a stream, but not longer than `limit_ms`.
-async fn within<T>(
+pub(crate) async fn within<T>(
     clock: &dyn Clock,
     limit_ms: u64,
     work: impl Future<Output = io::Result<T>>,
