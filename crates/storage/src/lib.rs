@@ -6,11 +6,13 @@
 //! - [`Journal`] is a durable sequence of entries with a few named values (`protocol::port::Log`).
 //! - [`erasure`] protects objects against the loss of machines.
 //! - [`exchange`] serves blobs to other nodes and fetches them from others.
+//! - [`bitswap`] does so with peers of IPFS.
 //!
 //! Files are only ever read and written by threads of this crate, so its futures can be awaited on
 //! any runtime.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod bitswap;
 mod config;
 mod disk;
 pub mod erasure;

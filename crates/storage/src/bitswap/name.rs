@@ -1,0 +1,146 @@
+//! CIDs as peers write them: of either version, and of codecs and hashes that this node does not
+//! know. What a peer asks for is answered in its own words.
+
+use super::protobuf::{put_varint, read_varint};
+use bytes::Bytes;
+use objects::{Cid, Codec};
+
+/// The longest CID that is looked at, in bytes.
+const MAX_BYTES: usize = 128;
+/// Opens a CIDv0: sha2-256 and its length.
+const V0: [u8; 2] = [0x12, 0x20];
+const V0_BYTES: usize = 34;
+const SHA2_256: u64 = 0x12;
+const DAG_PB: u64 = 0x70;
+
+/// A CID in a peer's own bytes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct Name(Bytes);
+
+/// The numbers at the head of a CID.
+struct Head {
+    codec: u64,
+    hash: u64,
+    digest_bytes: usize,
+}
+
+impl Name {
+    /// As this node writes it.
+    pub(super) fn of(cid: &Cid) -> Self {
+        Self(cid.to_bytes().into())
+    }
+
+    /// Reads a CID of any kind; `None` if it is none. The bytes are copied: they would keep the
+    /// whole message in memory.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() > MAX_BYTES {
+            return None;
+        }
+        head(bytes).map(|_| Self(Bytes::copy_from_slice(bytes)))
+    }
+
+    /// The object that it names; `None` if it is of a kind that this node does not keep.
+    pub(super) fn cid(&self) -> Option<Cid> {
+        let Head { codec, hash, digest_bytes } = head(&self.0)?;
+        let digest = &self.0[self.0.len() - digest_bytes..];
+        if hash != SHA2_256 {
+            return None;
+        }
+        let mut canonical = vec![1];
+        put_varint(&mut canonical, codec);
+        canonical.extend(V0);
+        canonical.extend_from_slice(digest);
+        Cid::try_from(&canonical[..]).ok()
+    }
+
+    /// What stands before a block with this name: version, codec, hash and its length.
+    pub(super) fn prefix(&self) -> Vec<u8> {
+        let digest_bytes = head(&self.0).map_or(0, |head| head.digest_bytes);
+        let head = &self.0[..self.0.len() - digest_bytes];
+        if head == V0 {
+            let mut prefix = vec![0];
+            put_varint(&mut prefix, DAG_PB);
+            prefix.extend(V0);
+            return prefix;
+        }
+        head.to_vec()
+    }
+
+    /// The bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+fn head(bytes: &[u8]) -> Option<Head> {
+    if bytes.starts_with(&V0) {
+        let whole = bytes.len() == V0_BYTES;
+        return whole.then_some(Head { codec: DAG_PB, hash: SHA2_256, digest_bytes: 32 });
+    }
+    let (version, rest) = read_varint(bytes)?;
+    let (codec, rest) = read_varint(rest)?;
+    let (hash, rest) = read_varint(rest)?;
+    let (length, digest) = read_varint(rest)?;
+    let whole = version == 1 && length == digest.len() as u64;
+    whole.then_some(Head { codec, hash, digest_bytes: digest.len() })
+}
+
+/// The object that a block with this prefix is; `None` if it is of a kind that nobody here asks
+/// for.
+pub(super) fn cid_of(prefix: &[u8], data: &[u8]) -> Option<Cid> {
+    let (version, rest) = read_varint(prefix)?;
+    let (codec, rest) = read_varint(rest)?;
+    let (hash, rest) = read_varint(rest)?;
+    let (length, rest) = read_varint(rest)?;
+    if version > 1 || hash != SHA2_256 || length != 32 || !rest.is_empty() {
+        return None;
+    }
+    let codec = match codec {
+        0x55 => Codec::Raw,
+        DAG_PB => Codec::DagPb,
+        0x71 => Codec::DagCbor,
+        _ => return None,
+    };
+    Some(Cid::of(codec, data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_versions_of_a_name_are_one_object() {
+        let cid = Cid::of(Codec::DagPb, b"node");
+        let new = Name::of(&cid);
+        let old = [&V0[..], cid.digest().as_bytes()].concat();
+        let old = Name::parse(&old).expect("version 0");
+        assert_ne!(old, new);
+        assert_eq!((old.cid(), new.cid()), (Some(cid), Some(cid)));
+        assert_eq!(old.prefix(), [0, 0x70, 0x12, 0x20]);
+        assert_eq!(new.prefix(), [1, 0x70, 0x12, 0x20]);
+        for prefix in [old.prefix(), new.prefix()] {
+            assert_eq!(cid_of(&prefix, b"node"), Some(cid));
+        }
+    }
+
+    #[test]
+    fn names_of_other_kinds_are_names_of_nothing_that_is_here() {
+        let sha512 = [&[1, 0x55, 0x13, 64][..], &[7; 64]].concat();
+        let git = [&[1, 0x78, 0x12, 32][..], &[7; 32]].concat();
+        let inline = [1, 0x55, 0, 3, 1, 2, 3];
+        for other in [&sha512[..], &git, &inline] {
+            let name = Name::parse(other).expect("a CID of another kind");
+            assert_eq!((name.cid(), name.bytes()), (None, other));
+            assert_eq!(cid_of(&name.prefix(), b"data"), None);
+        }
+    }
+
+    #[test]
+    fn what_is_no_cid_is_refused() {
+        let good = Cid::of(Codec::Raw, b"x").to_bytes();
+        let long = [&good[..], &[0; 100]].concat();
+        for wrong in [&good[..35], &[], &[0x12, 0x20, 1], &[2, 0x55, 0x12, 0], &long] {
+            assert_eq!(Name::parse(wrong), None);
+        }
+    }
+}
