@@ -11,6 +11,7 @@ mod guard;
 mod handle;
 mod reply;
 mod service;
+mod storage;
 mod submit;
 
 pub use config::Config;

@@ -4,13 +4,14 @@ use crate::{
     Config, Error,
     guard::{Guard, guard},
     handle::{self, Door},
+    storage,
 };
 use api::{NodeApi, path};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -96,6 +97,11 @@ fn router(door: Door, token: Guard) -> Router {
         .route(path::BLOBS_PATH, post(handle::blobs))
         .route(path::HAS_PATH, post(handle::has))
         .route(&format!("{}/{{cid}}", path::BLOBS_PATH), get(handle::blob))
+        .route(path::PUT_PATH, post(storage::put).layer(DefaultBodyLimit::disable()))
+        .route(path::STOCK_PATH, get(storage::stock))
+        .route(path::PINS_PATH, get(storage::pins))
+        .route(&format!("{}/{{root}}", path::PINS_PATH), delete(storage::unpin))
+        .route(path::CHORES_PATH, post(storage::chore))
         .route(path::KNOWN_PATH, post(handle::known))
         .route(path::STATUS_PATH, get(handle::status))
         .route(path::NODES_PATH, get(handle::nodes))

@@ -24,6 +24,7 @@ mod post;
 mod quotes;
 mod rerun;
 mod start;
+mod upkeep;
 mod vote;
 mod worker;
 

@@ -11,7 +11,7 @@ use crate::{
     idle::Need,
     join, misbehave,
     post::{Letter, Post},
-    rerun, vote,
+    rerun, upkeep, vote,
     worker::{self, Executor, Withheld},
 };
 use anyhow::{Context, bail};
@@ -119,6 +119,12 @@ impl Node {
             Ok(home::run(running, effects, letters.for_home, letters.lost).await?)
         });
 
+        let (kept, upkeep) = (home.clone(), basis.config.upkeep.clone());
+        roles.spawn(async move {
+            upkeep::run(kept, upkeep).await;
+            Ok(())
+        });
+
         // The front door, last: who can knock finds everything in place.
         let heard = tell_about(&basis, &home, &network, &mut roles);
         let door = Door {
@@ -128,6 +134,7 @@ impl Node {
             fingerprint: Engine::fingerprint(),
             heard,
             reserve_bytes: basis.config.storage.reserve_bytes,
+            upkeep: basis.config.upkeep.clone(),
         };
         let (gateway, stop_gateway) = open_door(&basis, door).await?;
         roles.spawn(tell(ready, entered));

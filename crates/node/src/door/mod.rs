@@ -5,11 +5,12 @@ mod jobs;
 mod live;
 mod past;
 mod standing;
+mod stock;
 
 use crate::{
     about::Heard,
     home::{Home, blob_error, unavailable},
-    join,
+    join, upkeep,
 };
 use api::{
     ApiError, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents, JobSummary,
@@ -37,6 +38,8 @@ pub(crate) struct Door {
     pub(crate) heard: Heard,
     /// Free space that the store leaves to the journals.
     pub(crate) reserve_bytes: u64,
+    /// How the store is taken care of.
+    pub(crate) upkeep: upkeep::Config,
 }
 
 impl Door {

@@ -1,0 +1,152 @@
+//! What the node does for its store by itself, and what its owner can ask for: look at every record
+//! from time to time, fetch again what is damaged, give up what nobody wants.
+
+mod pin;
+mod roots;
+
+pub(crate) use pin::{Gone, pin};
+pub(crate) use roots::in_use;
+
+use crate::home::Home;
+use identity::PublicKey;
+use objects::Cid;
+use protocol::Time;
+use serde::{Deserialize, Serialize};
+use storage::{GcOptions, ScrubOptions, exchange::FetchError};
+
+/// Peers that are asked for a block.
+const ASKED: usize = 32;
+/// Damaged blocks that are read from the list at once.
+const DAMAGED: usize = 256;
+
+/// What the owner of a node may choose about the care of its store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Pause between two looks at every record, in milliseconds; 0: never look. Default: 604800000.
+    pub scrub_pause_ms: u64,
+    /// Bytes that are read per second while looking. Default: 16777216.
+    pub scrub_bytes_per_second: u64,
+    /// Pause between two tries to fetch what is damaged, and between two looks whether the quota is
+    /// nearly used up, in milliseconds. Default: 600000.
+    pub repair_pause_ms: u64,
+    /// What was put so lately is never given up, in milliseconds; at most 7 days.
+    /// Default: 86400000.
+    pub grace_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            scrub_pause_ms: 7 * 86_400_000,
+            scrub_bytes_per_second: 16 << 20,
+            repair_pause_ms: 600_000,
+            grace_ms: 86_400_000,
+        }
+    }
+}
+
+impl Config {
+    /// How garbage is collected.
+    pub(crate) fn collection(&self, dry_run: bool, grace_ms: Option<u64>) -> GcOptions {
+        let grace_ms = grace_ms.unwrap_or(self.grace_ms);
+        GcOptions { grace_ms, dry_run, ..GcOptions::default() }
+    }
+}
+
+/// Takes care of the store until the node ends.
+pub(crate) async fn run(home: Home, config: Config) {
+    tokio::join!(look(&home, &config), mend(&home, &config));
+}
+
+/// Reads everything, slowly, and again after a pause. A scrub that was stopped goes on.
+async fn look(home: &Home, config: &Config) {
+    if config.scrub_pause_ms == 0 {
+        return;
+    }
+    loop {
+        let due = match home.store.status().await {
+            Ok(status) => {
+                let finished = status.scrub.finished_ms.unwrap_or_default();
+                // After the start there is more important work.
+                let soonest = home.clock.now().after_ms(config.repair_pause_ms);
+                Time(finished).after_ms(config.scrub_pause_ms).max(soonest)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the store cannot say when it was looked at");
+                home.clock.now().after_ms(config.scrub_pause_ms)
+            }
+        };
+        home.clock.until(due).await;
+        let bytes_per_second = config.scrub_bytes_per_second;
+        let options = ScrubOptions { bytes_per_second, ..ScrubOptions::default() };
+        match home.store.scrub(options).await {
+            Ok(report) if report.damaged > 0 => {
+                tracing::warn!(damaged = report.damaged, "blocks are damaged on disk");
+            }
+            Ok(report) => tracing::debug!(records = report.records, "every record is in order"),
+            Err(error) => tracing::warn!(%error, "the store could not be looked at"),
+        }
+    }
+}
+
+/// Fetches what is damaged, and collects garbage where room is short, again and again.
+async fn mend(home: &Home, config: &Config) {
+    loop {
+        let due = home.clock.now().after_ms(config.repair_pause_ms.max(1));
+        home.clock.until(due).await;
+        match repair(home, |_| {}).await {
+            Ok((0, _)) => {}
+            Ok((healed, _)) => tracing::info!(healed, "damaged blocks were fetched again"),
+            Err(error) => tracing::warn!(%error, "what is damaged could not be fetched"),
+        }
+        if let Err(error) = make_room(home, config).await {
+            tracing::warn!(error, "no room could be made");
+        }
+    }
+}
+
+async fn make_room(home: &Home, config: &Config) -> Result<(), String> {
+    let status = home.store.status().await.map_err(|error| error.to_string())?;
+    if !status.wants_gc() {
+        return Ok(());
+    }
+    let roots = in_use(home).await.map_err(|error| error.to_string())?;
+    let collected = home.store.gc(roots, config.collection(false, None)).await;
+    let report = collected.map_err(|error| error.to_string())?;
+    tracing::info!(
+        blocks = report.freed_blobs,
+        bytes = report.freed_bytes,
+        "the quota is nearly used up: what nobody wants was given up"
+    );
+    Ok(())
+}
+
+/// Fetches every damaged block from whoever is connected; `tell` hears how many were looked at.
+/// Answers how many are here again, and those that nobody had, the first ones.
+pub(crate) async fn repair(
+    home: &Home,
+    mut tell: impl FnMut(u64),
+) -> Result<(u64, Vec<Cid>), storage::Error> {
+    let (mut healed, mut looked, mut missing, mut after) = (0, 0, Vec::new(), None);
+    loop {
+        let damaged = home.store.damaged(after, DAMAGED).await?;
+        let Some(last) = damaged.last() else { return Ok((healed, missing)) };
+        after = Some(*last);
+        for cid in damaged {
+            looked += 1;
+            match home.fetcher.fetch(cid, &peers(home)).await {
+                Ok(_) => healed += 1,
+                Err(FetchError::Store(error)) => return Err(error.into()),
+                Err(_) if missing.len() < api::path::DAMAGED => missing.push(cid),
+                Err(_) => {}
+            }
+            tell(looked);
+        }
+    }
+}
+
+/// Whoever may be asked for blocks.
+pub(crate) fn peers(home: &Home) -> Vec<PublicKey> {
+    home.streams.peers().into_iter().take(ASKED).collect()
+}
