@@ -39,6 +39,8 @@ pub struct Config {
     pub storage: storage::Config,
     /// The exchange of objects with other nodes.
     pub exchange: storage::exchange::Config,
+    /// Peers of IPFS.
+    pub ipfs: crate::ipfs::Config,
     /// The engine that runs programs.
     pub execution: execution::Config,
     /// The local API.
@@ -58,6 +60,7 @@ impl Default for Config {
             known: home::known::Config::default(),
             storage: storage::Config::default(),
             exchange: storage::exchange::Config::default(),
+            ipfs: crate::ipfs::Config::default(),
             execution: execution::Config::default(),
             gateway: gateway::Config::default(),
         }

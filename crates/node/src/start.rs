@@ -9,6 +9,7 @@ use crate::{
     executors::{self, Beside},
     home::{self, Home, Known},
     idle::Need,
+    ipfs::Ipfs,
     join, misbehave,
     post::{Letter, Post},
     rerun, vote,
@@ -79,6 +80,7 @@ impl Node {
             basis.config.exchange.clone(),
         )?;
         roles.spawn(async move { serving.ended().await.context("the exchange of objects") });
+        let ipfs = Ipfs::start(&basis, &store, &network, &withheld, &mut roles)?;
         let fetcher = exchange::Fetcher::new(
             Arc::new(store.clone()),
             streams.clone(),
@@ -128,6 +130,7 @@ impl Node {
             fingerprint: Engine::fingerprint(),
             heard,
             reserve_bytes: basis.config.storage.reserve_bytes,
+            ipfs,
         };
         let (gateway, stop_gateway) = open_door(&basis, door).await?;
         roles.spawn(tell(ready, entered));
@@ -206,7 +209,9 @@ fn engine(basis: &Basis) -> JoinHandle<anyhow::Result<Engine>> {
 
 fn connect(basis: &Basis) -> anyhow::Result<(Network, network::Service)> {
     let network = basis.genesis.network();
-    let (handle, service) = network::start(basis.config.network.clone(), &basis.key, network)?;
+    let mut config = basis.config.network.clone();
+    config.guests.allowed = basis.config.ipfs.enabled;
+    let (handle, service) = network::start(config, &basis.key, network)?;
     let me = basis.key.public();
     for founder in &basis.genesis.founders {
         let peer = founder.payload.node;

@@ -9,6 +9,7 @@ mod standing;
 use crate::{
     about::Heard,
     home::{Home, blob_error, unavailable},
+    ipfs::Ipfs,
     join,
 };
 use api::{
@@ -23,6 +24,7 @@ use network::Network;
 use objects::Cid;
 use protocol::{Block, Header, Height, InvitationKind, JobId, TaskIndex, TaskKey, port::Blobs};
 use std::collections::BTreeSet;
+use storage::exchange::FetchError;
 
 /// How many peers are asked for a block that is not here.
 const ASKED: usize = 32;
@@ -37,6 +39,8 @@ pub(crate) struct Door {
     pub(crate) heard: Heard,
     /// Free space that the store leaves to the journals.
     pub(crate) reserve_bytes: u64,
+    /// Peers of IPFS, if the owner wants them.
+    pub(crate) ipfs: Option<Ipfs>,
 }
 
 impl Door {
@@ -52,7 +56,11 @@ impl Door {
 
     async fn block_of_content(&self, cid: Cid) -> Result<Bytes, ApiError> {
         let peers: Vec<_> = self.home.streams.peers().into_iter().take(ASKED).collect();
-        self.home.fetcher.fetch(cid, &peers).await.map_err(|error| {
+        let mut fetched = self.home.fetcher.fetch(cid, &peers).await;
+        if let (Err(FetchError::NotFound { .. }), Some(ipfs)) = (&fetched, &self.ipfs) {
+            fetched = ipfs.fetch(cid).await;
+        }
+        fetched.map_err(|error| {
             ApiError::new(
                 Code::ObjectUnavailable,
                 format!("nobody who is connected has {cid}: {error}"),
