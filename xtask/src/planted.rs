@@ -74,7 +74,7 @@ const PLANTS: &[Plant] = &[
     Plant {
         what: "a task becomes final twice",
         file: "ledger/src/handle/agree.rs",
-        text: "if ledger.is_final(&id, task.task) {",
+        text: "if ledger.is_final(id, task.task) {",
         instead: "if false {",
     },
     Plant {
@@ -86,8 +86,8 @@ const PLANTS: &[Plant] = &[
     Plant {
         what: "executors audit themselves",
         file: "protocol/src/draw.rs",
-        text: "candidates.retain(|candidate| !theirs.contains(&candidate.party));",
-        instead: "candidates.retain(|candidate| theirs.contains(&candidate.party));",
+        text: ".filter(|candidate| !theirs.contains(&candidate.party));",
+        instead: ".filter(|candidate| theirs.contains(&candidate.party));",
     },
     Plant {
         what: "a stranger has a part in a dispute",
@@ -103,7 +103,7 @@ const PLANTS: &[Plant] = &[
     },
     Plant {
         what: "sanctioned owners are drawn",
-        file: "protocol/src/draw.rs",
+        file: "protocol/src/roster.rs",
         text: "if !barred.contains(&party) {",
         instead: "if !barred.contains(&party) || !barred.is_empty() {",
     },
@@ -133,9 +133,9 @@ const PLANTS: &[Plant] = &[
     },
     Plant {
         what: "a receipt needs no certificate",
-        file: "protocol/src/receipt.rs",
-        text: "part.finality.check(&part.header, network, &genesis.validators)?;",
-        instead: "",
+        file: "protocol/src/pieces.rs",
+        text: "check_final(parts, network, validators)),",
+        instead: "check_final(&parts[..0], network, validators)),",
     },
 ];
 
@@ -180,6 +180,11 @@ impl Copy {
         for name in CRATES {
             copy_dir(&root.join("crates").join(name), &self.crates.join(name))?;
         }
+        let stand_ins = self.dir.join("stand-ins");
+        if stand_ins.exists() {
+            fs::remove_dir_all(&stand_ins).context("the last copy cannot be removed")?;
+        }
+        copy_dir(&root.join("stand-ins"), &stand_ins)?;
         let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
         let (all, few) = (r#"members = ["crates/*", "xtask"]"#, r#"members = ["crates/*"]"#);
         ensure!(manifest.contains(all), "the workspace has other members than this knows");

@@ -10,6 +10,11 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(encode::u64(value, &mut encode::u64_buffer()));
 }
 
+/// Bytes of a varint.
+pub(crate) fn varint_bytes(value: u64) -> usize {
+    encode::u64(value, &mut encode::u64_buffer()).len()
+}
+
 /// Appends a field that is a number.
 pub(crate) fn put_number(out: &mut Vec<u8>, field: u64, value: u64) {
     put_varint(out, field << 3);

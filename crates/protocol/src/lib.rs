@@ -5,7 +5,7 @@
 //! [`TaskTable`] (what is asked), [`draw`] (who runs it), [`Outcome`], [`Commits`] and [`Reveals`]
 //! (what is answered), [`Agreements`] (what goes on the ledger), [`Dispute`] and [`Contradiction`]
 //! (when somebody lies), [`Block`] and [`Certificate`] (how it becomes final), [`Receipt`] and
-//! [`Evidence`] (what a stranger verifies).
+//! [`Evidence`] (what a stranger verifies), [`durability`] (what outlives machines).
 
 #[cfg(test)]
 extern crate self as protocol;
@@ -18,6 +18,7 @@ mod certificate;
 mod contradiction;
 mod dispute;
 pub mod draw;
+pub mod durability;
 mod error;
 mod event;
 mod evidence;
@@ -48,6 +49,7 @@ pub use block::{Block, Finality, Header, NamedBlock, NamedTx, Tx};
 pub use certificate::{Certificate, CertificateError};
 pub use contradiction::{Accusation, Contradiction};
 pub use dispute::{Audit, Claim, Claimed, Dispute, Ruling, Verdicts, dispute_name};
+pub use durability::{Durability, Groups, Manifest};
 pub use error::Error;
 pub use event::JobEvent;
 pub use evidence::{Accused, Decided, Evidence, EvidenceError, EvidenceReport, Proof};

@@ -44,3 +44,17 @@ pub const RULINGS: usize = 256;
 pub const EVIDENCE_BYTES: usize = 64 << 20;
 /// Validators of one genesis.
 pub const VALIDATORS: usize = 128;
+/// A signed manifest of a protected object.
+pub const MANIFEST_BYTES: usize = 1 << 20;
+/// A page of a manifest.
+pub const GROUPS_BYTES: usize = 1 << 20;
+/// A signed placement.
+pub const PLACEMENT_BYTES: usize = 16 << 10;
+/// A question about keeping shards, or an answer.
+pub const KEEP_BYTES: usize = 256 << 10;
+/// Blocks that a node is asked to show at once.
+pub const SHOWN: usize = 256;
+/// Nodes that are named as sources of shards.
+pub const KEEP_SOURCES: usize = 128;
+/// Manifests of one object in one answer.
+pub const FOUND: usize = 8;

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod fixture;
+#[path = "decoders/kept.rs"]
+mod kept;
 
 use data_encoding::HEXLOWER;
 use fixture::disputed::{
@@ -105,6 +107,7 @@ fn nouns() -> String {
     line(t, "about", &about);
     line(t, "event", &JobEvent::Final { tasks: vec![TaskIndex(1)], height: Height(4) });
     disputed(t);
+    protected(t);
     text
 }
 
@@ -154,6 +157,15 @@ fn disputed(t: &mut String) {
     line(t, "event sealed", &admitted(None));
     line(t, "event held", &JobEvent::Held { after: vec![job] });
     line(t, "unsettled", &Unsettled::After(job));
+}
+
+/// What is said of protected objects.
+fn protected(t: &mut String) {
+    line(t, "groups", &kept::groups());
+    line(t, "manifest", &kept::manifest());
+    line(t, "placement", &kept::placement());
+    kept::requests().iter().for_each(|request| line(t, "keep request", request));
+    kept::replies().iter().for_each(|reply| line(t, "keep reply", reply));
 }
 
 #[test]

@@ -21,6 +21,15 @@ pub struct Config {
     pub checkpoint_bytes: u64,
     /// Memory for the index, in bytes. Default: 67108864.
     pub index_cache_bytes: usize,
+    /// Bytes of all blobs, at most; 0: no limit but the disk. Default: 0.
+    pub quota_bytes: u64,
+    /// Packs are rewritten after a collection whose live share is below this, in percent.
+    /// Default: 70.
+    pub compact_below_percent: u8,
+    /// Memory that a collection may take to mark what is live, in bytes. Default: 268435456.
+    pub gc_memory_bytes: usize,
+    /// Threads that check what is put against its CID. Default: 2.
+    pub checkers: usize,
     /// Threads that read. Default: 4.
     pub readers: usize,
     /// Calls that wait, counted apart for reading and writing. Default: 64.
@@ -36,6 +45,10 @@ impl Default for Config {
             batch_bytes: 32 << 20,
             checkpoint_bytes: 64 << 20,
             index_cache_bytes: 64 << 20,
+            quota_bytes: 0,
+            compact_below_percent: 70,
+            gc_memory_bytes: 256 << 20,
+            checkers: 2,
             readers: 4,
             queue: 64,
         }
@@ -55,6 +68,9 @@ impl Config {
         in_range("pack_bytes", self.pack_bytes, 1 << 10, 1 << 40)?;
         in_range("batch_bytes", self.batch_bytes, 1, 1 << 30)?;
         in_range("checkpoint_bytes", self.checkpoint_bytes, 1, 1 << 40)?;
+        in_range("compact_below_percent", self.compact_below_percent.into(), 0, 100)?;
+        in_range("gc_memory_bytes", self.gc_memory_bytes as u64, 1 << 10, 1 << 40)?;
+        in_range("checkers", self.checkers as u64, 1, 256)?;
         in_range("readers", self.readers as u64, 1, 256)?;
         in_range("queue", self.queue as u64, 1, 1 << 16)
     }

@@ -1,8 +1,10 @@
-//! Why a store or a journal cannot be opened.
+//! Why a store or a journal cannot be opened, or a call beyond the ports failed.
 
+use objects::Cid;
+use protocol::port::BlobError;
 use std::{io, path::Path, path::PathBuf};
 
-/// A directory cannot be used. One call that failed is told by the port's own errors.
+/// A directory cannot be used, or one call on a store failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Another process has the directory open.
@@ -62,6 +64,39 @@ pub enum Error {
         /// What the system said.
         reason: String,
     },
+    /// A text that is no label.
+    #[error(
+        "{0:?} is no label of a pin: use 1 to 128 ASCII letters, digits and any of - _ . : /"
+    )]
+    Label(String),
+    /// A note that is too long.
+    #[error("a note of {size_bytes} bytes, at most {limit_bytes} are allowed")]
+    Note {
+        /// Its bytes.
+        size_bytes: usize,
+        /// Bytes allowed.
+        limit_bytes: usize,
+    },
+    /// What is to be pinned is not here.
+    #[error("{0} is not here and cannot be pinned; put or fetch it first")]
+    Missing(Cid),
+    /// Marking what is live needs more memory than it may have. Nothing was freed.
+    #[error(
+        "more than {nodes} blocks with links are pinned, which do not fit gc_memory_bytes = \
+         {limit_bytes}; raise it and collect again"
+    )]
+    Marking {
+        /// Blocks that were marked.
+        nodes: usize,
+        /// The setting.
+        limit_bytes: usize,
+    },
+    /// So much was put again or pinned during a collection that it ended.
+    #[error("too much was put or pinned while garbage was collected; try again later")]
+    Busy,
+    /// Blobs could not be read or written.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
 }
 
 impl Error {

@@ -5,8 +5,9 @@
 //! length of the body (u32), the CRC-32 of salt, length and body (u32), and the body. All numbers
 //! are little endian. Whoever does not know the salt cannot write a body that contains a frame.
 
+use crate::disk::DiskFile;
 use bytes::Bytes;
-use std::{fs::File, io, os::unix::fs::FileExt};
+use std::io;
 
 /// Bytes before the first frame.
 pub(crate) const FILE_HEAD_BYTES: u64 = 32;
@@ -37,9 +38,9 @@ impl FileHead {
     }
 
     /// Reads the head; `None` if there is no right one.
-    pub(crate) fn read(file: &File, kind: &[u8; 8]) -> io::Result<Option<Self>> {
+    pub(crate) fn read(file: &dyn DiskFile, kind: &[u8; 8]) -> io::Result<Option<Self>> {
         let mut bytes = [0; FILE_HEAD_BYTES as usize];
-        match file.read_exact_at(&mut bytes, 0) {
+        match file.read_at(&mut bytes, 0) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(error),
@@ -99,13 +100,13 @@ impl Framing {
     }
 
     /// The body of the frame at `at`; `None` if no whole, right frame is there.
-    pub(crate) fn read(&self, file: &File, at: u64) -> io::Result<Option<Bytes>> {
+    pub(crate) fn read(&self, file: &dyn DiskFile, at: u64) -> io::Result<Option<Bytes>> {
         let mut head = [0; HEAD_BYTES as usize];
         if !read_all(file, &mut head, at)? {
             return Ok(None);
         }
         let Some(length) = self.length(&head) else { return Ok(None) };
-        if file.metadata()?.len() < at + HEAD_BYTES + length {
+        if file.length()? < at + HEAD_BYTES + length {
             return Ok(None);
         }
         let mut body = vec![0; length as usize];
@@ -114,8 +115,8 @@ impl Framing {
     }
 
     /// The first place from `from` on where a whole, right frame begins.
-    pub(crate) fn find(&self, file: &File, mut from: u64) -> io::Result<Option<u64>> {
-        let end = file.metadata()?.len();
+    pub(crate) fn find(&self, file: &dyn DiskFile, mut from: u64) -> io::Result<Option<u64>> {
+        let end = file.length()?;
         let mark = self.mark().to_le_bytes();
         while from + HEAD_BYTES <= end {
             let mut window = vec![0; WINDOW_BYTES.min((end - from) as usize)];
@@ -135,22 +136,50 @@ impl Framing {
         Ok(None)
     }
 
+    /// The head of a frame whose body has this length, and this CRC-32 of its own.
+    pub(crate) fn head(&self, length: u32, body: &crc32fast::Hasher) -> [u8; HEAD_BYTES as usize] {
+        let mut hasher = self.hasher(length);
+        hasher.combine(body);
+        let mut head = [0; HEAD_BYTES as usize];
+        head[..4].copy_from_slice(&self.mark().to_le_bytes());
+        head[4..8].copy_from_slice(&length.to_le_bytes());
+        head[8..].copy_from_slice(&hasher.finalize().to_le_bytes());
+        head
+    }
+
+    /// The salt of a frame that begins with these bytes, if it has 32 bits.
+    pub(crate) fn salt_of(mark: [u8; 4]) -> u64 {
+        u64::from(u32::from_le_bytes(mark) ^ MARK)
+    }
+
     fn mark(&self) -> u32 {
         MARK ^ self.salt as u32
     }
 
-    fn checksum(&self, length: u32, parts: &[&[u8]]) -> u32 {
+    fn hasher(&self, length: u32) -> crc32fast::Hasher {
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(&self.salt.to_le_bytes());
         hasher.update(&length.to_le_bytes());
+        hasher
+    }
+
+    fn checksum(&self, length: u32, parts: &[&[u8]]) -> u32 {
+        let mut hasher = self.hasher(length);
         parts.iter().for_each(|part| hasher.update(part));
         hasher.finalize()
     }
 }
 
+/// The CRC-32 of a body, for [`Framing::head`].
+pub(crate) fn checksum(parts: &[&[u8]]) -> crc32fast::Hasher {
+    let mut hasher = crc32fast::Hasher::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    hasher
+}
+
 /// Fills `out` from the file; false if the file ends before.
-fn read_all(file: &File, out: &mut [u8], at: u64) -> io::Result<bool> {
-    match file.read_exact_at(out, at) {
+fn read_all(file: &dyn DiskFile, out: &mut [u8], at: u64) -> io::Result<bool> {
+    match file.read_at(out, at) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         Err(error) => Err(error),
@@ -160,7 +189,7 @@ fn read_all(file: &File, out: &mut [u8], at: u64) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use std::{fs::File, io::Write};
 
     fn file(bytes: &[u8]) -> File {
         let mut file = tempfile::tempfile().expect("a file");
@@ -176,6 +205,15 @@ mod tests {
         sum.update(b"\0\0\0\0\0\0\0\0\x03\0\0\0abc");
         let expected = [b"\xf5FPL\x03\0\0\0", &sum.finalize().to_le_bytes()[..], b"abc"].concat();
         assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn a_head_can_be_made_before_the_salt_is_known() {
+        let framing = Framing::new(0x1234_5678, 100);
+        let mut out = Vec::new();
+        framing.put(&mut out, &[b"ab", b"c"]);
+        assert_eq!(framing.head(3, &checksum(&[b"a", b"bc"]))[..], out[..12]);
+        assert_eq!(Framing::salt_of(out[..4].try_into().expect("four bytes")), 0x1234_5678);
     }
 
     #[test]

@@ -31,13 +31,16 @@ impl Home {
             Err(TryLockError::Error(error)) => return Err(io(error)),
         }
         match fs::read_to_string(dir.join(FORMAT)) {
-            Ok(text) => check(dir, &text, kind, version)?,
+            Ok(text) => {
+                if check(dir, &text, kind, version)? < version {
+                    write_format(dir, kind, version).map_err(&io)?;
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if !is_empty(dir).map_err(&io)? {
                     return Err(Error::Foreign { dir: dir.to_path_buf(), kind });
                 }
-                let text = format!("polity {kind} {version}\n");
-                disk::write_atomic(dir, FORMAT, text.as_bytes()).map_err(&io)?;
+                write_format(dir, kind, version).map_err(&io)?;
             }
             Err(error) => return Err(io(error)),
         }
@@ -45,14 +48,20 @@ impl Home {
     }
 }
 
-fn check(dir: &Path, text: &str, kind: &'static str, known: u32) -> Result<(), Error> {
+fn write_format(dir: &Path, kind: &str, version: u32) -> io::Result<()> {
+    let text = format!("polity {kind} {version}\n");
+    disk::write_atomic(dir, FORMAT, text.as_bytes())
+}
+
+/// The format of the directory.
+fn check(dir: &Path, text: &str, kind: &'static str, known: u32) -> Result<u32, Error> {
     let found = text
         .strip_prefix("polity ")
         .and_then(|rest| rest.strip_prefix(kind))
         .and_then(|rest| rest.trim().parse::<u32>().ok());
     match found {
         Some(found) if found > known => Err(Error::Newer { path: dir.to_path_buf(), found, known }),
-        Some(_) => Ok(()),
+        Some(found) => Ok(found),
         None => Err(Error::Foreign { dir: dir.to_path_buf(), kind }),
     }
 }
@@ -91,7 +100,9 @@ mod tests {
         let newer = Home::open(dir.path(), "store", 1).expect_err("newer");
         assert!(matches!(newer, Error::Newer { found: 2, known: 1, .. }));
         assert!(matches!(Home::open(dir.path(), "journal", 2), Err(Error::Foreign { .. })));
-        Home::open(dir.path(), "store", 3).expect("an older format is read");
+        drop(Home::open(dir.path(), "store", 3).expect("an older format is read"));
+        let newer = Home::open(dir.path(), "store", 2).expect_err("it has the newer one now");
+        assert!(matches!(newer, Error::Newer { found: 3, known: 2, .. }));
 
         let other = tempfile::tempdir().expect("a directory");
         fs::write(other.path().join("thesis.tex"), "text").expect("a file");

@@ -2,7 +2,7 @@
 
 use crate::lock::lock;
 use std::{
-    io,
+    fmt, io,
     sync::{Arc, Mutex},
     thread,
 };
@@ -10,7 +10,6 @@ use tokio::sync::{mpsc, oneshot};
 
 /// A queue and the threads that serve it. Dropping the lane ends them, after they have done what
 /// was queued.
-#[derive(Debug)]
 pub(crate) struct Lane<J> {
     /// `None` only while dropping.
     queue: Option<mpsc::Sender<J>>,
@@ -53,11 +52,23 @@ impl<J: Send + 'static> Lane<J> {
         Ok(lane)
     }
 
+    /// A way into the queue for other threads of this crate. It must be gone before the lane is
+    /// dropped, or that waits for ever.
+    pub(crate) fn sender(&self) -> mpsc::Sender<J> {
+        self.queue.clone().expect("it is there until the lane is dropped")
+    }
+
     /// Queues a job and waits for its answer; `None` if the thread died.
     pub(crate) async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> J) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         self.queue.as_ref()?.send(job(reply)).await.ok()?;
         answer.await.ok()
+    }
+}
+
+impl<J> fmt::Debug for Lane<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lane").field("threads", &self.threads.len()).finish()
     }
 }
 

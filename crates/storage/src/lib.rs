@@ -1,8 +1,10 @@
 //! Keep bytes: content-addressed packs, erasure coding, tiers, indexes, journals.
 //!
 //! - [`open`] gives a [`Store`]: blobs by CID in append-only packs with an index beside them
-//!   (`protocol::port::Blobs`). What is acknowledged survives kill -9 and power loss.
+//!   (`protocol::port::Blobs`), with pins, garbage collection, quota and scrub. What is
+//!   acknowledged survives kill -9 and power loss.
 //! - [`Journal`] is a durable sequence of entries with a few named values (`protocol::port::Log`).
+//! - [`erasure`] protects objects against the loss of machines.
 //! - [`exchange`] serves blobs to other nodes and fetches them from others.
 //! - [`bitswap`] does so with peers of IPFS.
 //!
@@ -13,6 +15,7 @@
 pub mod bitswap;
 mod config;
 mod disk;
+pub mod erasure;
 mod error;
 pub mod exchange;
 mod frame;
@@ -26,4 +29,7 @@ pub use config::{Config, JournalConfig};
 pub use disk::is_exhausted;
 pub use error::Error;
 pub use journal::Journal;
-pub use store::{Store, open};
+pub use store::{
+    CompactOptions, CompactReport, GcOptions, GcReport, Label, Pin, PinKey, PinMode, Progress,
+    ScrubOptions, ScrubReport, ScrubState, Store, StoreStatus, open,
+};

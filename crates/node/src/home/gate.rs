@@ -236,7 +236,7 @@ pub(crate) fn blob_error(error: BlobError) -> ApiError {
     let code = match &error {
         BlobError::Mismatch(_) => Code::ContentMismatch,
         BlobError::TooLarge { .. } => Code::TooLarge,
-        BlobError::Full { .. } => Code::DiskFull,
+        BlobError::Full { .. } | BlobError::Quota { .. } => Code::DiskFull,
         BlobError::Corrupt(_) => Code::ObjectUnavailable,
         BlobError::Io(_) => Code::Internal,
     };

@@ -138,4 +138,4 @@ pub fn file(bytes: &Bytes) -> (FileRoot, Vec<Block>) {
 
 #[cfg(test)]
 #[path = "tests/builder.rs"]
-mod tests;
+pub(crate) mod tests;

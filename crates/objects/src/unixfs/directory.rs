@@ -1,7 +1,7 @@
 //! Directories that fit one block.
 
-use super::{DIRECTORY_BYTES, data};
-use crate::{Block, Cid, Codec, Error, dag_pb};
+use super::{DIRECTORY_BYTES, data, names};
+use crate::{Block, Cid, Codec, Error, dag_pb, error::shortened};
 
 /// One name in a directory.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -15,7 +15,7 @@ pub struct Entry {
 }
 
 /// The block of a directory. The order of `entries` does not matter: they are sorted by the bytes
-/// of their names.
+/// of their names. For directories of any size see [`super::DirectoryBuilder`].
 ///
 /// # Errors
 /// [`Error::Name`] for a name that is not plain or comes twice, [`Error::DirectoryTooLarge`] for
@@ -30,8 +30,9 @@ pub fn directory(entries: &[Entry]) -> Result<Block, Error> {
         })
         .collect();
     links.sort_by(|a, b| a.name.cmp(&b.name));
-    check_names(&links)
-        .map_err(|(name, reason)| Error::Name { name: name.chars().take(80).collect(), reason })?;
+    if let Some((name, reason)) = fault(&links) {
+        return Err(Error::name(name, reason));
+    }
     let bytes = dag_pb::encode(&links, &data::DIRECTORY);
     if bytes.len() > DIRECTORY_BYTES {
         let (size_bytes, limit_bytes) = (bytes.len(), DIRECTORY_BYTES);
@@ -40,12 +41,14 @@ pub fn directory(entries: &[Entry]) -> Result<Block, Error> {
     Ok(Block::of(Codec::DagPb, bytes))
 }
 
-/// Reads the entries of a directory node.
-pub(crate) fn entries(cid: Cid, links: Vec<dag_pb::Link>) -> Result<Vec<Entry>, Error> {
-    check_names(&links).map_err(|(name, reason)| {
-        let name: String = name.chars().take(80).collect();
-        Error::malformed(cid, format!("{name:?}: {reason}"))
-    })?;
+/// Reads the entries of a directory node. Old writers did not sort them: here they are.
+pub(crate) fn entries(cid: Cid, mut links: Vec<dag_pb::Link>) -> Result<Vec<Entry>, Error> {
+    if !links.is_sorted_by(|a, b| a.name <= b.name) {
+        links.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    if let Some((name, reason)) = fault(&links) {
+        return Err(Error::malformed(cid, format!("{:?}: {reason}", shortened(name))));
+    }
     let entry = |link: dag_pb::Link| Entry {
         name: link.name,
         cid: link.cid,
@@ -54,25 +57,15 @@ pub(crate) fn entries(cid: Cid, links: Vec<dag_pb::Link>) -> Result<Vec<Entry>, 
     Ok(links.into_iter().map(entry).collect())
 }
 
-/// Checks names that are said to be sorted; answers the first bad one with its fault.
-fn check_names(links: &[dag_pb::Link]) -> Result<(), (&str, &'static str)> {
-    for link in links {
-        let fault = match link.name.as_str() {
-            "" => "a name cannot be empty",
-            "." | ".." => "it has a meaning of its own",
-            name if name.contains(['/', '\0']) => "a slash or a zero byte",
-            _ => continue,
-        };
-        return Err((&link.name, fault));
-    }
-    for pair in links.windows(2) {
-        match pair[0].name.cmp(&pair[1].name) {
-            std::cmp::Ordering::Less => {}
-            std::cmp::Ordering::Equal => return Err((&pair[1].name, "it comes twice")),
-            std::cmp::Ordering::Greater => return Err((&pair[1].name, "it is out of order")),
-        }
-    }
-    Ok(())
+/// The first bad name of sorted links, and what is wrong with it.
+fn fault(links: &[dag_pb::Link]) -> Option<(&str, &'static str)> {
+    let names = || links.iter().map(|link| link.name.as_str());
+    let bad = names().find_map(|name| names::fault(name).map(|reason| (name, reason)));
+    let twice = || {
+        let same = names().zip(names().skip(1)).find(|(a, b)| a == b);
+        same.map(|(name, _)| (name, "it comes twice"))
+    };
+    bad.or_else(twice)
 }
 
 #[cfg(test)]

@@ -5,12 +5,25 @@
 mod builder;
 mod data;
 mod directory;
+mod directory_builder;
+mod directory_walker;
+mod hamt;
+mod murmur;
+mod names;
 mod node;
+mod resolver;
+mod shard;
+mod symlink;
 mod walker;
 
 pub use builder::{FileBuilder, FileRoot, file};
 pub use directory::{Entry, directory};
+pub use directory_builder::{DirectoryBuilder, DirectoryRoot};
+pub use directory_walker::DirectoryWalker;
 pub use node::{FileLink, FileNode, Node};
+pub use resolver::{MAX_SEGMENTS, Resolved, Resolver};
+pub use shard::{Shard, Slot};
+pub use symlink::symlink;
 pub use walker::FileWalker;
 
 /// Bytes of one chunk of a file.
@@ -23,5 +36,5 @@ pub const MAX_FILE_LINKS: usize = 8192;
 pub const MAX_DEPTH: usize = 16;
 /// Bytes of one node that is read here.
 pub const NODE_BYTES: usize = 4 << 20;
-/// Bytes of one directory block that is written here. Above it the profile splits a directory.
+/// Bytes of one directory block that is written here. A larger directory is sharded.
 pub const DIRECTORY_BYTES: usize = 256 << 10;

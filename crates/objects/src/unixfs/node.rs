@@ -4,6 +4,7 @@ use super::{
     Entry, MAX_FILE_LINKS, NODE_BYTES,
     data::{self, Kind},
     directory,
+    shard::Shard,
 };
 use crate::{Cid, Codec, Error, dag_pb};
 use bytes::Bytes;
@@ -37,30 +38,50 @@ pub enum Node {
     File(FileNode),
     /// A directory, sorted by name.
     Directory(Vec<Entry>),
+    /// A part of a sharded directory; see [`super::DirectoryWalker`].
+    Shard(Shard),
+    /// A symbolic link to this path.
+    Symlink(String),
 }
 
 impl Node {
     /// Reads a block, checked against its CID.
     ///
     /// # Errors
-    /// [`Error::Mismatch`], [`Error::Malformed`], or [`Error::Unsupported`] for symbolic links,
-    /// sharded directories and blocks that are no UnixFS.
+    /// [`Error::Mismatch`], [`Error::Malformed`], [`Error::ForeignCid`] for a link of a codec or
+    /// hash that is not supported here, or [`Error::Unsupported`] for blocks that are no UnixFS.
     pub fn parse(cid: Cid, bytes: Bytes) -> Result<Self, Error> {
         cid.check(&bytes)?;
+        Self::read(cid, bytes)
+    }
+
+    /// [`Self::parse`] for bytes that were checked already.
+    pub(crate) fn read(cid: Cid, bytes: Bytes) -> Result<Self, Error> {
         match cid.codec() {
             Codec::Raw => Ok(Self::Raw(bytes)),
             Codec::DagCbor => Err(Error::Unsupported { cid, what: "a DAG-CBOR value" }),
-            Codec::DagPb => Self::parse_pb(cid, &bytes),
+            Codec::DagPb => Self::read_pb(cid, &bytes),
         }
     }
 
-    fn parse_pb(cid: Cid, bytes: &Bytes) -> Result<Self, Error> {
+    /// What it is, in words for errors.
+    pub(crate) fn what(&self) -> &'static str {
+        match self {
+            Self::Raw(_) | Self::File(_) => "a file",
+            Self::Directory(_) => "a directory",
+            Self::Shard(_) => "a sharded directory",
+            Self::Symlink(_) => "a symbolic link",
+        }
+    }
+
+    fn read_pb(cid: Cid, bytes: &Bytes) -> Result<Self, Error> {
         let malformed = |reason: String| Error::malformed(cid, reason);
         if bytes.len() > NODE_BYTES {
             return Err(malformed(format!("{} bytes", bytes.len())));
         }
-        let node = dag_pb::decode(bytes).map_err(malformed)?;
-        let data = data::decode(node.data).map_err(malformed)?;
+        let node = dag_pb::decode(cid, bytes)?;
+        let data = node.data.ok_or_else(|| malformed("it has no data".into()))?;
+        let data = data::decode(data).map_err(malformed)?;
         match data.kind {
             Kind::File | Kind::Raw => file(cid, bytes, node.links, &data),
             Kind::Directory if data.block_sizes.is_empty() && data.data.is_empty() => {
@@ -68,10 +89,20 @@ impl Node {
             }
             Kind::Directory => Err(malformed("a directory with content of its own".into())),
             Kind::Metadata => Err(Error::Unsupported { cid, what: "metadata" }),
-            Kind::Symlink => Err(Error::Unsupported { cid, what: "a symbolic link" }),
-            Kind::Shard => Err(Error::Unsupported { cid, what: "a sharded directory" }),
+            Kind::Symlink => symlink(cid, &node.links, &data),
+            Kind::Shard => Shard::read(cid, node.links, &data).map(Self::Shard),
         }
     }
+}
+
+fn symlink(cid: Cid, links: &[dag_pb::Link], data: &data::Data<'_>) -> Result<Node, Error> {
+    let malformed = |reason: &str| Error::malformed(cid, reason);
+    if !links.is_empty() {
+        return Err(malformed("a symbolic link with links of its own"));
+    }
+    let target = std::str::from_utf8(data.data);
+    let target = target.map_err(|_| malformed("a symbolic link to a path that is not UTF-8"))?;
+    Ok(Node::Symlink(target.to_string()))
 }
 
 fn file(
@@ -91,9 +122,10 @@ fn file(
         .block_sizes
         .iter()
         .try_fold(data.data.len() as u64, |sum, size| sum.checked_add(*size));
-    if total != Some(data.size_bytes) {
+    let Some(total) = total.filter(|total| data.size_bytes.is_none_or(|said| said == *total))
+    else {
         return malformed("its size is not the sum of its parts");
-    }
+    };
     let mut parts = Vec::with_capacity(links.len());
     for (link, size_bytes) in links.into_iter().zip(data.block_sizes.iter().copied()) {
         // A part without content would let a small file ask for blocks without end.
@@ -103,7 +135,7 @@ fn file(
         parts.push(FileLink { cid: link.cid, size_bytes });
     }
     let data_bytes = if data.data.is_empty() { Bytes::new() } else { bytes.slice_ref(data.data) };
-    Ok(Node::File(FileNode { data: data_bytes, links: parts, size_bytes: data.size_bytes }))
+    Ok(Node::File(FileNode { data: data_bytes, links: parts, size_bytes: total }))
 }
 
 #[cfg(test)]

@@ -1,17 +1,21 @@
 //! A file's bytes in order, block by block.
 
-use super::{FileLink, MAX_DEPTH, Node};
+use super::{MAX_DEPTH, Node};
 use crate::{Cid, Error};
 use bytes::Bytes;
+use std::ops::Range;
 
 /// Reads a file from its root: says which block it wants next, and gives the content in order.
 /// It holds, for every level of the tree, at most the links of one node. Every part must have the
-/// size that its parent said, so the work is bounded by the size of the file.
+/// size that its parent said, so the work is bounded by the size of the file. Of a part of a file it
+/// reads only the blocks that have some of it.
 #[derive(Clone, Debug)]
 pub struct FileWalker {
     root: Cid,
     limit_bytes: u64,
     size_bytes: Option<u64>,
+    /// The bytes that are asked for.
+    range: Range<u64>,
     /// Parts still to read, the next one last.
     pending: Vec<Pending>,
 }
@@ -19,6 +23,8 @@ pub struct FileWalker {
 #[derive(Clone, Copy, Debug)]
 struct Pending {
     cid: Cid,
+    /// Where in the file it begins.
+    start: u64,
     /// What the parent says; nothing is known of the root.
     size_bytes: Option<u64>,
     depth: usize,
@@ -27,8 +33,16 @@ struct Pending {
 impl FileWalker {
     /// A walker over the file `root`, which may have up to `limit_bytes` of content.
     pub fn new(root: Cid, limit_bytes: u64) -> Self {
-        let first = Pending { cid: root, size_bytes: None, depth: 1 };
-        Self { root, limit_bytes, size_bytes: None, pending: vec![first] }
+        Self::range(root, limit_bytes, 0..u64::MAX)
+    }
+
+    /// A walker over those bytes of the file `root` that are in `range`. The whole file may have up
+    /// to `limit_bytes`. Bytes past its end are left out.
+    pub fn range(root: Cid, limit_bytes: u64, range: Range<u64>) -> Self {
+        // A range without bytes can lie inside a part, which would be read for nothing.
+        let range = if range.is_empty() { 0..0 } else { range };
+        let first = Pending { cid: root, start: 0, size_bytes: None, depth: 1 };
+        Self { root, limit_bytes, size_bytes: None, range, pending: vec![first] }
     }
 
     /// The block that is wanted next; `None` when the file is read.
@@ -62,12 +76,10 @@ impl FileWalker {
         let (data, links) = match Node::parse(cid, bytes)? {
             Node::Raw(data) => (data, Vec::new()),
             Node::File(node) => (node.data, node.links),
-            Node::Directory(_) if wanted.size_bytes.is_none() => {
-                return Err(Error::Unsupported { cid, what: "a directory" });
+            other if wanted.size_bytes.is_none() => {
+                return Err(Error::Unsupported { cid, what: other.what() });
             }
-            Node::Directory(_) => {
-                return Err(Error::malformed(cid, "a directory in the middle of a file"));
-            }
+            _ => return Err(Error::malformed(cid, "something else in the middle of a file")),
         };
         // The node's own size was found to be this sum when it was read.
         let size_bytes = data.len() as u64 + links.iter().map(|link| link.size_bytes).sum::<u64>();
@@ -76,13 +88,27 @@ impl FileWalker {
             return Err(Error::malformed(self.root, "the file has too many levels"));
         }
         self.pending.pop();
-        let part = |link: FileLink| Pending {
-            cid: link.cid,
-            size_bytes: Some(link.size_bytes),
-            depth: wanted.depth + 1,
-        };
-        self.pending.extend(links.into_iter().rev().map(part));
-        Ok(data)
+        let mut start = wanted.start + data.len() as u64;
+        let first = self.pending.len();
+        for link in links {
+            let part = start..start + link.size_bytes;
+            start = part.end;
+            if part.start < self.range.end && part.end > self.range.start {
+                let (start, size_bytes) = (part.start, Some(link.size_bytes));
+                let depth = wanted.depth + 1;
+                self.pending.push(Pending { cid: link.cid, start, size_bytes, depth });
+            }
+        }
+        self.pending[first..].reverse();
+        Ok(self.within(wanted.start, &data))
+    }
+
+    /// What of `data`, which begins at `start`, is asked for.
+    fn within(&self, start: u64, data: &Bytes) -> Bytes {
+        let length = data.len() as u64;
+        let from = self.range.start.saturating_sub(start).min(length);
+        let to = self.range.end.saturating_sub(start).clamp(from, length);
+        data.slice(from as usize..to as usize)
     }
 
     fn check_size(&mut self, part: Pending, size_bytes: u64) -> Result<(), Error> {

@@ -31,6 +31,18 @@ pub enum BlobError {
         /// Bytes that stay reserved.
         reserve_bytes: u64,
     },
+    /// More than the owner of the node lets blobs have.
+    #[error(
+        "{used_bytes} bytes are kept, {new_bytes} more would exceed the quota of {quota_bytes}; unpin something and collect garbage, or raise quota_bytes"
+    )]
+    Quota {
+        /// Bytes that are kept.
+        used_bytes: u64,
+        /// Bytes that were to be added.
+        new_bytes: u64,
+        /// The limit.
+        quota_bytes: u64,
+    },
     /// Reading or writing failed otherwise.
     #[error("storage: {0}")]
     Io(String),

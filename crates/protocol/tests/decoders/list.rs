@@ -6,12 +6,16 @@
 
 use bytes::Bytes;
 use identity::{Digest, NetworkId, PublicKey, Signed, canonical};
-use objects::{Cid, Codec, FileWalker, Node, car};
+use objects::{Cid, Codec, DagLimits, DagWalker, DirectoryWalker, FileWalker, Node, Resolver, car};
 use protocol::{
     About, Accusation, Admission, Agreements, Audit, Batched, Block, Certificate, ChainReply,
-    ChainRequest, CommitBatch, Commitment, Commits, Dispute, Evidence, Finality, Genesis, Job,
-    JobEvent, Outcome, Quote, Receipt, Reveal, RevealBatch, Reveals, TaskTable, ToHome, ToWorker,
-    Tx, Verdicts, Verification, VotePair, limits, merkle::Inclusion, port::read_frame,
+    ChainRequest, CommitBatch, Commitment, Commits, Dispute, Durability, Evidence, Finality,
+    Genesis, Groups, Job, JobEvent, Manifest, Outcome, Quote, Receipt, Reveal, RevealBatch,
+    Reveals, TaskTable, ToHome, ToWorker, Tx, Verdicts, Verification, VotePair,
+    durability::{KeepReply, KeepRequest, Placement, slot_of},
+    limits,
+    merkle::Inclusion,
+    port::read_frame,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -27,6 +31,7 @@ pub(crate) const DECODERS: &[(&str, Decoder)] = &[
     ("audit", audit),
     ("block", block),
     ("car", car_stream),
+    ("car_v2", car_stream),
     ("certificate", certificate),
     ("chain_reply", noun::<ChainReply>),
     ("chain_request", noun::<ChainRequest>),
@@ -41,10 +46,17 @@ pub(crate) const DECODERS: &[(&str, Decoder)] = &[
     ("finality", noun::<Finality>),
     ("frame", frame),
     ("genesis", genesis),
+    ("groups", groups),
+    ("hamt_shard", hamt_shard),
     ("inclusion", inclusion),
     ("job", job),
     ("job_event", job_event),
+    ("keep_reply", noun::<KeepReply>),
+    ("keep_request", noun::<KeepRequest>),
+    ("links", links),
+    ("manifest", manifest),
     ("outcome", outcome),
+    ("placement", placement),
     ("receipt", receipt),
     ("receipt_content", receipt_content),
     ("reveal_batch", noun::<RevealBatch>),
@@ -125,6 +137,34 @@ fn car_stream(bytes: &[u8]) -> bool {
     reader.finish().is_ok()
 }
 
+fn links(bytes: &[u8]) -> bool {
+    let bytes = Bytes::copy_from_slice(bytes);
+    let of = |codec| objects::links(Cid::of(codec, &bytes), &bytes);
+    assert_eq!(of(Codec::Raw), Ok(Vec::new()));
+    if let Ok(found) = of(Codec::DagPb) {
+        assert!(found.len() <= bytes.len() / 36);
+    }
+    let cid = Cid::of(Codec::DagCbor, &bytes);
+    let limits = DagLimits { blocks: 100, bytes: FILE_BYTES, depth: 3 };
+    let taken = DagWalker::new(cid, limits).give(cid, &bytes).is_ok();
+    assert!(!taken || of(Codec::DagCbor).is_ok());
+    of(Codec::DagCbor).is_ok_and(|found| found.len() <= bytes.len() / 36)
+}
+
+fn hamt_shard(bytes: &[u8]) -> bool {
+    let bytes = Bytes::copy_from_slice(bytes);
+    let cid = Cid::of(Codec::DagPb, &bytes);
+    let mut walker = DirectoryWalker::new(cid, 1000);
+    if let Ok(entries) = walker.give(cid, bytes.clone()) {
+        assert!(entries.len() <= 1000);
+    }
+    let mut resolver = Resolver::new(cid, vec!["a".into()]).expect("a plain name");
+    if resolver.give(cid, bytes.clone()).is_ok() {
+        assert!(resolver.wanted().is_some() && resolver.resolved().is_none());
+    }
+    matches!(Node::parse(cid, bytes), Ok(Node::Shard(_)))
+}
+
 fn certificate(bytes: &[u8]) -> bool {
     let Some(certificate) = read::<Certificate>(bytes) else { return false };
     for validators in [0, 1, 4] {
@@ -180,6 +220,13 @@ fn genesis(bytes: &[u8]) -> bool {
     true
 }
 
+fn groups(bytes: &[u8]) -> bool {
+    let Some(page) = read::<Groups>(bytes) else { return false };
+    let total: usize = page.groups.iter().map(|group| group.shards().count()).sum();
+    assert_eq!(total, page.groups.iter().map(|group| group.total()).sum());
+    page.kind == Groups::KIND
+}
+
 fn inclusion(bytes: &[u8]) -> bool {
     let Some(proof) = read::<Inclusion>(bytes) else { return false };
     assert!(proof.check(b"a leaf of no tree", &Digest([7; 32])).is_err());
@@ -199,10 +246,29 @@ fn job_event(bytes: &[u8]) -> bool {
     true
 }
 
+fn manifest(bytes: &[u8]) -> bool {
+    let Some(signed) = read::<Signed<Manifest>>(bytes) else { return false };
+    assert!(Manifest::check(&signed, NETWORK).is_err(), "signed for another network");
+    let manifest = &signed.payload;
+    for group in [0, 1, u64::MAX] {
+        assert!(manifest.data_of(group) <= manifest.durability.data());
+    }
+    Manifest::check(&signed, manifest.network).is_ok()
+}
+
 fn outcome(bytes: &[u8]) -> bool {
     let Some(outcome) = read::<Outcome>(bytes) else { return false };
     assert_eq!(outcome.objects().count(), outcome.outputs.len() + 2);
     outcome.check().is_ok()
+}
+
+fn placement(bytes: &[u8]) -> bool {
+    let Ok(signed) = Placement::decode(bytes) else { return false };
+    assert_eq!(canonical::encode(&signed), bytes);
+    assert!(signed.check(NETWORK).is_err(), "signed for another network");
+    assert!(!Placement::replaces(&signed, Some(&signed), signed.by), "it is no later one");
+    let slots = signed.payload.slots.len();
+    slots == 0 || slot_of(u64::MAX, slots, slots) < slots
 }
 
 fn quote<S, L>(bytes: &[u8]) -> bool
@@ -236,7 +302,7 @@ fn table(bytes: &[u8]) -> bool {
     true
 }
 
-/// Whatever a person types: keys, networks, names of content, verifications.
+/// Whatever a person types: keys, networks, names of content, durabilities, verifications.
 fn text(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(key) = text.parse::<PublicKey>() {
@@ -249,6 +315,10 @@ fn text(bytes: &[u8]) -> bool {
     }
     if let Ok(cid) = text.parse::<Cid>() {
         assert_eq!(cid.to_string().parse(), Ok(cid));
+        return true;
+    }
+    if let Ok(durability) = text.parse::<Durability>() {
+        assert_eq!(durability.to_string().parse().ok(), Some(durability));
         return true;
     }
     let Ok(verification) = text.parse::<Verification>() else { return false };

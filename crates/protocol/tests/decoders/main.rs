@@ -48,7 +48,7 @@ fn no_damage_to_a_good_input_makes_a_decoder_panic() {
 #[test]
 fn an_input_that_is_cut_anywhere_is_refused() {
     // Frames and lines of text may well end early.
-    let whole = |name: &str| !matches!(name, "frame" | "text" | "car");
+    let whole = |name: &str| !matches!(name, "frame" | "text" | "car" | "car_v2");
     for (name, decoder) in DECODERS.iter().filter(|(name, _)| whole(name)) {
         let good = specimen(name);
         for length in 0..good.len() {

@@ -2,6 +2,8 @@
 
 #[path = "disputed.rs"]
 mod disputed;
+#[path = "kept.rs"]
+mod kept;
 
 use identity::{Digest, NetworkId, SecretKey, Signed, canonical};
 use objects::{Block as Content, Cid, Codec, Entry, FileBuilder, car, directory};
@@ -36,6 +38,7 @@ pub(crate) fn specimen(decoder: &str) -> Vec<u8> {
         "audit" => canonical::encode(&sample.audit()),
         "block" => sample.block().encode(),
         "car" => sample.car(),
+        "car_v2" => car_v2(&sample.car()),
         "certificate" => canonical::encode(&sample.certificate(&sample.block().header)),
         "chain_reply" => canonical::encode(&sample.chain_reply()),
         "chain_request" => canonical::encode(&ChainRequest::Blocks { from: Height(300) }),
@@ -50,12 +53,19 @@ pub(crate) fn specimen(decoder: &str) -> Vec<u8> {
         "finality" => canonical::encode(&sample.finality()),
         "frame" => b"\x00\x00\x00\x03abc\x00\x00\x00\x00\x00\x00\x00\x01d".to_vec(),
         "genesis" => sample.genesis.encode(),
+        "groups" => canonical::encode(&kept::groups()),
+        "hamt_shard" => shard(),
         "inclusion" => {
             canonical::encode(&Inclusion::of(&[b"a", b"b", b"c"], 1).expect("it is in the tree"))
         }
         "job" => canonical::encode(&sample.order),
         "job_event" => sample.job_event(),
+        "keep_reply" => canonical::encode(&kept::replies()[4]),
+        "keep_request" => canonical::encode(&kept::requests()[0]),
+        "links" => canonical::encode(&vec![sample.order.payload.table; 3]),
+        "manifest" => canonical::encode(&kept::manifest()),
         "outcome" => canonical::encode(&sample.outcome(TaskIndex(0))),
+        "placement" => canonical::encode(&kept::placement()),
         "receipt" => sample.receipt().encode(),
         "receipt_content" => canonical::encode(&sample.receipt()),
         "reveal_batch" => canonical::encode(&sample.batches(TaskIndex(0), 0).1),
@@ -345,6 +355,35 @@ fn small_directory() -> Vec<u8> {
         size_bytes: name.len() as u64,
     };
     directory(&[entry("a.csv"), entry("b.csv")]).expect("two plain names").bytes.to_vec()
+}
+
+/// A shard with a shard in slot 1 and an entry in slot 10, as its block.
+fn shard() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for name in ["01", "0Aa.csv"] {
+        let cid = Cid::of(Codec::Raw, name.as_bytes()).to_bytes();
+        let name = [&[0x12, name.len() as u8][..], name.as_bytes()].concat();
+        let link = [&[0x0a, 36][..], &cid, &name, &[0x18, 9]].concat();
+        bytes.extend([0x12, link.len() as u8]);
+        bytes.extend(link);
+    }
+    // Type, bit field, hash and fanout.
+    bytes.extend([0x0a, 11, 8, 5, 0x12, 2, 4, 2, 0x28, 0x22, 0x30, 0x80, 2]);
+    bytes
+}
+
+/// A stream inside version 2, three bytes after the head, with an index of four bytes.
+fn car_v2(data: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\x0a\xa1\x67version\x02".to_vec();
+    bytes.extend([0; 16]);
+    let length = data.len() as u64;
+    for number in [54, length, 54 + length] {
+        bytes.extend(u64::to_le_bytes(number));
+    }
+    bytes.extend([0; 3]);
+    bytes.extend(data);
+    bytes.extend([0xff; 4]);
+    bytes
 }
 
 /// A file of three chunks, as its upper block.

@@ -55,7 +55,8 @@ impl Fetcher {
     }
 }
 
-fn links(cid: Cid, block: bytes::Bytes) -> Result<Vec<Cid>, FetchError> {
+/// What a block leads to; a DAG-CBOR value stands for itself.
+pub(crate) fn links(cid: Cid, block: bytes::Bytes) -> Result<Vec<Cid>, FetchError> {
     if cid.codec() != Codec::DagPb {
         return Ok(Vec::new());
     }
@@ -63,5 +64,7 @@ fn links(cid: Cid, block: bytes::Bytes) -> Result<Vec<Cid>, FetchError> {
         Node::Raw(_) => Vec::new(),
         Node::File(file) => file.links.into_iter().map(|link| link.cid).collect(),
         Node::Directory(entries) => entries.into_iter().map(|entry| entry.cid).collect(),
+        Node::Shard(shard) => shard.slots.into_iter().map(|slot| slot.cid).collect(),
+        Node::Symlink(_) => Vec::new(),
     })
 }

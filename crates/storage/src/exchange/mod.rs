@@ -15,6 +15,7 @@ mod wire;
 
 pub use config::Config;
 pub use dag::DagLimits;
+pub(crate) use dag::links;
 pub use fetcher::{FetchError, Fetcher, Refusal};
 pub use gate::Serve;
 pub use server::{Server, serve};

@@ -2,43 +2,114 @@
 //!
 //! One thread writes. Puts that arrive together are written to the pack one after the other, synced
 //! once, put into the index, and only then acknowledged. The index itself is made durable at
-//! checkpoints; what it does not know after a crash is read again from the end of the packs.
+//! checkpoints; what it does not know after a crash is read again from the end of the packs. Pins
+//! stand in the packs too. Another thread collects garbage and rewrites packs, and one scrubs.
 
+mod age;
+mod api;
+mod care;
+mod compact;
+mod gc;
 mod index;
 mod pack;
+mod pin;
 mod reader;
+mod ready;
 mod recent;
+mod record;
 mod recover;
+mod scrub;
+mod status;
+mod walk;
 mod writer;
 
-use crate::{Config, Error, home::Home, lane::Lane};
+pub use compact::{CompactOptions, CompactReport};
+pub use gc::{GcOptions, GcReport};
+pub use pin::{Label, Pin, PinKey, PinMode};
+pub use scrub::{Progress, ScrubOptions, ScrubReport, ScrubState};
+pub use status::StoreStatus;
+
+use crate::{
+    Config, Error,
+    disk::{Disk, RealDisk},
+    home::Home,
+    lane::Lane,
+};
 use bytes::Bytes;
+use care::{Asked, Caller, Stop, StopOnDrop};
+use futures::future::try_join_all;
 use index::Index;
 use objects::Cid;
 use pack::Packs;
 use protocol::port::{Answer, BlobError, Blobs};
 use reader::Read;
+use ready::Ready;
 use recent::Recent;
-use std::{path::Path, sync::Arc};
-use writer::{Put, Writer};
+use std::{
+    fmt,
+    path::Path,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tokio::sync::oneshot;
+use writer::{Job, Put, Writer};
 
 /// The format of the directory that is written here.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+/// Bytes that are checked where they are put. More of them are given to other threads.
+const CHECK_BYTES: usize = 64 << 10;
+/// Bytes that one of these threads checks at a time, if blobs are smaller.
+const CHECK_TOGETHER_BYTES: usize = 512 << 10;
+/// Calls that wait for collection, compaction or scrub.
+const CARE_QUEUE: usize = 4;
 
 /// Blobs by CID. A handle: clones share one store, which closes with the last of them; dropping
 /// that one waits for the disk.
 #[derive(Clone, Debug)]
 pub struct Store(Arc<Inner>);
 
-/// Fields are dropped in this order: the threads end before the directory is given free.
+/// Fields are dropped in this order: what goes on for long is told to stop, and the threads end
+/// before the directory is given free.
 #[derive(Debug)]
 struct Inner {
-    writer: Lane<Put>,
+    _stop: StopOnDrop,
+    care: Lane<Asked>,
+    scrub: Lane<Asked>,
+    checks: Lane<Check>,
+    writer: Lane<Job>,
     readers: Lane<Read>,
-    recent: Recent,
-    max_blob_bytes: usize,
-    _home: Home,
+    shared: Arc<Shared>,
+    _home: Option<Home>,
 }
+
+/// What all threads of a store share.
+struct Shared {
+    packs: Packs,
+    index: Index,
+    recent: Recent,
+    config: Config,
+    stop: Stop,
+    /// Milliseconds since 1970.
+    clock: Clock,
+}
+
+/// Says what time it is, in milliseconds since 1970.
+type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("packs", &self.packs).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn now_ms(&self) -> u64 {
+        (self.clock)()
+    }
+}
+
+/// Blobs that are to be checked against their CIDs.
+struct Check(Vec<(Cid, Bytes)>, oneshot::Sender<Result<Vec<Ready>, BlobError>>);
 
 /// Opens the store in `dir`, making it if it is missing. What a crash left behind is repaired: a
 /// torn tail is cut off, and an index that is missing, damaged or behind is completed from the
@@ -50,43 +121,68 @@ pub fn open(dir: impl AsRef<Path>, config: Config) -> Result<Store, Error> {
     let dir = dir.as_ref();
     config.check()?;
     let home = Home::open(dir, "store", FORMAT)?;
-    let packs = Arc::new(Packs::open(&home.dir.join("packs"), config.max_blob_bytes)?);
-    let index = Arc::new(Index::open(&home.dir.join("index.redb"), config.index_cache_bytes)?);
-    let tail = recover::catch_up(&packs, &index)?;
+    let clock = || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        now.map_or(0, |now| now.as_millis() as u64)
+    };
+    open_on(Arc::new(RealDisk), dir, Some(home), config, Box::new(clock))
+}
 
-    let max_blob_bytes = config.max_blob_bytes;
-    let reading = reader::Reader { packs: packs.clone(), index: index.clone() };
+/// Opens a store on any disk, with any clock.
+fn open_on(
+    disk: Arc<dyn Disk>,
+    dir: &Path,
+    home: Option<Home>,
+    config: Config,
+    clock: Clock,
+) -> Result<Store, Error> {
+    let packs = Packs::open(disk.clone(), &dir.join("packs"), config.max_blob_bytes)?;
+    let index = Index::open(disk, &dir.join("index.redb"), config.index_cache_bytes)?;
+    let tail = recover::catch_up(&packs, &index)?;
+    let (queue, readers, checkers) = (config.queue, config.readers, config.checkers);
+    let (recent, stop) = (Recent::default(), Stop::default());
+    let shared = Arc::new(Shared { packs, index, recent, config, stop, clock });
+
     let start = Error::io(dir);
-    let readers = Lane::pool("store-read", config.readers, config.queue, move |read| {
-        reading.answer(read);
-    })
-    .map_err(&start)?;
-    let queue = config.queue;
-    let writing = Writer::new(packs, index, tail, config);
-    let writer = Lane::single("store-write", queue, |puts| writing.run(puts)).map_err(&start)?;
-    let recent = Recent::default();
-    Ok(Store(Arc::new(Inner { writer, readers, recent, max_blob_bytes, _home: home })))
+    let reading = reader::Reader { shared: shared.clone() };
+    let readers = Lane::pool("store-read", readers, queue, move |read| reading.answer(read));
+    let readers = readers.map_err(&start)?;
+    let checks = Lane::pool("store-check", checkers, queue, |Check(blobs, reply)| {
+        // Whoever asked may have gone away.
+        drop(reply.send(check(blobs)));
+    });
+    let checks = checks.map_err(&start)?;
+    let writing = Writer::new(shared.clone(), tail);
+    let writer = Lane::single("store-write", queue, |jobs| writing.run(jobs)).map_err(&start)?;
+    let care = |name| {
+        let (shared, caller) = (shared.clone(), Caller(writer.sender()));
+        Lane::pool(name, 1, CARE_QUEUE, move |asked| care::serve(&shared, &caller, asked))
+    };
+    let (care, scrub) =
+        (care("store-care").map_err(&start)?, care("store-scrub").map_err(&start)?);
+    let _stop = StopOnDrop(shared.clone());
+    Ok(Store(Arc::new(Inner { _stop, care, scrub, checks, writer, readers, shared, _home: home })))
 }
 
 impl Blobs for Store {
     fn put(&self, blobs: Vec<(Cid, Bytes)>) -> Answer<'static, Result<(), BlobError>> {
         let inner = self.0.clone();
         Box::pin(async move {
-            let limit_bytes = inner.max_blob_bytes;
+            let limit_bytes = inner.shared.config.max_blob_bytes;
             if let Some((_, bytes)) = blobs.iter().find(|(_, bytes)| bytes.len() > limit_bytes) {
                 return Err(BlobError::TooLarge { size_bytes: bytes.len(), limit_bytes });
             }
             let small = recent::small(&blobs);
-            inner.writer.ask(|reply| Put { blobs, reply }).await.unwrap_or_else(died)?;
-            inner.recent.keep(small);
-            Ok(())
+            let blobs = inner.check(blobs).await?;
+            let put = Put { blobs, small };
+            inner.writer.ask(|reply| Job::Put(put, reply)).await.unwrap_or_else(died)
         })
     }
 
     fn get(&self, cid: Cid) -> Answer<'static, Result<Option<Bytes>, BlobError>> {
         let inner = self.0.clone();
         Box::pin(async move {
-            if let Some(found) = inner.recent.get(&cid) {
+            if let Some(found) = inner.shared.recent.get(&cid) {
                 return Ok(Some(found));
             }
             inner.readers.ask(|reply| Read::Get(cid, reply)).await.unwrap_or_else(died)
@@ -100,7 +196,7 @@ impl Blobs for Store {
     ) -> Answer<'static, Result<Vec<Option<Bytes>>, BlobError>> {
         let inner = self.0.clone();
         Box::pin(async move {
-            if let Some(found) = inner.recent.get_some(&cids, limit_bytes) {
+            if let Some(found) = inner.shared.recent.get_some(&cids, limit_bytes) {
                 return Ok(found.into_iter().map(Some).collect());
             }
             let ask = |reply| Read::GetSome(cids, limit_bytes, reply);
@@ -111,7 +207,7 @@ impl Blobs for Store {
     fn has(&self, cids: Vec<Cid>) -> Answer<'static, Result<Vec<bool>, BlobError>> {
         let inner = self.0.clone();
         Box::pin(async move {
-            if cids.iter().all(|cid| inner.recent.has(cid)) {
+            if cids.iter().all(|cid| inner.shared.recent.has(cid)) {
                 return Ok(vec![true; cids.len()]);
             }
             inner.readers.ask(|reply| Read::Has(cids, reply)).await.unwrap_or_else(died)
@@ -119,10 +215,37 @@ impl Blobs for Store {
     }
 }
 
+impl Inner {
+    /// Checks blobs against their CIDs, many of them on several threads.
+    async fn check(&self, blobs: Vec<(Cid, Bytes)>) -> Result<Vec<Ready>, BlobError> {
+        let size_bytes: usize = blobs.iter().map(|(_, bytes)| bytes.len()).sum();
+        if size_bytes <= CHECK_BYTES {
+            return check(blobs);
+        }
+        let mut shares = Vec::new();
+        let mut share_bytes = CHECK_TOGETHER_BYTES;
+        for blob in blobs {
+            if share_bytes >= CHECK_TOGETHER_BYTES {
+                shares.push(Vec::new());
+                share_bytes = 0;
+            }
+            share_bytes += blob.1.len();
+            shares.last_mut().expect("the first one opens a share").push(blob);
+        }
+        let checks = shares.into_iter().map(|share| async {
+            self.checks.ask(|reply| Check(share, reply)).await.unwrap_or_else(died)
+        });
+        Ok(try_join_all(checks).await?.into_iter().flatten().collect())
+    }
+}
+
+fn check(blobs: Vec<(Cid, Bytes)>) -> Result<Vec<Ready>, BlobError> {
+    blobs.into_iter().map(|(cid, bytes)| Ready::check(cid, bytes)).collect()
+}
+
 fn died<T>() -> Result<T, BlobError> {
     Err(BlobError::Io("a thread of the store died; restart the node".into()))
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

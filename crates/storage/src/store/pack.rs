@@ -1,29 +1,34 @@
-//! Pack files: blobs one after the other, each with its CID and a checksum.
+//! Pack files: records one after the other, each with a checksum.
+//!
+//! Bodies hold what others sent, and a control record must not be forged by it: frames are salted
+//! with a number that each pack chooses. It is in the head of the pack; should that be damaged, the
+//! mark of the first frame gives it back, which is why it has 32 bits only.
 
+use super::record::{CID_BYTES, Record};
 use crate::{
-    Error, disk,
+    Error,
+    disk::{Disk, DiskFile, Mode},
     frame::{FILE_HEAD_BYTES, FileHead, Framing, HEAD_BYTES},
     lock::lock,
 };
 use bytes::Bytes;
 use objects::Cid;
 use std::{
-    collections::VecDeque,
-    fs::{self, File},
+    collections::{VecDeque, hash_map::RandomState},
+    hash::{BuildHasher, Hasher},
     io,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
 /// Names the kind of the file in its head.
 const KIND: &[u8; 8] = b"plt-pack";
-/// The version of packs that is written here.
-const VERSION: u32 = 1;
-/// Bytes of a CID in a record.
-pub(super) const CID_BYTES: usize = 36;
+/// The version of packs that is written here. Version 1 had no control records.
+pub(super) const VERSION: u32 = 2;
 /// Packs that are kept open for reading.
 const OPEN_PACKS: usize = 64;
+/// Bytes of the record of a blob, apart from the blob.
+pub(super) const OVERHEAD_BYTES: u64 = HEAD_BYTES + CID_BYTES as u64;
 
 /// Where a blob is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,30 +58,39 @@ impl Tail {
 /// All packs of a store.
 #[derive(Debug)]
 pub(super) struct Packs {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
-    framing: Framing,
+    /// Longest body of a record, in bytes.
+    limit_bytes: u64,
     /// Packs opened lately, the latest last.
-    open: Mutex<VecDeque<(u32, Arc<File>)>>,
+    open: Mutex<VecDeque<(u32, Arc<Pack>)>>,
+}
+
+/// An open pack.
+#[derive(Debug)]
+pub(super) struct Pack {
+    pub(super) file: Arc<dyn DiskFile>,
+    pub(super) framing: Framing,
 }
 
 impl Packs {
-    pub(super) fn open(dir: &Path, max_blob_bytes: usize) -> Result<Self, Error> {
-        disk::make_dir(dir).map_err(Error::io(dir))?;
+    pub(super) fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        max_blob_bytes: usize,
+    ) -> Result<Self, Error> {
+        disk.make_dir(dir).map_err(Error::io(dir))?;
         // A larger limit may have been in force when a record was written.
         let limit_bytes = (max_blob_bytes as u64).max(1 << 30) + CID_BYTES as u64;
-        // Records need no salt: whatever is found in a pack is checked against its CID.
-        let framing = Framing::new(0, limit_bytes);
-        Ok(Self { dir: dir.to_path_buf(), framing, open: Mutex::default() })
+        Ok(Self { disk, dir: dir.to_path_buf(), limit_bytes, open: Mutex::default() })
     }
 
     /// The numbers of all packs, in order.
-    pub(super) fn numbers(&self) -> Result<Vec<u32>, Error> {
-        let io = Error::io(&self.dir);
-        let mut numbers = Vec::new();
-        for entry in fs::read_dir(&self.dir).map_err(&io)? {
-            let name = entry.map_err(&io)?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_suffix(".pack"));
-            numbers.extend(number.and_then(|digits| digits.parse::<u32>().ok()));
+    pub(super) fn numbers(&self) -> io::Result<Vec<u32>> {
+        let mut numbers: Vec<u32> = Vec::new();
+        for name in self.disk.names(&self.dir)? {
+            let digits = name.strip_suffix(".pack");
+            numbers.extend(digits.and_then(|digits| digits.parse::<u32>().ok()));
         }
         numbers.sort_unstable();
         Ok(numbers)
@@ -85,112 +99,122 @@ impl Packs {
     /// Makes an empty pack, durably.
     pub(super) fn create(&self, number: u32) -> io::Result<Tail> {
         let path = self.path(number);
-        let file = disk::new_file(&path)?;
-        if let Err(error) = write_head(&file, number).and_then(|()| disk::sync_dir(&self.dir)) {
+        let file = self.disk.open(&path, Mode::New)?;
+        if let Err(error) = write_head(&*file, number).and_then(|()| self.disk.sync_dir(&self.dir))
+        {
             // Without its head it would be in the way of the next try.
-            fs::remove_file(&path)?;
+            self.disk.remove(&path)?;
             return Err(error);
         }
         Ok(Tail::start_of(number))
     }
 
-    /// Refuses a pack of a newer version. A head that a crash left unwritten is written, and a
-    /// damaged one is only told: no record needs it.
-    pub(super) fn check_head(&self, number: u32) -> Result<(), Error> {
+    /// Deletes a pack, durably. Whoever reads it at the moment can finish.
+    pub(super) fn delete(&self, number: u32) -> io::Result<()> {
+        self.forget(number);
+        match self.disk.remove(&self.path(number)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        self.disk.sync_dir(&self.dir)
+    }
+
+    /// The version of a pack, `None` if its head is damaged, which is only told: no record needs
+    /// it. A pack of a newer version is refused. A head that a crash left unwritten is written.
+    pub(super) fn check_head(&self, number: u32) -> Result<Option<u32>, Error> {
         let path = self.path(number);
-        let file = self.file(number).map_err(Error::io(&path))?;
-        match FileHead::read(&file, KIND).map_err(Error::io(&path))? {
+        let pack = self.pack(number).map_err(Error::io(&path))?;
+        match FileHead::read(&*pack.file, KIND).map_err(Error::io(&path))? {
             Some(head) if head.version > VERSION => {
                 Err(Error::Newer { path, found: head.version, known: VERSION })
             }
-            Some(_) => Ok(()),
+            Some(head) => Ok(Some(head.version)),
             None if self.length(number).map_err(Error::io(&path))? <= FILE_HEAD_BYTES => {
-                write_head(&file, number).map_err(Error::io(&path))
+                write_head(&*pack.file, number)
+                    .and_then(|()| self.disk.sync_dir(&self.dir))
+                    .map_err(Error::io(&path))?;
+                self.forget(number);
+                Ok(Some(VERSION))
             }
             None => {
                 tracing::warn!(
                     pack = number,
                     "the head of a pack is damaged; its records are read"
                 );
-                Ok(())
+                Ok(None)
             }
         }
     }
 
-    /// Appends the record of a blob to `out`.
-    pub(super) fn put(&self, out: &mut Vec<u8>, cid: &Cid, bytes: &[u8]) {
-        self.framing.put(out, &[&cid.to_bytes(), bytes]);
-    }
-
-    /// Bytes of the record of a blob.
-    pub(super) fn record_bytes(blob_bytes: usize) -> u64 {
-        HEAD_BYTES + (CID_BYTES + blob_bytes) as u64
-    }
-
     /// Writes records at the tail and syncs them.
-    pub(super) fn write(&self, tail: Tail, records: &[u8]) -> io::Result<()> {
-        let file = self.file(tail.pack)?;
-        file.write_all_at(records, tail.end)?;
-        file.sync_data()
+    pub(super) fn write(&self, tail: Tail, parts: &[&[u8]]) -> io::Result<()> {
+        let pack = self.pack(tail.pack)?;
+        pack.file.write_parts_at(parts, tail.end)?;
+        pack.file.sync()
     }
 
     /// Cuts a pack off, durably.
     pub(super) fn cut(&self, tail: Tail) -> io::Result<()> {
-        let file = self.file(tail.pack)?;
-        file.set_len(tail.end)?;
-        file.sync_data()
+        let pack = self.pack(tail.pack)?;
+        pack.file.set_length(tail.end)?;
+        pack.file.sync()
     }
 
     /// Bytes of a pack file.
     pub(super) fn length(&self, number: u32) -> io::Result<u64> {
-        Ok(self.file(number)?.metadata()?.len())
-    }
-
-    /// The record at a place; `None` if no whole, right record is there.
-    pub(super) fn record(&self, pack: u32, offset: u64) -> io::Result<Option<(Cid, Bytes)>> {
-        let Some(mut body) = self.framing.read(&*self.file(pack)?, offset)? else {
-            return Ok(None);
-        };
-        if body.len() < CID_BYTES {
-            return Ok(None);
-        }
-        let cid = Cid::try_from(body.split_to(CID_BYTES).as_ref());
-        Ok(cid.ok().map(|cid| (cid, body)))
+        self.pack(number)?.file.length()
     }
 
     /// Reads a blob; `None` if what is there is not this blob any more.
     pub(super) fn blob(&self, cid: &Cid, at: Location) -> io::Result<Option<Bytes>> {
-        let found = match self.record(at.pack, at.offset) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        let mut record = vec![0; OVERHEAD_BYTES as usize + at.length as usize];
+        match self.pack(at.pack).and_then(|pack| pack.file.read_at(&mut record, at.offset)) {
+            Err(error) if is_gone(&error) => return Ok(None),
             other => other?,
-        };
-        Ok(found.filter(|(name, bytes)| name == cid && cid.check(bytes).is_ok()).map(|(_, b)| b))
+        }
+        let mut body = Bytes::from(record).split_off(HEAD_BYTES as usize);
+        let name = body.split_to(CID_BYTES);
+        Ok((name == cid.to_bytes() && cid.check(&body).is_ok()).then_some(body))
     }
 
-    /// The first whole record from `from` on.
-    pub(super) fn find_record(&self, pack: u32, from: u64) -> io::Result<Option<u64>> {
-        self.framing.find(&*self.file(pack)?, from)
+    /// The record at a place, if its checksum is right, and the bytes of its frame.
+    pub(super) fn record(&self, pack: u32, offset: u64) -> io::Result<Option<(Record, u64)>> {
+        let pack = self.pack(pack)?;
+        let Some(body) = pack.framing.read(&*pack.file, offset)? else { return Ok(None) };
+        let bytes = HEAD_BYTES + body.len() as u64;
+        Ok(Record::parse(body).map(|record| (record, bytes)))
     }
 
-    /// The directory of the packs.
-    pub(super) fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    fn file(&self, number: u32) -> io::Result<Arc<File>> {
+    /// An open pack.
+    pub(super) fn pack(&self, number: u32) -> io::Result<Arc<Pack>> {
         let mut open = lock(&self.open);
         if let Some(at) = open.iter().position(|(pack, _)| *pack == number) {
             let entry = open.remove(at).expect("it was found there");
             open.push_back(entry.clone());
             return Ok(entry.1);
         }
-        let file = File::options().read(true).write(true).open(self.path(number))?;
-        let file = Arc::new(file);
+        let file = self.disk.open(&self.path(number), Mode::Existing)?;
+        let framing = Framing::new(salt(&*file)?, self.limit_bytes);
+        let pack = Arc::new(Pack { file, framing });
         if open.len() == OPEN_PACKS {
             open.pop_front();
         }
-        open.push_back((number, file.clone()));
-        Ok(file)
+        open.push_back((number, pack.clone()));
+        Ok(pack)
+    }
+
+    fn forget(&self, number: u32) {
+        lock(&self.open).retain(|(pack, _)| *pack != number);
+    }
+
+    /// Bytes that are free on the disk of the packs.
+    pub(super) fn free_bytes(&self) -> io::Result<u64> {
+        self.disk.free_bytes(&self.dir)
+    }
+
+    /// The directory of the packs.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The file of a pack.
@@ -199,8 +223,27 @@ impl Packs {
     }
 }
 
-fn write_head(file: &File, number: u32) -> io::Result<()> {
-    let head = FileHead { version: VERSION, salt: 0, number: u64::from(number) };
-    file.write_all_at(&head.encode(KIND), 0)?;
-    file.sync_all()
+/// The salt of the frames of a pack.
+fn salt(file: &dyn DiskFile) -> io::Result<u64> {
+    if let Some(head) = FileHead::read(file, KIND)? {
+        return Ok(head.salt);
+    }
+    let mut mark = [0; 4];
+    match file.read_at(&mut mark, FILE_HEAD_BYTES) {
+        Ok(()) => Ok(Framing::salt_of(mark)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a file, or the end of it, is not there.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof)
+}
+
+fn write_head(file: &dyn DiskFile, number: u32) -> io::Result<()> {
+    let salt = RandomState::new().build_hasher().finish() & u64::from(u32::MAX);
+    let head = FileHead { version: VERSION, salt, number: u64::from(number) };
+    file.write_at(&head.encode(KIND), 0)?;
+    file.sync()
 }

@@ -48,6 +48,22 @@ impl Recent {
         }
     }
 
+    /// Forgets blobs that the store has no more.
+    pub(super) fn forget<'a>(&self, cids: impl Iterator<Item = &'a Cid>) {
+        let mut state = self.state();
+        let mut is_any = false;
+        for cid in cids {
+            if let Some(bytes) = state.blobs.remove(cid) {
+                state.size_bytes -= bytes.len();
+                is_any = true;
+            }
+        }
+        if is_any {
+            let State { blobs, order, .. } = &mut *state;
+            order.retain(|cid| blobs.contains_key(cid));
+        }
+    }
+
     pub(super) fn has(&self, cid: &Cid) -> bool {
         self.state().blobs.contains_key(cid)
     }
@@ -101,6 +117,9 @@ mod tests {
         assert!(recent.has(&blob(1, SMALL_BYTES).0));
         recent.keep(small(&[blob(1, SMALL_BYTES)]));
         assert_eq!(recent.state().size_bytes, BYTES, "the same one counts once");
+        recent.forget([blob(1, SMALL_BYTES).0].iter());
+        assert!(!recent.has(&blob(1, SMALL_BYTES).0));
+        assert_eq!(recent.state().size_bytes, BYTES - SMALL_BYTES);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 /// A stream of bytes as kubo's tests of the profile make it: ChaCha20 (RFC 8439) under the sha2-256
 /// of a seed, with a nonce of zeros, from block 0 on.
-fn keystream(seed: &str, size_bytes: usize) -> Bytes {
+pub(crate) fn keystream(seed: &str, size_bytes: usize) -> Bytes {
     let key = identity::Digest::plain(seed.as_bytes());
     let mut state = [0u32; 16];
     state[..4].copy_from_slice(&[0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574]);

@@ -41,12 +41,25 @@ fn foreign_directories_with_such_names_are_malformed() {
         name: name.into(),
         dag_size_bytes: 1,
     };
-    for names in [&["b", "a"][..], &["a", "a"], &["a/b"], &[""], &[".."]] {
+    for names in [&["a", "a"][..], &["a", "b", "a"], &["a/b"], &[""], &[".."]] {
         let links: Vec<_> = names.iter().map(|name| link(name)).collect();
         let block = Block::of(Codec::DagPb, dag_pb::encode(&links, &data::DIRECTORY));
         let read = Node::parse(block.cid, block.bytes);
         assert!(matches!(read, Err(Error::Malformed { .. })), "{names:?}");
     }
+}
+
+#[test]
+fn a_foreign_directory_in_another_order_is_read_and_sorted() {
+    let link = |name: &str| dag_pb::Link {
+        cid: Cid::of(Codec::Raw, b"x"),
+        name: name.into(),
+        dag_size_bytes: 1,
+    };
+    let bytes = dag_pb::encode(&[link("b"), link("a")], &data::DIRECTORY);
+    let block = Block::of(Codec::DagPb, bytes);
+    let sorted = vec![entry("a"), entry("b")];
+    assert_eq!(Node::parse(block.cid, block.bytes), Ok(Node::Directory(sorted)));
 }
 
 #[test]

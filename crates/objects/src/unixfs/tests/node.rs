@@ -68,13 +68,24 @@ fn lying_sizes_and_odd_links_are_malformed() {
 }
 
 #[test]
+fn a_size_that_is_left_out_is_the_sum_of_the_parts() {
+    let message = [8, 2, 0x12, 2, b'a', b'b', 0x20, 3];
+    let leaf = Cid::of(Codec::Raw, b"xyz");
+    let block = Block::of(Codec::DagPb, dag_pb::encode(&[link(leaf)], &message));
+    let Ok(Node::File(file)) = parse(&block) else { panic!("a file") };
+    assert_eq!(file.size_bytes, 5);
+}
+
+#[test]
 fn what_is_not_read_here_is_said() {
-    for (kind, what) in [(3, "metadata"), (4, "a symbolic link"), (5, "a sharded directory")] {
-        let block = node(&[], kind, b"x", 1, &[]);
-        assert_eq!(parse(&block), Err(Error::Unsupported { cid: block.cid, what }));
-    }
+    let block = node(&[], 3, b"x", 1, &[]);
+    assert_eq!(parse(&block), Err(Error::Unsupported { cid: block.cid, what: "metadata" }));
     let value = Block::of(Codec::DagCbor, vec![0xa0]);
     assert!(matches!(parse(&value), Err(Error::Unsupported { .. })));
+    let linked = node(&[link(Cid::of(Codec::Raw, b"x"))], 4, b"x", 1, &[]);
+    for block in [linked, node(&[], 5, b"x", 1, &[]), Block::of(Codec::DagPb, vec![])] {
+        assert!(matches!(parse(&block), Err(Error::Malformed { .. })), "{:?}", parse(&block));
+    }
 }
 
 proptest! {

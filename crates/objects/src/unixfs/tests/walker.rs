@@ -95,3 +95,52 @@ fn a_directory_is_no_file() {
     give(&mut walker, &root).expect("well formed by itself");
     assert!(matches!(give(&mut walker, &empty), Err(Error::Malformed { .. })));
 }
+
+/// What a walker over a range gives, and how many blocks it took.
+fn part(blocks: &[Block], root: Cid, range: std::ops::Range<u64>) -> (Vec<u8>, usize) {
+    let mut walker = FileWalker::range(root, u64::MAX, range);
+    let (mut content, mut taken) = (Vec::new(), 0);
+    while let Some(cid) = walker.wanted() {
+        let block = blocks.iter().find(|block| block.cid == cid).expect("it was made");
+        content.extend(give(&mut walker, block).expect("our own block"));
+        taken += 1;
+    }
+    (content, taken)
+}
+
+#[test]
+fn a_part_of_a_file_takes_only_the_blocks_that_have_it() {
+    let content: Vec<u8> = (0..27).collect();
+    let mut blocks = Vec::new();
+    let mut builder = FileBuilder::shaped(1, 3);
+    builder.push(&content, &mut blocks);
+    let root = builder.finish(&mut blocks).cid;
+    // Four levels: the root, and 3, 9 and 27 blocks.
+    assert_eq!(part(&blocks, root, 13..14), (vec![13], 4));
+    assert_eq!(part(&blocks, root, 8..10), (vec![8, 9], 7));
+    assert_eq!(part(&blocks, root, 26..99), (vec![26], 4));
+    for empty in [0..0, 5..5, 27..30, 99..u64::MAX] {
+        assert_eq!(part(&blocks, root, empty), (Vec::new(), 1));
+    }
+    assert_eq!(part(&blocks, root, 0..u64::MAX), (content, 40));
+}
+
+proptest::prelude::proptest! {
+    #[test]
+    fn any_part_of_any_file_comes_back(
+        content in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
+        chunk_bytes in 1usize..20,
+        node_links in 2usize..5,
+        from in 0u64..310,
+        length in 0u64..310,
+    ) {
+        let mut blocks = Vec::new();
+        let mut builder = FileBuilder::shaped(chunk_bytes, node_links);
+        builder.push(&content, &mut blocks);
+        let root = builder.finish(&mut blocks).cid;
+        let end = content.len() as u64;
+        let expected = &content[from.min(end) as usize..(from + length).min(end) as usize];
+        let (read, _) = part(&blocks, root, from..from + length);
+        proptest::prelude::prop_assert_eq!(read, expected);
+    }
+}
