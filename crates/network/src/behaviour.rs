@@ -39,8 +39,9 @@ impl Behaviour {
         key: &Keypair,
         acceptors: Arc<Acceptors>,
     ) -> Result<Self, Error> {
+        let guests = if config.guests.allowed { config.guests.max } else { 0 };
         let limits = ConnectionLimits::default()
-            .with_max_established(Some(config.max_connections))
+            .with_max_established(Some(config.max_connections.saturating_add(guests)))
             .with_max_established_per_peer(Some(config.max_connections_per_peer))
             .with_max_pending_incoming(Some(config.max_pending_connections))
             .with_max_pending_outgoing(Some(config.max_pending_connections));

@@ -1,6 +1,6 @@
 //! The settings of the network, with their defaults, and the check of their ranges.
 
-use crate::{Address, Error};
+use crate::{Address, Error, GuestConfig};
 use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -85,6 +85,9 @@ pub struct Config {
     pub offence_decay_ms: u64,
     /// How long a banned peer is refused, in milliseconds. Default: 600000.
     pub ban_ms: u64,
+
+    /// Peers of no polity.
+    pub guests: GuestConfig,
 }
 
 impl Default for Config {
@@ -120,6 +123,7 @@ impl Default for Config {
             offence_limit: 10,
             offence_decay_ms: 30_000,
             ban_ms: 600_000,
+            guests: GuestConfig::default(),
         }
     }
 }
@@ -178,6 +182,9 @@ impl Config {
             ("gossip_listener_queue", self.gossip_listener_queue as u64),
             ("offence_limit", u64::from(self.offence_limit)),
             ("offence_decay_ms", self.offence_decay_ms),
+            ("guests.max", u64::from(self.guests.max)),
+            ("guests.max_streams_per_guest", u64::from(self.guests.max_streams_per_guest)),
+            ("guests.idle_ms", self.guests.idle_ms),
         ];
         match fields.into_iter().find(|(_, value)| *value == 0) {
             Some((field, _)) => Err(Error::Config { field, reason: "must not be 0".into() }),

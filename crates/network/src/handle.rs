@@ -1,10 +1,12 @@
 //! The handle to a running network: cheap to clone, usable from any task and any runtime.
 
 use crate::{
-    Address, Config, Record, Refused,
+    Address, Config, Error, Record, Refused,
     address::{believable, peer_id, without_peer},
     book::{Book, Place},
+    config::multiaddr,
     gossip::{Listeners, Publication, Topics},
+    guests::Guests,
     lock::lock,
     names::Names,
     offences::Offences,
@@ -43,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) book: Mutex<Book>,
     pub(crate) offences: Mutex<Offences>,
     pub(crate) refused: Mutex<Refused>,
+    pub(crate) guests: Mutex<Guests>,
     /// Tells the thread that the book, the bans or the topics changed.
     pub(crate) changed: Notify,
 }
@@ -116,6 +119,22 @@ impl Network {
     /// Connections that were refused since the start.
     pub fn refused(&self) -> Refused {
         lock(&self.shared.refused).clone()
+    }
+
+    /// Remembers where a peer of no polity is, so that [`Streams::open`] reaches it with a protocol
+    /// that is not ours. No connection is made before, and none is kept when it is not used.
+    ///
+    /// # Errors
+    /// [`Error::Address`] if no transport here can use the address.
+    pub fn know_guest(&self, address: &Address) -> Result<(), Error> {
+        let at = multiaddr(&address.at)?;
+        lock(&self.shared.guests).know(address, at);
+        Ok(())
+    }
+
+    /// The guests that are connected now. They are not among [`Streams::peers`].
+    pub fn guests(&self) -> Vec<PublicKey> {
+        lock(&self.shared.guests).present().iter().copied().collect()
     }
 
     /// How many peers listen to a topic: now, and whenever it changes.

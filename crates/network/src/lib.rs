@@ -6,6 +6,8 @@
 //!
 //! Every name on the wire carries the network's name, so that nodes of different networks have
 //! nothing to say to each other; such connections are closed and counted ([`Network::refused`]).
+//! Peers of no polity at all may stay as guests, if that is allowed ([`GuestConfig`]); a protocol
+//! whose name does not begin with `/polity` keeps its name, and is for members and guests alike.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -18,6 +20,7 @@ pub mod contract;
 mod error;
 mod exchange;
 mod gossip;
+mod guests;
 mod handle;
 mod links;
 mod lock;
@@ -33,6 +36,7 @@ mod transport;
 pub use address::Address;
 pub use config::Config;
 pub use error::Error;
+pub use guests::GuestConfig;
 pub use handle::Network;
 pub use offences::Record;
 pub use refusals::{Foreign, Refused};

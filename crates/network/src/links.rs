@@ -26,12 +26,15 @@ pub(crate) struct Link {
     pub(crate) foreign: Option<Instant>,
     /// Whether the peer was told which network this node belongs to.
     pub(crate) told: bool,
+    /// The peer is a guest, and since when it has had nothing to say.
+    pub(crate) guest: Option<Instant>,
 }
 
 impl Link {
     pub(crate) fn new(id: ConnectionId, endpoint: ConnectedPoint, since: Instant) -> Self {
         let process = String::new();
-        Self { id, endpoint, since, admitted: false, process, foreign: None, told: false }
+        let (foreign, guest) = (None, None);
+        Self { id, endpoint, since, admitted: false, process, foreign, told: false, guest }
     }
 
     /// Whether the other end is on this machine.
@@ -62,6 +65,8 @@ pub(crate) enum Closed {
     Down,
     /// It was to a peer of another network.
     Foreign,
+    /// It was the last one to a guest.
+    Guest,
     /// The peer never said which network it belongs to.
     Silent,
 }
@@ -105,13 +110,14 @@ impl Links {
         let Some(links) = self.peers.get_mut(&peer) else { return Closed::Spare };
         let Some(at) = links.iter().position(|link| link.id == id) else { return Closed::Spare };
         let link = links.remove(at);
-        let others = links.iter().any(|link| link.admitted);
+        let others = links.iter().any(|link| link.admitted || link.guest.is_some());
         if links.is_empty() {
             self.peers.remove(&peer);
         }
         match link {
             _ if others => Closed::Spare,
             Link { admitted: true, .. } => Closed::Down,
+            Link { guest: Some(_), .. } => Closed::Guest,
             Link { foreign: Some(_), .. } => Closed::Foreign,
             _ => Closed::Silent,
         }
@@ -131,6 +137,24 @@ impl Links {
     pub(crate) fn preferred(&self, peer: &PeerId) -> Option<&Link> {
         let admitted = self.peers.get(peer)?.iter().filter(|link| link.admitted);
         admitted.reduce(|kept, next| self.better(peer, kept, next))
+    }
+
+    /// The connection that streams of a foreign protocol use.
+    pub(crate) fn preferred_of_any(&self, peer: &PeerId) -> Option<&Link> {
+        let guest = || self.peers.get(peer)?.iter().rev().find(|link| link.guest.is_some());
+        self.preferred(peer).or_else(guest)
+    }
+
+    /// Connections to guests.
+    pub(crate) fn guests(&mut self) -> impl Iterator<Item = (&PeerId, &mut Link)> {
+        let all = self.peers.iter_mut();
+        let all = all.flat_map(|(peer, links)| links.iter_mut().map(move |link| (peer, link)));
+        all.filter(|(_, link)| link.guest.is_some())
+    }
+
+    /// How many connections there are to guests.
+    pub(crate) fn guest_count(&self) -> usize {
+        self.peers.values().flatten().filter(|link| link.guest.is_some()).count()
     }
 
     pub(crate) fn get(&mut self, peer: &PeerId, id: ConnectionId) -> Option<&mut Link> {
@@ -162,7 +186,8 @@ impl Links {
         let unwelcome = self.peers.values().flatten().filter(|link| {
             let foreign = |since| link.told && now.saturating_duration_since(since) >= courtesy;
             let silent = now.saturating_duration_since(link.since) >= patience;
-            !link.admitted && (silent || link.foreign.is_some_and(foreign))
+            let known = link.admitted || link.guest.is_some();
+            !known && (silent || link.foreign.is_some_and(foreign))
         });
         unwelcome.map(|link| link.id).collect()
     }

@@ -20,10 +20,24 @@ impl Names {
         Self { network: network.to_string() }
     }
 
-    /// `/polity/blob/1` becomes `/polity/<start of the network's name>/blob/1`.
+    /// `/polity/blob/1` becomes `/polity/<start of the network's name>/blob/1`. Names of others
+    /// stay what they are.
     pub(crate) fn protocol(&self, protocol: Protocol) -> StreamProtocol {
-        let rest = protocol.0.strip_prefix("/polity").unwrap_or(protocol.0);
-        self.own(rest.trim_start_matches('/'))
+        match protocol.0.strip_prefix(FAMILY) {
+            Some(rest) => self.own(rest),
+            None if protocol.0.starts_with('/') => StreamProtocol::new(protocol.0),
+            None => self.own(protocol.0),
+        }
+    }
+
+    /// Whether a protocol is not ours, but one that others have as well.
+    pub(crate) fn is_foreign(protocol: &StreamProtocol) -> bool {
+        !protocol.as_ref().starts_with(FAMILY)
+    }
+
+    /// Whether another node's `version` names a polity, be it this one or another.
+    pub(crate) fn is_polity(version: &str) -> bool {
+        version.starts_with(FAMILY)
     }
 
     /// A protocol of the network itself.
@@ -72,6 +86,9 @@ mod tests {
         assert_eq!(blob.as_ref(), format!("/polity/{short}/blob/1"));
         assert_eq!(names.topic(Topic("polity/heads/1")), format!("polity/{short}/heads/1"));
         assert_eq!(Names::network_of(&names.version()), network.to_string());
+        let bitswap = names.protocol(Protocol("/ipfs/bitswap/1.2.0"));
+        assert_eq!(bitswap.as_ref(), "/ipfs/bitswap/1.2.0");
+        assert!(Names::is_foreign(&bitswap) && !Names::is_foreign(&blob));
         let other = Names::new(NetworkId(Digest([8; 32])));
         assert_ne!(other.protocol(Protocol("/polity/blob/1")), blob);
     }

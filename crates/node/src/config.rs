@@ -41,6 +41,8 @@ pub struct Config {
     pub upkeep: upkeep::Config,
     /// The exchange of objects with other nodes.
     pub exchange: storage::exchange::Config,
+    /// Peers of IPFS.
+    pub ipfs: crate::ipfs::Config,
     /// The engine that runs programs.
     pub execution: execution::Config,
     /// The local API.
@@ -61,6 +63,7 @@ impl Default for Config {
             storage: storage::Config::default(),
             upkeep: upkeep::Config::default(),
             exchange: storage::exchange::Config::default(),
+            ipfs: crate::ipfs::Config::default(),
             execution: execution::Config::default(),
             gateway: gateway::Config::default(),
         }

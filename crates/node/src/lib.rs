@@ -17,6 +17,7 @@ mod events;
 mod executors;
 mod home;
 mod idle;
+mod ipfs;
 mod join;
 mod launch;
 mod misbehave;

@@ -9,9 +9,12 @@ use crate::{
     executors::{self, Beside},
     home::{self, Home, Known},
     idle::Need,
+    ipfs::Ipfs,
     join, misbehave,
     post::{Letter, Post},
-    rerun, upkeep, vote,
+    rerun,
+    upkeep::Care,
+    vote,
     worker::{self, Executor, Withheld},
 };
 use anyhow::{Context, bail};
@@ -79,6 +82,7 @@ impl Node {
             basis.config.exchange.clone(),
         )?;
         roles.spawn(async move { serving.ended().await.context("the exchange of objects") });
+        let ipfs = Ipfs::start(&basis, &store, &network, &withheld, &mut roles)?;
         let fetcher = exchange::Fetcher::new(
             Arc::new(store.clone()),
             streams.clone(),
@@ -119,9 +123,10 @@ impl Node {
             Ok(home::run(running, effects, letters.for_home, letters.lost).await?)
         });
 
-        let (kept, upkeep) = (home.clone(), basis.config.upkeep.clone());
+        let care = Care { home: home.clone(), ipfs, config: basis.config.upkeep.clone() };
+        let taken = care.clone();
         roles.spawn(async move {
-            upkeep::run(kept, upkeep).await;
+            taken.run().await;
             Ok(())
         });
 
@@ -134,7 +139,7 @@ impl Node {
             fingerprint: Engine::fingerprint(),
             heard,
             reserve_bytes: basis.config.storage.reserve_bytes,
-            upkeep: basis.config.upkeep.clone(),
+            care,
         };
         let (gateway, stop_gateway) = open_door(&basis, door).await?;
         roles.spawn(tell(ready, entered));
@@ -213,7 +218,9 @@ fn engine(basis: &Basis) -> JoinHandle<anyhow::Result<Engine>> {
 
 fn connect(basis: &Basis) -> anyhow::Result<(Network, network::Service)> {
     let network = basis.genesis.network();
-    let (handle, service) = network::start(basis.config.network.clone(), &basis.key, network)?;
+    let mut config = basis.config.network.clone();
+    config.guests.allowed = basis.config.ipfs.enabled;
+    let (handle, service) = network::start(config, &basis.key, network)?;
     let me = basis.key.public();
     for founder in &basis.genesis.founders {
         let peer = founder.payload.node;

@@ -22,7 +22,7 @@ impl Driver {
     /// Dials peers whose turn it is. A quarter of the connections stays free for peers that the
     /// node asks for or that come by themselves.
     pub(super) fn dial_missing(&mut self) {
-        let connected = self.links.peers().len();
+        let connected = self.links.peers().len().saturating_sub(self.links.guest_count());
         let room = connected < self.shared.config.max_connections as usize * 3 / 4;
         let due = lock(&self.shared.book).due(Instant::now(), room, MAX_AT_ONCE);
         for peer in due {
@@ -39,7 +39,28 @@ impl Driver {
             return true;
         }
         let addresses = lock(&self.shared.book).begin(&peer);
-        addresses.is_some_and(|addresses| self.dial_at(peer, addresses))
+        match addresses {
+            Some(addresses) => self.dial_at(peer, addresses),
+            None => self.dial_guest(peer),
+        }
+    }
+
+    /// Dials a peer that somebody named as a guest.
+    fn dial_guest(&mut self, peer: PublicKey) -> bool {
+        if !self.shared.config.guests.allowed {
+            return false;
+        }
+        let Some(address) = lock(&self.shared.guests).begin(&peer) else { return false };
+        let options = DialOpts::peer_id(peer_id(&peer))
+            .condition(PeerCondition::DisconnectedAndNotDialing)
+            .addresses(vec![address])
+            .allocate_new_port();
+        let dialled = self.swarm.dial(options.build());
+        if let Err(error) = &dialled {
+            tracing::debug!(?peer, %error, "a guest cannot be dialled");
+            lock(&self.shared.guests).end(&peer);
+        }
+        dialled.is_ok()
     }
 
     fn dial_at(&mut self, peer: PublicKey, mut addresses: Vec<Multiaddr>) -> bool {
@@ -69,6 +90,7 @@ impl Driver {
             DialError::Denied { cause } => lock(&self.shared.refused).count_denied(cause),
             _ => {}
         }
+        lock(&self.shared.guests).end(&peer);
         if self.links.any(&id) {
             return lock(&self.shared.book).connected(&peer);
         }

@@ -7,8 +7,9 @@ use crate::{
     config::multiaddr,
     gossip::{Listeners, Publication},
     handle::{Listening, Open, Shared},
-    links::Links,
+    links::{Link, Links},
     lock::lock,
+    names::Names,
     pace::Pace,
     peers::Sessions,
     streams::{Failure, Request},
@@ -16,7 +17,7 @@ use crate::{
 };
 use futures::StreamExt;
 use libp2p::{
-    PeerId, Swarm,
+    PeerId, StreamProtocol, Swarm,
     core::transport::ListenerId,
     gossipsub::{IdentTopic, PublishError, TopicHash},
     identity::Keypair,
@@ -125,10 +126,15 @@ impl Driver {
         if open.peer == self.shared.me || banned {
             return answer(open, Failure::Unreachable);
         }
-        if self.links.preferred(&peer).is_some() {
+        if self.link_for(&peer, &open.protocol).is_some() {
             return self.open_over(peer, open);
         }
-        let dialling = lock(&self.shared.book).is_dialling(&open.peer);
+        if self.links.preferred_of_any(&peer).is_some() {
+            // A guest, which is no peer for protocols of ours.
+            return answer(open, Failure::Unsupported);
+        }
+        let dialling = lock(&self.shared.book).is_dialling(&open.peer)
+            || lock(&self.shared.guests).is_dialling(&open.peer);
         if !(self.links.any(&peer) || dialling || self.dial(open.peer)) {
             return answer(open, Failure::Unreachable);
         }
@@ -142,8 +148,9 @@ impl Driver {
 
     /// Opens a stream over the preferred connection.
     pub(super) fn open_over(&mut self, peer: PeerId, open: Open) {
-        let Some(connection) = self.links.preferred(&peer).map(|link| link.id) else {
-            return answer(open, Failure::Lost);
+        let Some(connection) = self.link_for(&peer, &open.protocol).map(|link| link.id) else {
+            let known = self.links.preferred_of_any(&peer).is_some();
+            return answer(open, if known { Failure::Unsupported } else { Failure::Lost });
         };
         let streams = &mut self.swarm.behaviour_mut().streams;
         match streams.permit(&peer) {
@@ -152,6 +159,15 @@ impl Driver {
                 streams.open(peer, connection, Request { protocol, permit, reply });
             }
             None => answer(open, Failure::Busy),
+        }
+    }
+
+    /// The connection for streams of a protocol.
+    fn link_for(&self, peer: &PeerId, protocol: &StreamProtocol) -> Option<&Link> {
+        if Names::is_foreign(protocol) {
+            self.links.preferred_of_any(peer)
+        } else {
+            self.links.preferred(peer)
         }
     }
 
@@ -243,6 +259,7 @@ impl Driver {
                 self.swarm.close_connection(connection);
             }
         }
+        self.send_idle_guests_away(now);
         self.waiting.retain(|_, waiting| {
             for late in waiting.extract_if(.., |waiting| waiting.until <= now) {
                 answer(late.open, Failure::Timeout);

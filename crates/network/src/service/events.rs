@@ -27,6 +27,7 @@ impl Driver {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 if let Some(peer) = public_key(&peer_id) {
                     lock(&self.shared.book).connected(&peer);
+                    lock(&self.shared.guests).end(&peer);
                 }
                 self.links.add(peer_id, Link::new(connection_id, endpoint, Instant::now()));
                 self.ends.connections.send_replace(self.links.len());
@@ -109,6 +110,10 @@ impl Driver {
         let Some(link) = self.links.get(&id, connection) else { return };
         let now = Instant::now();
         if info.protocol_version != self.shared.names.version() {
+            let allowed = self.shared.config.guests.allowed;
+            if allowed && !Names::is_polity(&info.protocol_version) {
+                return self.on_guest(id, peer, connection, &info);
+            }
             if link.foreign.replace(now).is_none() {
                 self.on_foreign(id, peer, &info.protocol_version);
             }
@@ -173,6 +178,11 @@ impl Driver {
                 self.ends.sessions.send_modify(|sessions| {
                     sessions.remove(&peer);
                 });
+            }
+            Closed::Guest => {
+                tracing::debug!(%peer, "a guest is gone");
+                lock(&self.shared.guests).left(&peer);
+                lock(&self.shared.book).refused(&peer, now);
             }
             Closed::Foreign => lock(&self.shared.book).refused(&peer, now),
             Closed::Silent => {

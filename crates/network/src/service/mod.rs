@@ -3,6 +3,7 @@
 mod dial;
 mod driver;
 mod events;
+mod guests;
 
 use crate::{
     Config, Error, Network, Refused,
@@ -10,6 +11,7 @@ use crate::{
     book::Book,
     exchange,
     gossip::{Listeners, Topics},
+    guests::Guests,
     handle::{Listening, Shared},
     names::Names,
     offences::Offences,
@@ -92,6 +94,7 @@ fn connect(config: Config, key: &SecretKey, network: NetworkId) -> (Network, End
         book: Mutex::new(Book::new(me, &config)),
         offences: Mutex::new(Offences::new(&config)),
         refused: Mutex::new(Refused::default()),
+        guests: Mutex::new(Guests::new(&config.guests)),
         changed: Notify::new(),
         config,
     });

@@ -1,7 +1,7 @@
 //! What opens and accepts streams on one connection.
 
 use super::{
-    Acceptors, Failure, Opened,
+    Acceptors, Failure, Opened, Use,
     stream::Counted,
     upgrade::{Inbound, Outbound},
 };
@@ -47,7 +47,7 @@ pub(crate) struct Handler {
     peer: PublicKey,
     acceptors: Arc<Acceptors>,
     inbound: Arc<Semaphore>,
-    used: Arc<()>,
+    used: Arc<Use>,
     timeout: Duration,
     /// Bounded by the permits that requests hold.
     requests: VecDeque<Request>,
@@ -59,7 +59,7 @@ impl Handler {
         peer: PublicKey,
         acceptors: Arc<Acceptors>,
         inbound: Arc<Semaphore>,
-        used: Arc<()>,
+        used: Arc<Use>,
         timeout: Duration,
     ) -> Self {
         let requests = VecDeque::new();

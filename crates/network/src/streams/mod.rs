@@ -3,7 +3,7 @@
 //! Like `libp2p-stream`, with what it leaves out: every stream is confirmed by the acceptor with
 //! one byte, so that none is lost silently in a burst; the queue of a protocol and the streams
 //! under way with a peer are bounded; the caller says which connection to use; nothing is kept of
-//! a connection that closed.
+//! a connection that closed. Foreign protocols begin without that byte, as their peers expect.
 
 mod acceptors;
 mod handler;
@@ -27,7 +27,10 @@ use protocol::port::Stream;
 use std::{
     collections::{HashMap, VecDeque},
     convert::Infallible,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -57,6 +60,13 @@ struct Limits {
     outbound: Arc<Semaphore>,
 }
 
+/// Cloned into every stream of a connection, so that the count tells whether it is in use.
+#[derive(Default)]
+struct Use {
+    /// The peer is a guest: it is offered foreign protocols only.
+    guest: AtomicBool,
+}
+
 /// The behaviour. It must be the last field of a composition: it keeps state for a connection as
 /// soon as it has agreed to it.
 pub(crate) struct Behaviour {
@@ -64,8 +74,7 @@ pub(crate) struct Behaviour {
     max_streams: usize,
     timeout: Duration,
     peers: HashMap<PeerId, Limits>,
-    /// Cloned into every stream of the connection, so that the count tells whether it is in use.
-    uses: HashMap<ConnectionId, Arc<()>>,
+    uses: HashMap<ConnectionId, Arc<Use>>,
     requests: VecDeque<(PeerId, ConnectionId, Request)>,
 }
 
@@ -97,6 +106,18 @@ impl Behaviour {
         self.uses.get(&connection).is_none_or(|used| Arc::strong_count(used) <= 2)
     }
 
+    /// From now on the peer at the other end of this connection is a guest, with fewer streams.
+    pub(crate) fn is_guest(&mut self, peer: &PeerId, connection: ConnectionId, max_streams: u32) {
+        if let Some(used) = self.uses.get(&connection) {
+            used.guest.store(true, Ordering::Relaxed);
+        }
+        if let Some(limits) = self.peers.get(peer) {
+            let surplus = self.max_streams.saturating_sub(max_streams as usize);
+            limits.inbound.forget_permits(surplus);
+            limits.outbound.forget_permits(surplus);
+        }
+    }
+
     fn handler(&mut self, id: ConnectionId, peer: PeerId) -> Result<Handler, ConnectionDenied> {
         let key = address::public_key(&peer).ok_or_else(|| ConnectionDenied::new(NoKey(peer)))?;
         let max_streams = self.max_streams;
@@ -104,7 +125,7 @@ impl Behaviour {
             inbound: Arc::new(Semaphore::new(max_streams)),
             outbound: Arc::new(Semaphore::new(max_streams)),
         });
-        let used = Arc::new(());
+        let used = Arc::new(Use::default());
         self.uses.insert(id, used.clone());
         let inbound = limits.inbound.clone();
         Ok(Handler::new(key, self.acceptors.clone(), inbound, used, self.timeout))

@@ -1,5 +1,6 @@
 //! A stream that counts as under way until it is dropped.
 
+use super::Use;
 use futures::io::{AsyncRead, AsyncWrite};
 use std::{
     io::{self, IoSlice, IoSliceMut},
@@ -13,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(super) struct Counted {
     pub(super) stream: libp2p::Stream,
     pub(super) _permit: OwnedSemaphorePermit,
-    pub(super) _used: Arc<()>,
+    pub(super) _used: Arc<Use>,
 }
 
 impl AsyncRead for Counted {

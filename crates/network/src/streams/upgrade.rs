@@ -1,6 +1,7 @@
-//! The first byte of every stream: the acceptor says yes or no.
+//! The first byte of every stream of ours: the acceptor says yes or no.
 
-use super::{Acceptors, Failure, stream::Counted};
+use super::{Acceptors, Failure, Use, stream::Counted};
+use crate::names::Names;
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt, future::BoxFuture};
 use identity::PublicKey;
 use libp2p::{
@@ -8,7 +9,12 @@ use libp2p::{
     core::upgrade::{InboundUpgrade, OutboundUpgrade, UpgradeInfo},
 };
 use protocol::port::Incoming;
-use std::{convert::Infallible, io, iter, sync::Arc, vec};
+use std::{
+    convert::Infallible,
+    io, iter,
+    sync::{Arc, atomic::Ordering},
+    vec,
+};
 use tokio::sync::Semaphore;
 
 /// The stream waits in the acceptor's queue.
@@ -21,7 +27,7 @@ pub(crate) struct Inbound {
     pub(super) peer: PublicKey,
     pub(super) acceptors: Arc<Acceptors>,
     pub(super) limit: Arc<Semaphore>,
-    pub(super) used: Arc<()>,
+    pub(super) used: Arc<Use>,
 }
 
 impl UpgradeInfo for Inbound {
@@ -29,7 +35,11 @@ impl UpgradeInfo for Inbound {
     type InfoIter = vec::IntoIter<StreamProtocol>;
 
     fn protocol_info(&self) -> Self::InfoIter {
-        self.acceptors.protocols().into_iter()
+        let mut protocols = self.acceptors.protocols();
+        if self.used.guest.load(Ordering::Relaxed) {
+            protocols.retain(Names::is_foreign);
+        }
+        protocols.into_iter()
     }
 }
 
@@ -54,12 +64,18 @@ impl Inbound {
     async fn answer(self, mut stream: libp2p::Stream, protocol: &StreamProtocol) -> io::Result<()> {
         let permit = self.limit.try_acquire_owned().ok();
         let place = permit.zip(self.acceptors.reserve(protocol));
+        // A foreign peer expects no such byte; without room its stream just ends.
+        let confirmed = !Names::is_foreign(protocol);
         let Some((permit, place)) = place else {
-            stream.write_all(&[BUSY]).await?;
+            if confirmed {
+                stream.write_all(&[BUSY]).await?;
+            }
             return stream.close().await;
         };
-        stream.write_all(&[ACCEPTED]).await?;
-        stream.flush().await?;
+        if confirmed {
+            stream.write_all(&[ACCEPTED]).await?;
+            stream.flush().await?;
+        }
         let stream = Counted { stream, _permit: permit, _used: self.used };
         place.send(Incoming { peer: self.peer, stream: Box::new(stream) });
         Ok(())
@@ -85,8 +101,15 @@ impl OutboundUpgrade<libp2p::Stream> for Outbound {
     type Error = Failure;
     type Future = BoxFuture<'static, Result<libp2p::Stream, Failure>>;
 
-    fn upgrade_outbound(self, mut stream: libp2p::Stream, _: StreamProtocol) -> Self::Future {
+    fn upgrade_outbound(
+        self,
+        mut stream: libp2p::Stream,
+        protocol: StreamProtocol,
+    ) -> Self::Future {
         async move {
+            if Names::is_foreign(&protocol) {
+                return Ok(stream);
+            }
             let mut answer = [BUSY];
             match stream.read_exact(&mut answer).await {
                 Ok(()) if answer == [ACCEPTED] => Ok(stream),

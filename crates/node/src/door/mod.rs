@@ -10,7 +10,8 @@ mod stock;
 use crate::{
     about::Heard,
     home::{Home, blob_error, unavailable},
-    join, upkeep,
+    join,
+    upkeep::Care,
 };
 use api::{
     ApiError, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents, JobSummary,
@@ -25,9 +26,6 @@ use objects::Cid;
 use protocol::{Block, Header, Height, InvitationKind, JobId, TaskIndex, TaskKey, port::Blobs};
 use std::collections::BTreeSet;
 
-/// How many peers are asked for a block that is not here.
-const ASKED: usize = 32;
-
 /// The node, as its owner's doors see it.
 pub(crate) struct Door {
     pub(crate) home: Home,
@@ -38,8 +36,8 @@ pub(crate) struct Door {
     pub(crate) heard: Heard,
     /// Free space that the store leaves to the journals.
     pub(crate) reserve_bytes: u64,
-    /// How the store is taken care of.
-    pub(crate) upkeep: upkeep::Config,
+    /// Takes care of the store, and finds what is not in it.
+    pub(crate) care: Care,
 }
 
 impl Door {
@@ -54,8 +52,7 @@ impl Door {
     }
 
     async fn block_of_content(&self, cid: Cid) -> Result<Bytes, ApiError> {
-        let peers: Vec<_> = self.home.streams.peers().into_iter().take(ASKED).collect();
-        self.home.fetcher.fetch(cid, &peers).await.map_err(|error| {
+        self.care.block(cid).await.map_err(|error| {
             ApiError::new(
                 Code::ObjectUnavailable,
                 format!("nobody who is connected has {cid}: {error}"),

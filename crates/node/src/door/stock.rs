@@ -2,8 +2,8 @@
 
 use super::{Door, internal};
 use crate::{
-    home::{Home, blob_error},
-    upkeep::{self, Gone},
+    home::blob_error,
+    upkeep::{Care, Gone},
 };
 use api::{
     ApiError, Blocks, Chore, ChoreReport, Chores, Code, PinInfo, PinMode, Progress, Received,
@@ -11,10 +11,7 @@ use api::{
 };
 use futures::{FutureExt, StreamExt, stream};
 use objects::Cid;
-use protocol::{
-    Time,
-    port::Blobs,
-};
+use protocol::{Time, port::Blobs};
 use storage::{Label, Pin, StoreStatus, exchange::FetchError};
 use tokio::sync::mpsc;
 
@@ -72,7 +69,7 @@ impl StorageApi for Door {
     }
 
     fn chore(&self, chore: Chore) -> Reply<'_, Chores> {
-        let (home, config) = (self.home.clone(), self.upkeep.clone());
+        let care = self.care.clone();
         async move {
             let (told, going) = mpsc::channel(TOLD);
             let chore = async move {
@@ -80,7 +77,7 @@ impl StorageApi for Door {
                     // Whoever reads too slowly misses some of it.
                     let _full = told.try_send(progress);
                 };
-                do_chore(&home, &config, chore, &tell).await.map(Progress::Done)
+                do_chore(&care, chore, &tell).await.map(Progress::Done)
             };
             Ok(followed(chore.boxed(), going).boxed())
         }
@@ -106,18 +103,17 @@ fn followed(
 }
 
 async fn do_chore(
-    home: &Home,
-    config: &upkeep::Config,
+    care: &Care,
     chore: Chore,
     tell: &(impl Fn(Progress) + Clone + Send + Sync),
 ) -> Result<ChoreReport, ApiError> {
     match chore {
-        Chore::Pin { root, mode, name } => pin(home, (root, mode, name), tell).await,
-        Chore::Verify => verify(home, tell).await,
+        Chore::Pin { root, mode, name } => pin(care, (root, mode, name), tell).await,
+        Chore::Verify => verify(care, tell).await,
         Chore::Collect { dry_run, grace_ms } => {
-            let roots = upkeep::in_use(home).await?;
-            let options = config.collection(dry_run, grace_ms);
-            let report = home.store.gc(roots, options).await.map_err(failed)?;
+            let roots = care.in_use().await?;
+            let options = care.config.collection(dry_run, grace_ms);
+            let report = care.home.store.gc(roots, options).await.map_err(failed)?;
             let given_back = report
                 .compaction
                 .map(|compaction| compaction.deleted_bytes.saturating_sub(compaction.moved_bytes));
@@ -135,14 +131,14 @@ async fn do_chore(
         }
         Chore::Repair => {
             let looked = |blocks| tell(Progress::Going { blocks, bytes: 0, of_bytes: None });
-            let (healed, missing) = upkeep::repair(home, looked).await.map_err(failed)?;
+            let (healed, missing) = care.repair(looked).await.map_err(failed)?;
             Ok(ChoreReport::Repaired { healed, missing })
         }
     }
 }
 
 async fn pin(
-    home: &Home,
+    care: &Care,
     (root, mode, name): (Cid, PinMode, Option<String>),
     tell: &impl Fn(Progress),
 ) -> Result<ChoreReport, ApiError> {
@@ -151,10 +147,10 @@ async fn pin(
         PinMode::Direct => storage::PinMode::Direct,
     };
     let label = parsed(USER_LABEL.into())?;
-    let since_ms = home.clock.now().0;
+    let since_ms = care.home.clock.now().0;
     let pin = Pin { label, root, mode, since_ms, note: name };
     let told = |blocks, bytes| tell(Progress::Going { blocks, bytes, of_bytes: None });
-    match upkeep::pin(home, pin, told).await {
+    match care.pin(pin, told).await {
         Ok((blocks, bytes)) => Ok(ChoreReport::Pinned { blocks, bytes }),
         Err(Gone::Store(error)) => Err(failed(error)),
         Err(Gone::Fetch(FetchError::Store(error))) => Err(blob_error(error)),
@@ -168,12 +164,12 @@ async fn pin(
 }
 
 async fn verify(
-    home: &Home,
+    care: &Care,
     tell: &(impl Fn(Progress) + Clone + Send + Sync),
 ) -> Result<ChoreReport, ApiError> {
     // What the store's thread says is taken here, at the pace of whoever listens.
     let (told, mut looked) = mpsc::channel(TOLD);
-    let verifying = home.store.verify(move |progress: storage::Progress| {
+    let verifying = care.home.store.verify(move |progress: storage::Progress| {
         let _full = told.try_send(progress);
     });
     let telling = async {
@@ -183,7 +179,7 @@ async fn verify(
     };
     let (report, ()) = tokio::join!(verifying, telling);
     let report = report.map_err(failed)?;
-    let damaged = home.store.damaged(None, path::DAMAGED).await.map_err(failed)?;
+    let damaged = care.home.store.damaged(None, path::DAMAGED).await.map_err(failed)?;
     Ok(ChoreReport::Verified { blocks: report.records, bytes: report.bytes, damaged })
 }
 

@@ -4,18 +4,21 @@
 mod pin;
 mod roots;
 
-pub(crate) use pin::{Gone, pin};
-pub(crate) use roots::in_use;
+pub(crate) use pin::Gone;
 
-use crate::home::Home;
+use crate::{home::Home, ipfs::Ipfs};
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
 use identity::PublicKey;
 use objects::Cid;
-use protocol::Time;
+use protocol::{Time, port::Blobs};
 use serde::{Deserialize, Serialize};
 use storage::{GcOptions, ScrubOptions, exchange::FetchError};
 
 /// Peers that are asked for a block.
 const ASKED: usize = 32;
+/// Blocks that are asked of peers of IPFS at once.
+const GUESTS: usize = 16;
 /// Damaged blocks that are read from the list at once.
 const DAMAGED: usize = 256;
 
@@ -54,99 +57,137 @@ impl Config {
     }
 }
 
-/// Takes care of the store until the node ends.
-pub(crate) async fn run(home: Home, config: Config) {
-    tokio::join!(look(&home, &config), mend(&home, &config));
+/// Takes care of the store, and finds what is not in it. A cheap copy.
+#[derive(Clone)]
+pub(crate) struct Care {
+    pub(crate) home: Home,
+    /// Peers of IPFS, if the owner wants them.
+    pub(crate) ipfs: Option<Ipfs>,
+    pub(crate) config: Config,
 }
 
-/// Reads everything, slowly, and again after a pause. A scrub that was stopped goes on.
-async fn look(home: &Home, config: &Config) {
-    if config.scrub_pause_ms == 0 {
-        return;
+impl Care {
+    /// Takes care of the store until the node ends.
+    pub(crate) async fn run(&self) {
+        tokio::join!(self.look(), self.mend());
     }
-    loop {
-        let due = match home.store.status().await {
-            Ok(status) => {
-                let finished = status.scrub.finished_ms.unwrap_or_default();
-                // After the start there is more important work.
-                let soonest = home.clock.now().after_ms(config.repair_pause_ms);
-                Time(finished).after_ms(config.scrub_pause_ms).max(soonest)
+
+    /// Reads everything, slowly, and again after a pause. A scrub that was stopped goes on.
+    async fn look(&self) {
+        let (home, config) = (&self.home, &self.config);
+        if config.scrub_pause_ms == 0 {
+            return;
+        }
+        loop {
+            let now = home.clock.now();
+            let due = match home.store.status().await {
+                Ok(status) => {
+                    let finished = status.scrub.finished_ms.unwrap_or_default();
+                    // After the start there is more important work.
+                    let soonest = now.after_ms(config.repair_pause_ms);
+                    Time(finished).after_ms(config.scrub_pause_ms).max(soonest)
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the store cannot say when it was looked at");
+                    now.after_ms(config.scrub_pause_ms)
+                }
+            };
+            home.clock.until(due).await;
+            let bytes_per_second = config.scrub_bytes_per_second;
+            let options = ScrubOptions { bytes_per_second, ..ScrubOptions::default() };
+            match home.store.scrub(options).await {
+                Ok(report) if report.damaged > 0 => {
+                    tracing::warn!(damaged = report.damaged, "blocks are damaged on disk");
+                }
+                Ok(report) => tracing::debug!(records = report.records, "all records are right"),
+                Err(error) => tracing::warn!(%error, "the store could not be looked at"),
             }
-            Err(error) => {
-                tracing::warn!(%error, "the store cannot say when it was looked at");
-                home.clock.now().after_ms(config.scrub_pause_ms)
+        }
+    }
+
+    /// Fetches what is damaged, and collects garbage where room is short, again and again.
+    async fn mend(&self) {
+        loop {
+            let due = self.home.clock.now().after_ms(self.config.repair_pause_ms.max(1));
+            self.home.clock.until(due).await;
+            match self.repair(|_| {}).await {
+                Ok((0, _)) => {}
+                Ok((healed, _)) => tracing::info!(healed, "damaged blocks were fetched again"),
+                Err(error) => tracing::warn!(%error, "what is damaged could not be fetched"),
             }
+            if let Err(error) = self.make_room().await {
+                tracing::warn!(error, "no room could be made");
+            }
+        }
+    }
+
+    async fn make_room(&self) -> Result<(), String> {
+        let store = &self.home.store;
+        let status = store.status().await.map_err(|error| error.to_string())?;
+        if !status.wants_gc() {
+            return Ok(());
+        }
+        let roots = self.in_use().await.map_err(|error| error.to_string())?;
+        let collected = store.gc(roots, self.config.collection(false, None)).await;
+        let report = collected.map_err(|error| error.to_string())?;
+        tracing::info!(
+            blocks = report.freed_blobs,
+            bytes = report.freed_bytes,
+            "the quota is nearly used up: what nobody wants was given up"
+        );
+        Ok(())
+    }
+
+    /// Fetches every damaged block from whoever is connected; `tell` hears how many were looked
+    /// at. Answers how many are here again, and those that nobody had, the first ones.
+    pub(crate) async fn repair(
+        &self,
+        mut tell: impl FnMut(u64),
+    ) -> Result<(u64, Vec<Cid>), storage::Error> {
+        let (mut healed, mut looked, mut missing, mut after) = (0, 0, Vec::new(), None);
+        loop {
+            let damaged = self.home.store.damaged(after, DAMAGED).await?;
+            let Some(last) = damaged.last() else { return Ok((healed, missing)) };
+            after = Some(*last);
+            for cid in damaged {
+                looked += 1;
+                match self.block(cid).await {
+                    Ok(_) => healed += 1,
+                    Err(FetchError::Store(error)) => return Err(error.into()),
+                    Err(_) if missing.len() < api::path::DAMAGED => missing.push(cid),
+                    Err(_) => {}
+                }
+                tell(looked);
+            }
+        }
+    }
+
+    /// A block: from the store, from members, from peers of IPFS.
+    pub(crate) async fn block(&self, cid: Cid) -> Result<Bytes, FetchError> {
+        let fetched = self.home.fetcher.fetch(cid, &self.peers()).await;
+        match (&fetched, &self.ipfs) {
+            (Err(FetchError::NotFound { .. }), Some(ipfs)) => ipfs.fetch(cid).await,
+            _ => fetched,
+        }
+    }
+
+    /// Makes sure that blocks are in the store.
+    async fn blocks(&self, cids: &[Cid]) -> Result<(), FetchError> {
+        let fetched = self.home.fetcher.fetch_all(cids, &self.peers()).await;
+        let (Err(FetchError::NotFound { .. }), Some(ipfs)) = (&fetched, &self.ipfs) else {
+            return fetched;
         };
-        home.clock.until(due).await;
-        let bytes_per_second = config.scrub_bytes_per_second;
-        let options = ScrubOptions { bytes_per_second, ..ScrubOptions::default() };
-        match home.store.scrub(options).await {
-            Ok(report) if report.damaged > 0 => {
-                tracing::warn!(damaged = report.damaged, "blocks are damaged on disk");
+        let each = stream::iter(cids.iter().copied()).map(|cid| async move {
+            match self.home.store.get(cid).await? {
+                Some(_) => Ok(()),
+                None => ipfs.fetch(cid).await.map(drop),
             }
-            Ok(report) => tracing::debug!(records = report.records, "every record is in order"),
-            Err(error) => tracing::warn!(%error, "the store could not be looked at"),
-        }
+        });
+        each.buffer_unordered(GUESTS).try_collect().await
     }
-}
 
-/// Fetches what is damaged, and collects garbage where room is short, again and again.
-async fn mend(home: &Home, config: &Config) {
-    loop {
-        let due = home.clock.now().after_ms(config.repair_pause_ms.max(1));
-        home.clock.until(due).await;
-        match repair(home, |_| {}).await {
-            Ok((0, _)) => {}
-            Ok((healed, _)) => tracing::info!(healed, "damaged blocks were fetched again"),
-            Err(error) => tracing::warn!(%error, "what is damaged could not be fetched"),
-        }
-        if let Err(error) = make_room(home, config).await {
-            tracing::warn!(error, "no room could be made");
-        }
+    /// Members that may be asked for blocks.
+    fn peers(&self) -> Vec<PublicKey> {
+        self.home.streams.peers().into_iter().take(ASKED).collect()
     }
-}
-
-async fn make_room(home: &Home, config: &Config) -> Result<(), String> {
-    let status = home.store.status().await.map_err(|error| error.to_string())?;
-    if !status.wants_gc() {
-        return Ok(());
-    }
-    let roots = in_use(home).await.map_err(|error| error.to_string())?;
-    let collected = home.store.gc(roots, config.collection(false, None)).await;
-    let report = collected.map_err(|error| error.to_string())?;
-    tracing::info!(
-        blocks = report.freed_blobs,
-        bytes = report.freed_bytes,
-        "the quota is nearly used up: what nobody wants was given up"
-    );
-    Ok(())
-}
-
-/// Fetches every damaged block from whoever is connected; `tell` hears how many were looked at.
-/// Answers how many are here again, and those that nobody had, the first ones.
-pub(crate) async fn repair(
-    home: &Home,
-    mut tell: impl FnMut(u64),
-) -> Result<(u64, Vec<Cid>), storage::Error> {
-    let (mut healed, mut looked, mut missing, mut after) = (0, 0, Vec::new(), None);
-    loop {
-        let damaged = home.store.damaged(after, DAMAGED).await?;
-        let Some(last) = damaged.last() else { return Ok((healed, missing)) };
-        after = Some(*last);
-        for cid in damaged {
-            looked += 1;
-            match home.fetcher.fetch(cid, &peers(home)).await {
-                Ok(_) => healed += 1,
-                Err(FetchError::Store(error)) => return Err(error.into()),
-                Err(_) if missing.len() < api::path::DAMAGED => missing.push(cid),
-                Err(_) => {}
-            }
-            tell(looked);
-        }
-    }
-}
-
-/// Whoever may be asked for blocks.
-pub(crate) fn peers(home: &Home) -> Vec<PublicKey> {
-    home.streams.peers().into_iter().take(ASKED).collect()
 }

@@ -1,7 +1,6 @@
 //! Pinning: everything below a root is here, then the pin is written.
 
-use super::peers;
-use crate::home::Home;
+use super::Care;
 use bytes::Bytes;
 use objects::{Cid, Codec, links};
 use protocol::port::{BlobError, Blobs};
@@ -36,38 +35,40 @@ impl From<BlobError> for Gone {
     }
 }
 
-/// Fetches what is missing, pins, and answers how many blocks and bytes are kept. `tell` hears how
-/// far it is. Everything that is found counts as put now, so nothing of it is collected meanwhile.
-pub(crate) async fn pin(
-    home: &Home,
-    pin: Pin,
-    mut tell: impl FnMut(u64, u64),
-) -> Result<(u64, u64), Gone> {
-    let mut walk = Walk { home, seen: HashSet::from([pin.root]), blocks: 0, bytes: 0 };
-    let mut open = vec![pin.root];
-    while !open.is_empty() {
-        let some = open.split_off(open.len().saturating_sub(TOGETHER));
-        let below = walk.look(&some).await?;
-        if pin.mode == PinMode::Direct {
-            break;
-        }
-        for cid in below {
-            if walk.seen.insert(cid) {
-                open.push(cid);
+impl Care {
+    /// Fetches what is missing, pins, and answers how many blocks and bytes are kept. `tell` hears how
+    /// far it is. Everything that is found counts as put now, so nothing of it is collected meanwhile.
+    pub(crate) async fn pin(
+        &self,
+        pin: Pin,
+        mut tell: impl FnMut(u64, u64),
+    ) -> Result<(u64, u64), Gone> {
+        let mut walk = Walk { care: self, seen: HashSet::from([pin.root]), blocks: 0, bytes: 0 };
+        let mut open = vec![pin.root];
+        while !open.is_empty() {
+            let some = open.split_off(open.len().saturating_sub(TOGETHER));
+            let below = walk.look(&some).await?;
+            if pin.mode == PinMode::Direct {
+                break;
             }
+            for cid in below {
+                if walk.seen.insert(cid) {
+                    open.push(cid);
+                }
+            }
+            if walk.seen.len() > BLOCKS {
+                return Err(Gone::TooLarge(pin.root));
+            }
+            tell(walk.blocks, walk.bytes);
         }
-        if walk.seen.len() > BLOCKS {
-            return Err(Gone::TooLarge(pin.root));
-        }
-        tell(walk.blocks, walk.bytes);
+        let kept = (walk.blocks, walk.bytes);
+        self.home.store.pin(pin).await?;
+        Ok(kept)
     }
-    let kept = (walk.blocks, walk.bytes);
-    home.store.pin(pin).await?;
-    Ok(kept)
 }
 
 struct Walk<'a> {
-    home: &'a Home,
+    care: &'a Care,
     seen: HashSet<Cid>,
     blocks: u64,
     bytes: u64,
@@ -76,12 +77,12 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Makes sure that blocks are here, and answers what they link to.
     async fn look(&mut self, cids: &[Cid]) -> Result<Vec<Cid>, Gone> {
-        let store = &self.home.store;
+        let store = &self.care.home.store;
         let here = store.touch(cids.to_vec()).await?;
         let missing: Vec<_> =
             cids.iter().zip(here).filter(|(_, here)| !here).map(|(cid, _)| *cid).collect();
         if !missing.is_empty() {
-            self.home.fetcher.fetch_all(&missing, &peers(self.home)).await?;
+            self.care.blocks(&missing).await?;
         }
         // Plain bytes have no links: they need not be read.
         for bytes in store.sizes(cids.to_vec()).await? {
@@ -97,12 +98,10 @@ impl Walk<'_> {
     }
 
     async fn read(&self, cid: Cid) -> Result<Bytes, Gone> {
-        match self.home.store.get(cid).await {
+        match self.care.home.store.get(cid).await {
             Ok(Some(bytes)) => Ok(bytes),
             // Damaged, or given up in this moment.
-            Ok(None) | Err(BlobError::Corrupt(_)) => {
-                Ok(self.home.fetcher.fetch(cid, &peers(self.home)).await?)
-            }
+            Ok(None) | Err(BlobError::Corrupt(_)) => Ok(self.care.block(cid).await?),
             Err(error) => Err(error.into()),
         }
     }

@@ -137,7 +137,9 @@ impl Engine {
             let interested = state.interest.get(&cid).into_iter().flatten();
             for mail in interested.filter(|mail| ask != Ask::Cancel && mail.peers.contains(&key)) {
                 if told.insert(mail.id) {
-                    mail.add(|news| drop(news.faults.insert(key, refusal.clone())));
+                    mail.add(|news| {
+                        news.faults.insert(key, refusal.clone());
+                    });
                 }
             }
         }
@@ -235,7 +237,9 @@ impl Engine {
     fn tell_fault(&self, key: PublicKey, refusal: &Refusal) {
         let sessions: Vec<_> = lock(&self.state).sessions.values().cloned().collect();
         for mail in sessions.into_iter().filter(|mail| mail.peers.contains(&key)) {
-            mail.add(|news| drop(news.faults.insert(key, refusal.clone())));
+            mail.add(|news| {
+                news.faults.insert(key, refusal.clone());
+            });
         }
     }
 
@@ -245,7 +249,9 @@ impl Engine {
             let state = lock(&self.state);
             let interested = state.interest.get(&cid).into_iter().flatten();
             for mail in interested.filter(|mail| mail.peers.contains(&key)) {
-                mail.add(|news| drop(news.presences.insert((key, cid), here)));
+                mail.add(|news| {
+                    news.presences.insert((key, cid), here);
+                });
             }
         }
     }

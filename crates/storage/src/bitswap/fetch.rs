@@ -188,9 +188,8 @@ impl Dag {
     /// Begins to store what came, if enough did or nothing else does, and nothing is being stored.
     fn store(&mut self) {
         let half = (self.engine.config.fetch_window / 2).max(1);
-        let enough = self.fresh_bytes >= STORE_BYTES
-            || self.fresh.len() >= half
-            || self.session.open() == 0;
+        let enough =
+            self.fresh_bytes >= STORE_BYTES || self.fresh.len() >= half || self.session.open() == 0;
         if self.storing_blocks > 0 || self.fresh.is_empty() || !enough {
             return;
         }

@@ -9,10 +9,7 @@ use crate::exchange::{FetchError, Refusal};
 use bytes::Bytes;
 use identity::PublicKey;
 use objects::Cid;
-use protocol::{
-    Time,
-    port::StreamError,
-};
+use protocol::{Time, port::StreamError};
 use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
@@ -256,16 +253,18 @@ impl Session {
     /// Who is asked for an object: who has it, else who has others, else anybody; and among these
     /// who owes least.
     fn best(&self, want: &Want) -> Option<&Contact> {
-        let possible = self.contacts.iter().filter(|contact| {
-            contact.refusal.is_none() && !want.lack.contains(&contact.peer)
-        });
+        let possible = self
+            .contacts
+            .iter()
+            .filter(|contact| contact.refusal.is_none() && !want.lack.contains(&contact.peer));
         possible.min_by_key(|contact| (contact.rank(want), contact.outstanding))
     }
 
     fn not_found(&self, cid: Cid) -> FetchError {
-        let tried = self.contacts.iter().map(|contact| {
-            (contact.peer, contact.refusal.clone().unwrap_or(Refusal::Missing))
-        });
+        let tried = self
+            .contacts
+            .iter()
+            .map(|contact| (contact.peer, contact.refusal.clone().unwrap_or(Refusal::Missing)));
         FetchError::NotFound { cid, tried: tried.collect() }
     }
 

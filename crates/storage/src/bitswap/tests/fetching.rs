@@ -108,9 +108,8 @@ async fn a_silent_peer_is_asked_again_then_another_one_is() {
     let b = node(&mesh, 2, config.clone());
     b.keep(&[blob(1)]).await;
     let mut fetch = a.bitswap.fetch(blob(1).0, &from).boxed();
-    let asks = async {
-        while !silent.hear().await.wants.contains(&want(&blob(1).0, Kind::Block)) {}
-    };
+    let asks =
+        async { while !silent.hear().await.wants.contains(&want(&blob(1).0, Kind::Block)) {} };
     // The other one says that it has it, and is asked when the first one has been silent.
     tokio::select! {
         () = asks => {}
@@ -178,10 +177,8 @@ async fn two_fetches_of_one_block_share_it() {
     let a = node(&mesh, 1, Config::default());
     let mut peer = Peer::new(&mesh, 2);
     let from = [key(2)];
-    let fetches = future::join(
-        a.bitswap.fetch(blob(0).0, &from),
-        a.bitswap.fetch(blob(0).0, &from),
-    );
+    let fetches =
+        future::join(a.bitswap.fetch(blob(0).0, &from), a.bitswap.fetch(blob(0).0, &from));
     let give = async {
         peer.hear().await;
         peer.say(1, &Message { blocks: vec![payload(&blob(0))], ..Message::default() }).await;

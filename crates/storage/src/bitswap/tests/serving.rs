@@ -178,7 +178,13 @@ async fn gluttons_and_babblers_are_penalised() {
     peer.say(1, &wants([0, 1, 2].map(|n| want(&blob(n).0, Kind::Have)))).await;
     mesh.offended(1).await;
     let bad = |n: u8| mesh.node(key(n));
-    bad(3).open(key(1), PROTOCOL).await.expect("open").write_all(&[2, 0x0a, 9]).await.expect("sent");
+    bad(3)
+        .open(key(1), PROTOCOL)
+        .await
+        .expect("open")
+        .write_all(&[2, 0x0a, 9])
+        .await
+        .expect("sent");
     mesh.offended(2).await;
     let long = [0xff, 0xff, 0xff, 0xff, 0x0f];
     bad(4).open(key(1), PROTOCOL).await.expect("open").write_all(&long).await.expect("sent");

@@ -1,0 +1,80 @@
+//! Exchanging blocks with peers of IPFS, which belong to no polity.
+//!
+//! It is off unless the node's owner wants it. When it is on, a guest gets what a member gets, with
+//! the same gate: everything that this node keeps, but no output before its reveal.
+
+use crate::{basis::Basis, worker::Withheld};
+use anyhow::Context;
+use bytes::Bytes;
+use identity::PublicKey;
+use network::{Address, Network};
+use objects::Cid;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use storage::{Store, bitswap, exchange::FetchError};
+use tokio::task::JoinSet;
+
+/// Settings for peers of IPFS. Every field has a default; unknown fields are refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Whether they may connect and be served. Default: false.
+    pub enabled: bool,
+    /// Peers of IPFS that are asked for what no member has, beside those that are connected.
+    /// Default: none.
+    pub peers: Vec<Address>,
+    /// The exchange of blocks.
+    pub bitswap: bitswap::Config,
+}
+
+/// What a node does with peers of IPFS.
+#[derive(Clone, Debug)]
+pub(crate) struct Ipfs {
+    /// Fetches objects and whole graphs from peers that are named.
+    pub(crate) bitswap: bitswap::Bitswap,
+    /// Where peers are named ([`Network::know_guest`]).
+    pub(crate) network: Network,
+    peers: Vec<PublicKey>,
+}
+
+impl Ipfs {
+    /// Starts to serve, if the settings say so.
+    ///
+    /// # Errors
+    /// If the network is closed.
+    pub(crate) fn start(
+        basis: &Basis,
+        store: &Store,
+        network: &Network,
+        withheld: &Arc<Withheld>,
+        roles: &mut JoinSet<anyhow::Result<()>>,
+    ) -> anyhow::Result<Option<Self>> {
+        let config = &basis.config.ipfs;
+        if !config.enabled {
+            return Ok(None);
+        }
+        let (bitswap, service) = bitswap::start(
+            Arc::new(store.clone()),
+            Arc::new(network.clone()),
+            basis.clock.clone(),
+            withheld.clone(),
+            config.bitswap.clone(),
+        )?;
+        roles.spawn(async move { service.ended().await.context("bitswap") });
+        for peer in &config.peers {
+            network.know_guest(peer)?;
+        }
+        let peers = config.peers.iter().map(|address| address.peer).collect();
+        Ok(Some(Self { bitswap, network: network.clone(), peers }))
+    }
+
+    /// A block from the peers of IPFS that are known or connected; then it is in the store as well.
+    ///
+    /// # Errors
+    /// As [`bitswap::Bitswap::fetch`].
+    pub(crate) async fn fetch(&self, cid: Cid) -> Result<Bytes, FetchError> {
+        let mut from = self.peers.clone();
+        from.extend(self.network.guests());
+        self.bitswap.fetch(cid, &from).await
+    }
+}
