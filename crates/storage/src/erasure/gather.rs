@@ -1,11 +1,6 @@
 //! Shards of other nodes, and what can be made of them.
 
-use super::{
-    Error,
-    keeper::Inner,
-    protect::run,
-    walk::read_all,
-};
+use super::{Error, keeper::Inner, protect::run, walk::read_all};
 use crate::{
     exchange::{FetchError, Fetcher, Refusal},
     lock::lock,
@@ -98,9 +93,8 @@ impl<'a> Gathering<'a> {
             if orders.is_empty() {
                 break;
             }
-            let fetches = orders.iter().map(|(node, cids)| {
-                self.fetch(&self.inner.passing, *node, cids)
-            });
+            let fetches =
+                orders.iter().map(|(node, cids)| self.fetch(&self.inner.passing, *node, cids));
             try_join_all(fetches).await?;
             for (at, place, cid) in asked {
                 match lease.get(&cid) {

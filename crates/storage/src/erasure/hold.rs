@@ -219,9 +219,8 @@ impl Inner {
         slots: &[usize],
         placement: &Placement,
     ) -> Result<Vec<Want>, Error> {
-        let own: Vec<_> = shards(page, placement.slots.len())
-            .filter(|(.., slot)| slots.contains(slot))
-            .collect();
+        let own: Vec<_> =
+            shards(page, placement.slots.len()).filter(|(.., slot)| slots.contains(slot)).collect();
         let cids: Vec<Cid> = own.iter().map(|(.., shard, _)| shard.cid).collect();
         let here = self.parts.blobs.has(cids).await?;
         let mut lost: BTreeMap<u64, Want> = BTreeMap::new();
@@ -256,7 +255,9 @@ impl Inner {
         let me = self.me();
         let (before, now) = (book::slots_of(&record, &me), placement.payload.slots_of(&me));
         if now.iter().any(|slot| !before.contains(slot)) {
-            return Err(NotKept::Wrong("it gives slots to this node that it was not asked to keep".into()));
+            return Err(NotKept::Wrong(
+                "it gives slots to this node that it was not asked to keep".into(),
+            ));
         }
         if record.placement.as_deref() == Some(&placement) {
             return Ok(());

@@ -71,10 +71,7 @@ impl Walk {
 }
 
 /// All of these blobs; nothing for those that are not here or are damaged.
-pub(super) async fn read_all(
-    blobs: &dyn Blobs,
-    cids: &[Cid],
-) -> Result<Vec<Option<Bytes>>, Error> {
+pub(super) async fn read_all(blobs: &dyn Blobs, cids: &[Cid]) -> Result<Vec<Option<Bytes>>, Error> {
     let mut found = Vec::with_capacity(cids.len());
     while found.len() < cids.len() {
         let some = blobs.get_some(cids[found.len()..].to_vec(), usize::MAX).await?;
