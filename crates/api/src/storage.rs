@@ -162,8 +162,8 @@ pub enum ChoreReport {
     },
     /// Every record was read.
     Verified {
-        /// Blocks that are as they should be.
-        blocks: u64,
+        /// Records that were read: blocks, and pins.
+        records: u64,
         /// Bytes of these.
         bytes: u64,
         /// What is damaged, this time or from before; the first [`crate::path::DAMAGED`].

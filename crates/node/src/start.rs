@@ -123,7 +123,8 @@ impl Node {
             Ok(home::run(running, effects, letters.for_home, letters.lost).await?)
         });
 
-        let care = Care { home: home.clone(), ipfs, config: basis.config.upkeep.clone() };
+        let peers = Arc::new(network.clone());
+        let care = Care { home: home.clone(), peers, ipfs, config: basis.config.upkeep.clone() };
         let taken = care.clone();
         roles.spawn(async move {
             taken.run().await;

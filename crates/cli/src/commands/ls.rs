@@ -67,5 +67,5 @@ fn table(listed: &[Listed]) -> String {
         ]
     };
     let rows: Vec<_> = listed.iter().map(row).collect();
-    out::table(&["SIZE", "CID", "NAME"], &rows)
+    out::list(&["SIZE", "CID", "NAME"], &rows)
 }

@@ -64,7 +64,8 @@ pub(crate) fn rate(bytes: u64, time: Duration) -> String {
     let size = text::size(bytes);
     let lasting = text::lasting(time);
     let seconds = time.as_secs_f64();
-    if seconds < 0.1 {
+    // Of so little it says nothing.
+    if seconds < 0.1 || bytes == 0 {
         return format!("{size} in {lasting}");
     }
     format!("{size} in {lasting} ({}/s)", text::size((bytes as f64 / seconds) as u64))

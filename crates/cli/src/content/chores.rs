@@ -55,13 +55,14 @@ fn shown(report: &ChoreReport) -> String {
     };
     match report {
         ChoreReport::Pinned { blocks, bytes } => format!("pinned: {}", amount(blocks, bytes)),
-        ChoreReport::Verified { blocks, bytes, damaged } if damaged.is_empty() => {
-            format!("OK: {}", amount(blocks, bytes))
+        ChoreReport::Verified { records, bytes, damaged } if damaged.is_empty() => {
+            let records = text::plural(*records as usize, "record");
+            format!("OK: {records}, {}", text::size(*bytes))
         }
-        ChoreReport::Verified { blocks, bytes, damaged } => format!(
-            "{} in order, {} damaged and set aside:\n{}\nfetch them again with: polity storage \
+        ChoreReport::Verified { records, bytes, damaged } => format!(
+            "{} looked at, {} damaged and set aside:\n{}\nfetch them again with: polity storage \
              repair",
-            amount(blocks, bytes),
+            amount(records, bytes),
             text::plural(damaged.len(), "block"),
             lines(damaged)
         ),

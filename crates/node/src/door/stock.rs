@@ -180,7 +180,7 @@ async fn verify(
     let (report, ()) = tokio::join!(verifying, telling);
     let report = report.map_err(failed)?;
     let damaged = care.home.store.damaged(None, path::DAMAGED).await.map_err(failed)?;
-    Ok(ChoreReport::Verified { blocks: report.records, bytes: report.bytes, damaged })
+    Ok(ChoreReport::Verified { records: report.records, bytes: report.bytes, damaged })
 }
 
 impl Door {

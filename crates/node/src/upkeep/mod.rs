@@ -11,8 +11,12 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use identity::PublicKey;
 use objects::Cid;
-use protocol::{Time, port::Blobs};
+use protocol::{
+    Time,
+    port::{Blobs, Streams},
+};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use storage::{GcOptions, ScrubOptions, exchange::FetchError};
 
 /// Peers that are asked for a block.
@@ -61,6 +65,8 @@ impl Config {
 #[derive(Clone)]
 pub(crate) struct Care {
     pub(crate) home: Home,
+    /// Other machines; executors beside this node have the same store.
+    pub(crate) peers: Arc<dyn Streams>,
     /// Peers of IPFS, if the owner wants them.
     pub(crate) ipfs: Option<Ipfs>,
     pub(crate) config: Config,
@@ -188,6 +194,6 @@ impl Care {
 
     /// Members that may be asked for blocks.
     fn peers(&self) -> Vec<PublicKey> {
-        self.home.streams.peers().into_iter().take(ASKED).collect()
+        self.peers.peers().into_iter().take(ASKED).collect()
     }
 }

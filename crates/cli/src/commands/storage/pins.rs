@@ -47,5 +47,5 @@ fn table(pins: &[PinInfo]) -> String {
         ]
     };
     let rows: Vec<_> = pins.iter().map(row).collect();
-    out::table(&["ROOT", "LABEL", "KEEPS", "SINCE", "NAME"], &rows)
+    out::list(&["ROOT", "LABEL", "KEEPS", "SINCE", "NAME"], &rows)
 }

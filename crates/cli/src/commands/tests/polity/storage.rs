@@ -48,8 +48,8 @@ impl State {
                 let all: HashSet<_> = self.blobs.keys().copied().collect();
                 let wrong = |cid: &&Cid| cid.check(&self.blobs[*cid]).is_err();
                 let damaged: Vec<_> = all.iter().filter(wrong).copied().collect();
-                let (blocks, bytes) = ((all.len() - damaged.len()) as u64, self.bytes(&all));
-                Ok(ChoreReport::Verified { blocks, bytes, damaged })
+                let (records, bytes) = (all.len() as u64, self.bytes(&all));
+                Ok(ChoreReport::Verified { records, bytes, damaged })
             }
             Chore::Collect { dry_run, .. } => {
                 let (kept, missing) = self.below(self.pins.iter().map(|pin| pin.root));
