@@ -34,6 +34,6 @@ pub use justice::{
 pub use line::{FoundingLine, JoinLine, KnownPeer, LineError};
 pub use society::{AboutInfo, NodeInfo, Status};
 pub use storage::{
-    Blocks, Chore, ChoreReport, Chores, PinInfo, PinMode, Progress, Received, Stock, StorageApi,
-    USER_LABEL,
+    Blocks, Chore, ChoreReport, Chores, HolderInfo, PinInfo, PinMode, Progress, Received, Stock,
+    StorageApi, USER_LABEL, Whereabouts,
 };

@@ -15,6 +15,7 @@
 //! | GET | `/v1/storage` | | JSON: stock |
 //! | GET | `/v1/storage/pins?label=L&after_label=L&after_root=CID` | | JSON: list of pins |
 //! | DELETE | `/v1/storage/pins/{root}?label=L` | | JSON: null |
+//! | GET | `/v1/storage/where/{cid}` | | JSON: list of whereabouts |
 //! | POST | `/v1/storage/chores` | JSON: chore | progress, one JSON object per line |
 //! | POST | `/v1/known` | JSON: list of task keys | JSON: list of known tasks or null |
 //! | GET | `/v1/status`, `/v1/nodes` | | JSON |
@@ -49,6 +50,8 @@ pub const PUT_PATH: &str = "/v1/blobs/put";
 pub const STOCK_PATH: &str = "/v1/storage";
 /// Pins; for one of them append `/{root}`.
 pub const PINS_PATH: &str = "/v1/storage/pins";
+/// Where a protected object is: append `/{cid}`.
+pub const WHERE_PATH: &str = "/v1/storage/where";
 /// Chores of the store.
 pub const CHORES_PATH: &str = "/v1/storage/chores";
 /// Where results are that are known already.

@@ -2,8 +2,9 @@
 
 use crate::{ApiError, Reply};
 use bytes::Bytes;
+use identity::PublicKey;
 use objects::Cid;
-use protocol::{Time, port::Events};
+use protocol::{Durability, Time, durability::Tolerance, port::Events};
 use serde::{Deserialize, Serialize};
 
 /// Blocks on their way to a node.
@@ -27,6 +28,10 @@ pub trait StorageApi: Send + Sync + 'static {
 
     /// What the store holds.
     fn stock(&self) -> Reply<'_, Stock>;
+
+    /// Where an object is that is protected against the loss of machines: one item for each way in
+    /// which it is. Nodes that are connected are asked. [`crate::Code::NotFound`] if nobody knows of it.
+    fn whereabouts(&self, object: Cid) -> Reply<'_, Vec<Whereabouts>>;
 
     /// Does something that may take long, and tells how it goes on. Dropping the stream ends the
     /// chore; what it did until then stays.
@@ -129,6 +134,14 @@ pub enum Chore {
     },
     /// Fetch again from peers what is damaged.
     Repair,
+    /// Spread an object over other nodes, so that it outlives some of them. What is missing of it
+    /// is fetched first.
+    Protect {
+        /// The object.
+        root: Cid,
+        /// How much may be lost.
+        durability: Durability,
+    },
 }
 
 /// How a chore goes on.
@@ -191,6 +204,23 @@ pub enum ChoreReport {
         /// they link to is not known.
         damaged: u64,
     },
+    /// It is spread, and durable with every holder.
+    Protected {
+        /// The manifest that names all shards.
+        manifest: Cid,
+        /// Blocks of the object.
+        blocks: u64,
+        /// Bytes of these.
+        bytes: u64,
+        /// Bytes that all shards take on all nodes.
+        kept_bytes: u64,
+        /// Nodes that hold shards.
+        nodes: u16,
+        /// What may be lost.
+        tolerance: Tolerance,
+        /// Nodes that were asked and did not take shards, and why.
+        failed: Vec<(PublicKey, String)>,
+    },
     /// What is damaged was asked of peers.
     Repaired {
         /// Blocks that are here again.
@@ -198,4 +228,54 @@ pub enum ChoreReport {
         /// What nobody had; the first [`crate::path::DAMAGED`].
         missing: Vec<Cid>,
     },
+}
+
+/// Where a protected object is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Whereabouts {
+    /// The object.
+    pub object: Cid,
+    /// The manifest that names all shards.
+    pub manifest: Cid,
+    /// Who protected it.
+    pub maker: PublicKey,
+    /// How.
+    pub durability: Durability,
+    /// Blocks of the object.
+    pub blocks: u64,
+    /// Bytes of these.
+    pub bytes: u64,
+    /// How often holders were changed.
+    pub sequence: u64,
+    /// Every holder, in the order of its first slot.
+    pub holders: Vec<HolderInfo>,
+    /// Groups of shards of which there are too few.
+    pub unreadable: u64,
+    /// What may be lost now; nothing if something is unreadable already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<Tolerance>,
+}
+
+/// What one node holds of a protected object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HolderInfo {
+    /// The node.
+    pub node: PublicKey,
+    /// Its owner's name.
+    pub owner_name: String,
+    /// Its slots.
+    pub slots: Vec<u16>,
+    /// Shards that it is to hold.
+    pub shards: u64,
+    /// Bytes of these.
+    pub bytes: u64,
+    /// Those that are there, as far as it says or shows.
+    pub present: u64,
+    /// Those that it does not have.
+    pub absent: u64,
+    /// Why it could not be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreachable: Option<String>,
 }

@@ -101,6 +101,7 @@ fn router(door: Door, token: Guard) -> Router {
         .route(path::STOCK_PATH, get(storage::stock))
         .route(path::PINS_PATH, get(storage::pins))
         .route(&format!("{}/{{root}}", path::PINS_PATH), delete(storage::unpin))
+        .route(&format!("{}/{{cid}}", path::WHERE_PATH), get(storage::whereabouts))
         .route(path::CHORES_PATH, post(storage::chore))
         .route(path::KNOWN_PATH, post(handle::known))
         .route(path::STATUS_PATH, get(handle::status))

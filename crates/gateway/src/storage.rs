@@ -99,6 +99,10 @@ pub(crate) async fn stock(State(door): State<Door>) -> Answer {
     json(&door.api.stock().await?)
 }
 
+pub(crate) async fn whereabouts(State(door): State<Door>, cid: Part) -> Answer {
+    json(&door.api.whereabouts(parse::<Cid>(cid)?).await?)
+}
+
 pub(crate) async fn chore(State(door): State<Door>, body: Whole) -> Answer {
     let chore = question(body)?;
     Ok(events_response(door.api.chore(chore).await?))

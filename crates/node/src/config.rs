@@ -39,6 +39,8 @@ pub struct Config {
     pub storage: storage::Config,
     /// The care of these bytes.
     pub upkeep: upkeep::Config,
+    /// What is kept for others, and repair.
+    pub durability: storage::erasure::Config,
     /// The exchange of objects with other nodes.
     pub exchange: storage::exchange::Config,
     /// Peers of IPFS.
@@ -62,6 +64,7 @@ impl Default for Config {
             known: home::known::Config::default(),
             storage: storage::Config::default(),
             upkeep: upkeep::Config::default(),
+            durability: storage::erasure::Config::default(),
             exchange: storage::exchange::Config::default(),
             ipfs: crate::ipfs::Config::default(),
             execution: execution::Config::default(),

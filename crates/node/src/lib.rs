@@ -13,6 +13,7 @@ mod chain;
 mod clock;
 mod config;
 mod door;
+mod durability;
 mod events;
 mod executors;
 mod home;

@@ -5,6 +5,7 @@ use crate::{
     basis::Basis,
     chain::{self, Chain, Proposer, Submit},
     door::Door,
+    durability::{self, Members, Pins},
     events::Hub,
     executors::{self, Beside},
     home::{self, Home, Known},
@@ -28,7 +29,11 @@ use protocol::{
     port::{Clock, Gossip, Log, Streams},
 };
 use std::sync::{Arc, OnceLock};
-use storage::{Journal, Store, exchange};
+use storage::{
+    Journal, Store,
+    erasure::{self, Keeper},
+    exchange,
+};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     task::{JoinHandle, JoinSet},
@@ -114,6 +119,7 @@ impl Node {
             basis.clock.clone(),
         )
         .await?;
+        let gate = withheld.clone();
         let hands = Hands { store, streams, withheld, fetcher, post, chain, submit };
         let engine = engine.await.context("the engine")??;
         employ(&basis, &hands, engine, letters.for_worker, &mut roles);
@@ -124,10 +130,19 @@ impl Node {
         });
 
         let peers = Arc::new(network.clone());
-        let care = Care { home: home.clone(), peers, ipfs, config: basis.config.upkeep.clone() };
+        let members = Members {
+            chain: home.chain.clone(),
+            peers: peers.clone(),
+            lend_bytes: basis.config.durability.lend_bytes,
+        };
+        let keeper = keeper_of(&basis, &home, peers.clone()).await?;
+        let keeping = durability::start(&keeper, &members, gate)?;
+        let config = basis.config.upkeep.clone();
+        let care = Care { home: home.clone(), peers, ipfs, keeper, members, config };
         let taken = care.clone();
         roles.spawn(async move {
             taken.run().await;
+            drop(keeping);
             Ok(())
         });
 
@@ -465,6 +480,27 @@ fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> anyhow::Resul
         hosting: misbehave::hosting(basis.config.misbehave),
         troubles: Arc::default(),
     })
+}
+
+/// What this node does for the durability of objects.
+async fn keeper_of(
+    basis: &Basis,
+    home: &Home,
+    streams: Arc<dyn Streams>,
+) -> anyhow::Result<Keeper> {
+    let pins = Pins { store: home.store.clone(), clock: basis.clock.clone() };
+    let parts = erasure::Parts {
+        blobs: Arc::new(home.store.clone()),
+        streams,
+        clock: basis.clock.clone(),
+        keep: Arc::new(pins),
+        fetcher: home.fetcher.clone(),
+        exchange: basis.config.exchange.clone(),
+        network: home.chain.network(),
+        key: basis.key.clone(),
+        config: basis.config.durability.clone(),
+    };
+    Ok(Keeper::open(parts).await?)
 }
 
 /// Tells peers what this node is, and hears what they are.

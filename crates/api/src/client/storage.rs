@@ -3,6 +3,7 @@
 use super::{Body, Client, Connect, collect, happenings, json, unreadable};
 use crate::{
     ApiError, Blocks, Chore, Chores, Code, PinInfo, Progress, Received, Reply, Stock, StorageApi,
+    Whereabouts,
     path::{self, PinsQuery},
 };
 use bytes::Bytes;
@@ -45,6 +46,10 @@ impl<C: Connect> StorageApi for Client<C> {
 
     fn stock(&self) -> Reply<'_, Stock> {
         self.get(path::STOCK_PATH.into()).boxed()
+    }
+
+    fn whereabouts(&self, object: Cid) -> Reply<'_, Vec<Whereabouts>> {
+        self.get(format!("{}/{object}", path::WHERE_PATH)).boxed()
     }
 
     fn chore(&self, chore: Chore) -> Reply<'_, Chores> {

@@ -16,6 +16,7 @@ use crate::{
 };
 use api::{Chore, PinMode};
 use objects::{Block, Cid, DirectoryBuilder, Entry, safe_name};
+use protocol::Durability;
 use serde::Serialize;
 use std::{
     path::{Path, PathBuf},
@@ -32,6 +33,7 @@ Examples:
   polity put data/                     a directory with all below it
   polity put results.csv --wrap        in a directory, so that it keeps its name
   tar c src | polity put -             what comes on stdin
+  polity put data/ --durability 4+2    on six nodes, of which two may be lost
   polity put data/ --only-hash         the CID, and nothing else";
 
 /// `polity put`
@@ -47,11 +49,14 @@ pub(super) struct Args {
     /// A name for the pin
     #[arg(long, value_name = "NAME", conflicts_with = "no_pin")]
     name: Option<String>,
+    /// Spread it over other nodes: 4+2 is any 4 of 6 shards, x3 is three copies
+    #[arg(long, value_name = "K+M|xN", conflicts_with = "no_pin")]
+    durability: Option<Durability>,
     /// Do not pin it: it may be given up later, when nobody wants it
     #[arg(long)]
     no_pin: bool,
     /// Only say the CID; needs no node
-    #[arg(long, conflicts_with_all = ["no_pin", "name"])]
+    #[arg(long, conflicts_with_all = ["no_pin", "name", "durability"])]
     only_hash: bool,
 }
 
@@ -117,6 +122,10 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
         text::plural(sent.new_blocks as usize, "block"),
         text::size(sent.new_bytes)
     ));
+    if let Some(durability) = args.durability {
+        let spread = chores::quiet(&*node, Chore::Protect { root: cid, durability }).await?;
+        context.out.say(chores::shown(&spread));
+    }
     context.out.data(&report, || cid.to_string())?;
     Ok(Exit::Success)
 }

@@ -49,7 +49,8 @@ pub(crate) fn exit(report: &ChoreReport) -> Exit {
     }
 }
 
-fn shown(report: &ChoreReport) -> String {
+/// What a chore did, for people.
+pub(crate) fn shown(report: &ChoreReport) -> String {
     let amount = |blocks: &u64, bytes: &u64| {
         format!("{}, {}", text::plural(*blocks as usize, "block"), text::size(*bytes))
     };
@@ -97,6 +98,19 @@ fn shown(report: &ChoreReport) -> String {
                      storage repair"
                 ));
             }
+            lines.join("\n")
+        }
+        ChoreReport::Protected { bytes, kept_bytes, nodes, tolerance, failed, .. } => {
+            let mut lines = vec![
+                format!(
+                    "spread over {}: {} for {}",
+                    text::plural(usize::from(*nodes), "node"),
+                    text::size(*kept_bytes),
+                    text::size(*bytes)
+                ),
+                tolerance.to_string(),
+            ];
+            lines.extend(failed.iter().map(|(node, why)| format!("…{}: {why}", node.short())));
             lines.join("\n")
         }
         ChoreReport::Repaired { healed, missing } if missing.is_empty() => {

@@ -6,13 +6,14 @@ use crate::{
     raw, request,
 };
 use api::{
-    ApiError, Blocks, Chore, ChoreReport, Chores, Code, PinInfo, PinMode, Progress, Received,
-    Reply, Stock, StorageApi, blobs_of, path,
+    ApiError, Blocks, Chore, ChoreReport, Chores, Code, HolderInfo, PinInfo, PinMode, Progress,
+    Received, Reply, Stock, StorageApi, Whereabouts, blobs_of, path,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, stream};
+use identity::PublicKey;
 use objects::{Block, Cid, Codec, car};
-use protocol::Time;
+use protocol::{Time, durability::Tolerance};
 
 /// What the fake was asked to keep, and to forget.
 #[derive(Default)]
@@ -39,6 +40,31 @@ fn root() -> Cid {
 
 fn stock() -> Stock {
     Stock { blobs: 1, bytes: 2, scrubbed: Some(Time(3)), ..Stock::default() }
+}
+
+fn whereabouts(object: Cid) -> Whereabouts {
+    let node = PublicKey([1; 32]);
+    Whereabouts {
+        object,
+        manifest: object,
+        maker: node,
+        durability: "4+2".parse().unwrap(),
+        blocks: 1,
+        bytes: 2,
+        sequence: 3,
+        holders: vec![HolderInfo {
+            node,
+            owner_name: "lab".into(),
+            slots: vec![0, 5],
+            shards: 2,
+            bytes: 4,
+            present: 1,
+            absent: 1,
+            unreachable: Some("gone".into()),
+        }],
+        unreadable: 0,
+        tolerance: Some(Tolerance { owners: 1, nodes: 2 }),
+    }
 }
 
 fn going() -> Progress {
@@ -76,6 +102,10 @@ impl StorageApi for Fake {
 
     fn stock(&self) -> Reply<'_, Stock> {
         async { Ok(stock()) }.boxed()
+    }
+
+    fn whereabouts(&self, object: Cid) -> Reply<'_, Vec<Whereabouts>> {
+        async move { Ok(vec![whereabouts(object)]) }.boxed()
     }
 
     fn chore(&self, chore: Chore) -> Reply<'_, Chores> {
@@ -147,6 +177,7 @@ async fn chores_tell_how_they_go_on_and_that_they_were_cut() {
     let house = House::open().await;
     let client = house.client();
     assert_eq!(client.stock().await, Ok(stock()));
+    assert_eq!(client.whereabouts(root()).await, Ok(vec![whereabouts(root())]));
     let told: Vec<_> = client.chore(Chore::Repair).await.unwrap().collect().await;
     assert_eq!(told, [Ok(going()), Ok(done())]);
     let told: Vec<_> = client.chore(Chore::Verify).await.unwrap().collect().await;
@@ -155,6 +186,7 @@ async fn chores_tell_how_they_go_on_and_that_they_were_cut() {
     let asked = [
         Chore::Collect { dry_run: true, grace_ms: Some(5) },
         Chore::Pin { root: root(), mode: PinMode::Direct, name: None },
+        Chore::Protect { root: root(), durability: "x3".parse().unwrap() },
     ];
     for chore in asked.clone() {
         let told: Vec<_> = client.chore(chore).await.unwrap().collect().await;

@@ -6,13 +6,19 @@ use crate::{
     upkeep::{Care, Gone},
 };
 use api::{
-    ApiError, Blocks, Chore, ChoreReport, Chores, Code, PinInfo, PinMode, Progress, Received,
-    Reply, Stock, StorageApi, USER_LABEL, path,
+    ApiError, Blocks, Chore, ChoreReport, Chores, Code, HolderInfo, PinInfo, PinMode, Progress,
+    Received, Reply, Stock, StorageApi, USER_LABEL, Whereabouts, path,
 };
-use futures::{FutureExt, StreamExt, stream};
+use futures::{FutureExt, StreamExt, TryFutureExt, stream};
+use identity::{Digest, PublicKey};
 use objects::Cid;
-use protocol::{Time, port::Blobs};
-use storage::{Label, Pin, StoreStatus, exchange::FetchError};
+use protocol::{Durability, Time, durability::KeptObject, port::Blobs};
+use std::collections::BTreeSet;
+use storage::{
+    Label, Pin, StoreStatus,
+    erasure::{self, Look, repair::Neighbours},
+    exchange::{DagLimits, FetchError},
+};
 use tokio::sync::mpsc;
 
 /// Bytes of blocks that are written together.
@@ -21,6 +27,8 @@ const BATCH_BYTES: usize = 16 << 20;
 const BATCH: usize = 4_096;
 /// Batches that are written at once.
 const WRITES: usize = 2;
+/// Blocks of one protected object, at most.
+const BLOCKS: usize = 100_000_000;
 /// Words about progress that wait to be sent; the oldest of more are not needed.
 const TOLD: usize = 16;
 
@@ -68,20 +76,28 @@ impl StorageApi for Door {
         async move { Ok(stock(&self.home.store.status().await.map_err(failed)?)) }.boxed()
     }
 
+    fn whereabouts(&self, object: Cid) -> Reply<'_, Vec<Whereabouts>> {
+        self.whereabouts_of(object).boxed()
+    }
+
     fn chore(&self, chore: Chore) -> Reply<'_, Chores> {
         let care = self.care.clone();
         async move {
             let (told, going) = mpsc::channel(TOLD);
-            let chore = async move {
-                let tell = |progress| {
-                    // Whoever reads too slowly misses some of it.
-                    let _full = told.try_send(progress);
-                };
-                do_chore(&care, chore, &tell).await.map(Progress::Done)
-            };
+            let chore = do_chore(care, chore, Tell(told)).map_ok(Progress::Done);
             Ok(followed(chore.boxed(), going).boxed())
         }
         .boxed()
+    }
+}
+
+/// Where a chore tells how far it is. Whoever reads too slowly misses some of it.
+#[derive(Clone)]
+struct Tell(mpsc::Sender<Progress>);
+
+impl Tell {
+    fn going(&self, blocks: u64, bytes: u64, of_bytes: Option<u64>) {
+        let _full = self.0.try_send(Progress::Going { blocks, bytes, of_bytes });
     }
 }
 
@@ -102,11 +118,7 @@ fn followed(
     })
 }
 
-async fn do_chore(
-    care: &Care,
-    chore: Chore,
-    tell: &(impl Fn(Progress) + Clone + Send + Sync),
-) -> Result<ChoreReport, ApiError> {
+async fn do_chore(care: Care, chore: Chore, tell: Tell) -> Result<ChoreReport, ApiError> {
     match chore {
         Chore::Pin { root, mode, name } => pin(care, (root, mode, name), tell).await,
         Chore::Verify => verify(care, tell).await,
@@ -129,8 +141,9 @@ async fn do_chore(
                 damaged: report.damaged,
             })
         }
+        Chore::Protect { root, durability } => protect(care, root, durability, tell).await,
         Chore::Repair => {
-            let looked = |blocks| tell(Progress::Going { blocks, bytes: 0, of_bytes: None });
+            let looked = |blocks| tell.going(blocks, 0, None);
             let (healed, missing) = care.repair(looked).await.map_err(failed)?;
             Ok(ChoreReport::Repaired { healed, missing })
         }
@@ -138,9 +151,9 @@ async fn do_chore(
 }
 
 async fn pin(
-    care: &Care,
+    care: Care,
     (root, mode, name): (Cid, PinMode, Option<String>),
-    tell: &impl Fn(Progress),
+    tell: Tell,
 ) -> Result<ChoreReport, ApiError> {
     let mode = match mode {
         PinMode::Recursive => storage::PinMode::Recursive,
@@ -149,7 +162,7 @@ async fn pin(
     let label = parsed(USER_LABEL.into())?;
     let since_ms = care.home.clock.now().0;
     let pin = Pin { label, root, mode, since_ms, note: name };
-    let told = |blocks, bytes| tell(Progress::Going { blocks, bytes, of_bytes: None });
+    let told = |blocks, bytes| tell.going(blocks, bytes, None);
     match care.pin(pin, told).await {
         Ok((blocks, bytes)) => Ok(ChoreReport::Pinned { blocks, bytes }),
         Err(Gone::Store(error)) => Err(failed(error)),
@@ -163,10 +176,7 @@ async fn pin(
     }
 }
 
-async fn verify(
-    care: &Care,
-    tell: &(impl Fn(Progress) + Clone + Send + Sync),
-) -> Result<ChoreReport, ApiError> {
+async fn verify(care: Care, tell: Tell) -> Result<ChoreReport, ApiError> {
     // What the store's thread says is taken here, at the pace of whoever listens.
     let (told, mut looked) = mpsc::channel(TOLD);
     let verifying = care.home.store.verify(move |progress: storage::Progress| {
@@ -174,7 +184,7 @@ async fn verify(
     });
     let telling = async {
         while let Some(storage::Progress { bytes, all_bytes, .. }) = looked.recv().await {
-            tell(Progress::Going { blocks: 0, bytes, of_bytes: Some(all_bytes) });
+            tell.going(0, bytes, Some(all_bytes));
         }
     };
     let (report, ()) = tokio::join!(verifying, telling);
@@ -183,7 +193,97 @@ async fn verify(
     Ok(ChoreReport::Verified { records: report.records, bytes: report.bytes, damaged })
 }
 
+/// Fetches what is missing, keeps it, makes shards and brings them to their holders.
+async fn protect(
+    care: Care,
+    root: Cid,
+    durability: Durability,
+    tell: Tell,
+) -> Result<ChoreReport, ApiError> {
+    pin(care.clone(), (root, PinMode::Recursive, None), tell.clone()).await?;
+    let limits = DagLimits { blocks: BLOCKS, bytes: u64::MAX };
+    let made = care.keeper.protect(root, durability, limits).await.map_err(not_protected)?;
+    tell.going(made.blocks, made.bytes, None);
+    let candidates = care.members.candidates();
+    let spread = care.keeper.distribute(made.manifest, &candidates).await;
+    let spread = spread.map_err(not_protected)?;
+    let nodes: BTreeSet<_> = spread.placement.payload.slots.iter().collect();
+    Ok(ChoreReport::Protected {
+        manifest: made.manifest,
+        blocks: made.blocks,
+        bytes: made.bytes,
+        kept_bytes: made.kept_bytes,
+        nodes: nodes.len() as u16,
+        tolerance: spread.tolerance,
+        failed: spread.failed,
+    })
+}
+
+fn not_protected(error: erasure::Error) -> ApiError {
+    match error {
+        erasure::Error::Store(error) => blob_error(error),
+        erasure::Error::Unknown(_) => ApiError::new(Code::NotFound, error.to_string()),
+        error @ erasure::Error::NotPlaced { .. } => {
+            ApiError::new(Code::Refused, error.to_string()).next("polity node list")
+        }
+        error => ApiError::new(Code::ObjectUnavailable, error.to_string()),
+    }
+}
+
 impl Door {
+    async fn whereabouts_of(&self, object: Cid) -> Result<Vec<Whereabouts>, ApiError> {
+        let Care { keeper, members, peers, .. } = &self.care;
+        let found = keeper.find(object, &peers.peers()).await.map_err(not_protected)?;
+        if found.is_empty() {
+            let message = format!("nobody who is connected knows of shards of {object}");
+            return Err(ApiError::new(Code::NotFound, message)
+                .next(format!("spread it with: polity storage protect {object} 4+2")));
+        }
+        let mut all = Vec::new();
+        for KeptObject { manifest, .. } in found {
+            let mut challenge = [0; 32];
+            getrandom::fill(&mut challenge).map_err(internal)?;
+            let owner_of = |node: &PublicKey| members.owner_of(node);
+            let challenge = Digest(challenge);
+            let look = Look { challenge, sample: 1, list: 0, owner_of: &owner_of };
+            let found = keeper.whereabouts(manifest, look).await.map_err(not_protected)?;
+            all.push(self.told(manifest, found));
+        }
+        Ok(all)
+    }
+
+    fn told(&self, manifest: Cid, found: erasure::Whereabouts) -> Whereabouts {
+        let ledger = self.home.chain.ledger();
+        let roster = ledger.roster();
+        let name = |node: &PublicKey| {
+            let owner = roster.node(node).and_then(|record| roster.owner(&record.owner));
+            owner.map(|owner| owner.name.clone()).unwrap_or_default()
+        };
+        let holder = |at: erasure::HolderAt| HolderInfo {
+            node: at.node,
+            owner_name: name(&at.node),
+            slots: at.slots.into_iter().map(|slot| slot as u16).collect(),
+            shards: at.shards,
+            bytes: at.bytes,
+            present: at.present,
+            absent: at.absent,
+            unreachable: at.unreachable,
+        };
+        let said = &found.manifest;
+        Whereabouts {
+            object: said.payload.root,
+            manifest,
+            maker: said.by,
+            durability: said.payload.durability,
+            blocks: said.payload.blocks,
+            bytes: said.payload.bytes,
+            sequence: found.placement.payload.sequence,
+            holders: found.holders.into_iter().map(holder).collect(),
+            unreadable: found.unreadable,
+            tolerance: found.tolerance,
+        }
+    }
+
     async fn pins_of(
         &self,
         label: Option<String>,

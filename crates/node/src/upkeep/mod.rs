@@ -6,9 +6,9 @@ mod roots;
 
 pub(crate) use pin::Gone;
 
-use crate::{home::Home, ipfs::Ipfs};
+use crate::{durability::Members, home::Home, ipfs::Ipfs};
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use identity::PublicKey;
 use objects::Cid;
 use protocol::{
@@ -17,10 +17,16 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use storage::{GcOptions, ScrubOptions, exchange::FetchError};
+use storage::{
+    GcOptions, ScrubOptions, Store,
+    erasure::{self, Keeper, Wanted},
+    exchange::FetchError,
+};
 
 /// Peers that are asked for a block.
 const ASKED: usize = 32;
+/// Protected objects in which a lost block is looked for.
+const OBJECTS: usize = 256;
 /// Blocks that are asked of peers of IPFS at once.
 const GUESTS: usize = 16;
 /// Damaged blocks that are read from the list at once.
@@ -69,6 +75,10 @@ pub(crate) struct Care {
     pub(crate) peers: Arc<dyn Streams>,
     /// Peers of IPFS, if the owner wants them.
     pub(crate) ipfs: Option<Ipfs>,
+    /// What this node does for the durability of objects.
+    pub(crate) keeper: Keeper,
+    /// Who could hold shards.
+    pub(crate) members: Members,
     pub(crate) config: Config,
 }
 
@@ -168,13 +178,41 @@ impl Care {
         }
     }
 
-    /// A block: from the store, from members, from peers of IPFS.
+    /// A block: from the store, from members, from peers of IPFS, or made again of what is left of a
+    /// protected object.
     pub(crate) async fn block(&self, cid: Cid) -> Result<Bytes, FetchError> {
-        let fetched = self.home.fetcher.fetch(cid, &self.peers()).await;
-        match (&fetched, &self.ipfs) {
-            (Err(FetchError::NotFound { .. }), Some(ipfs)) => ipfs.fetch(cid).await,
+        let peers = self.peers();
+        let mut fetched = self.home.fetcher.fetch(cid, &peers).await;
+        if let (Err(FetchError::NotFound { .. }), Some(ipfs)) = (&fetched, &self.ipfs) {
+            fetched = ipfs.fetch(cid).await;
+        }
+        match &fetched {
+            Err(FetchError::NotFound { .. }) => match self.recovered(cid, &peers).await? {
+                Some(block) => Ok(block),
+                None => fetched,
+            },
             _ => fetched,
         }
+    }
+
+    /// A block of a protected object that nobody has any more, if enough of the others is left.
+    async fn recovered(&self, cid: Cid, peers: &[PublicKey]) -> Result<Option<Bytes>, FetchError> {
+        // It may be the root of an object that others protected.
+        let found = match self.keeper.find(cid, peers).await {
+            Ok(found) => found.into_iter().map(|one| one.manifest).collect(),
+            Err(erasure::Error::Store(error)) => return Err(error.into()),
+            Err(_) => Vec::new(),
+        };
+        let known = self.keeper.manifests().into_iter().map(|(manifest, _)| manifest);
+        for manifest in found.into_iter().chain(known).take(OBJECTS) {
+            match self.keeper.recover(manifest, Wanted::Block(cid), peers).await {
+                Ok(_) => return Ok(self.home.store.get(cid).await?),
+                Err(erasure::Error::Store(error)) => return Err(error.into()),
+                Err(erasure::Error::Unknown(_)) => {}
+                Err(error) => tracing::warn!(%cid, %manifest, %error, "a block is lost for now"),
+            }
+        }
+        Ok(None)
     }
 
     /// Makes sure that blocks are in the store.
@@ -183,17 +221,22 @@ impl Care {
         let (Err(FetchError::NotFound { .. }), Some(ipfs)) = (&fetched, &self.ipfs) else {
             return fetched;
         };
-        let each = stream::iter(cids.iter().copied()).map(|cid| async move {
-            match self.home.store.get(cid).await? {
-                Some(_) => Ok(()),
-                None => ipfs.fetch(cid).await.map(drop),
-            }
-        });
-        each.buffer_unordered(GUESTS).try_collect().await
+        let each =
+            cids.iter().map(|cid| guest(self.home.store.clone(), ipfs.clone(), *cid).boxed());
+        let each: Vec<_> = each.collect();
+        stream::iter(each).buffer_unordered(GUESTS).try_collect().await
     }
 
     /// Members that may be asked for blocks.
     fn peers(&self) -> Vec<PublicKey> {
         self.peers.peers().into_iter().take(ASKED).collect()
+    }
+}
+
+/// Makes sure that a block is in the store, if a peer of IPFS has it.
+async fn guest(store: Store, ipfs: Ipfs, cid: Cid) -> Result<(), FetchError> {
+    match store.get(cid).await? {
+        Some(_) => Ok(()),
+        None => ipfs.fetch(cid).await.map(drop),
     }
 }

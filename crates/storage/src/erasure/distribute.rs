@@ -90,8 +90,8 @@ impl Inner {
         nodes: &[PublicKey],
         placement: &Signed<Placement>,
     ) -> Vec<Result<u64, Error>> {
-        let asks =
-            nodes.iter().map(|node| self.place_at(*node, placement.clone(), Vec::new(), None));
+        let ask = |node| self.place_at(node, placement.clone(), Vec::new(), None);
+        let asks = nodes.iter().copied().map(ask);
         stream::iter(asks).buffered(self.parts.config.peers_at_once.max(1)).collect().await
     }
 

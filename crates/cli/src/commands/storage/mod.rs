@@ -2,10 +2,13 @@
 
 mod pins;
 mod status;
+mod whereabouts;
 
 use super::Context;
 use crate::{connect, content::chores, exit::Exit, failure::Failure, text};
 use api::Chore;
+use objects::Cid;
+use protocol::Durability;
 
 /// `polity storage …`
 #[derive(Debug, clap::Subcommand)]
@@ -27,6 +30,17 @@ pub(super) enum Command {
     },
     /// Fetch again from other nodes what is damaged
     Repair,
+    /// Spread content over other nodes, so that it outlives some of them
+    Protect {
+        /// The content
+        #[arg(value_name = "CID")]
+        object: Cid,
+        /// How: 4+2 is any 4 of 6 shards, x3 is three whole copies
+        #[arg(value_name = "DURABILITY", default_value = "4+2")]
+        durability: Durability,
+    },
+    /// Say which nodes hold the shards of content that was spread
+    Where(whereabouts::Args),
 }
 
 pub(super) async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
@@ -36,6 +50,8 @@ pub(super) async fn run(command: Command, context: &Context<'_>) -> Result<Exit,
         Command::Verify => Chore::Verify,
         Command::Gc { dry_run, grace } => Chore::Collect { dry_run, grace_ms: grace },
         Command::Repair => Chore::Repair,
+        Command::Protect { object, durability } => Chore::Protect { root: object, durability },
+        Command::Where(args) => return whereabouts::run(args, context).await,
     };
     let node = connect::node(&context.data()?)?;
     let report = chores::told(&node, chore, context.out).await?;

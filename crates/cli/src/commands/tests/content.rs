@@ -224,3 +224,21 @@ fn damage_is_told_with_what_to_do_and_lost_blocks_with_their_names() {
     assert_eq!(world.type_in("put @in"), Exit::Success, "what was lost is sent again");
     assert_eq!(type_with(&world, "get % -o @out", root), Exit::Success);
 }
+
+#[test]
+fn what_is_spread_is_found_and_what_is_not_is_told() {
+    let world = filled();
+    assert_eq!(world.type_in("put @in --durability 4+2"), Exit::Success);
+    let root = root_of(&world.path("in"));
+    assert_eq!(type_with(&world, "storage where %", root), Exit::Success);
+    assert_eq!(type_with(&world, "storage where % --json", root), Exit::Success);
+    let sub = root_of(&world.path("in/sub"));
+    assert_eq!(type_with(&world, "storage where %", sub), Exit::Usage);
+    assert_eq!(type_with(&world, "storage where %/sub", root), Exit::Usage);
+    assert_eq!(type_with(&world, "storage protect % x3", sub), Exit::Success);
+    assert_eq!(type_with(&world, "storage where %", sub), Exit::Success);
+    for wrong in ["0+2", "4", "65+1", "x1"] {
+        let line = format!("storage protect % {wrong}");
+        assert_eq!(type_with(&world, &line, root), Exit::Usage, "{wrong}");
+    }
+}

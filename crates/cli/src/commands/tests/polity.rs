@@ -9,6 +9,7 @@ use api::{
     ApiError, AuditCount, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents,
     JobState, JobSummary, JobTimes, JoinLine, KnownTask, LostRight, NodeApi, NodeInfo, PinInfo,
     PlacedTx, Reply, SanctionInfo, Status, Submission, TaskDetail, TaskState,
+    Whereabouts,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future, stream};
@@ -62,6 +63,7 @@ struct State {
     blobs: HashMap<Cid, Bytes>,
     jobs: BTreeMap<JobId, Kept>,
     pins: Vec<PinInfo>,
+    spread: HashMap<Cid, Whereabouts>,
     /// Blocks that were put.
     put: u64,
 }

@@ -2,13 +2,14 @@
 
 use super::{Polity, State};
 use api::{
-    ApiError, Blocks, Chore, ChoreReport, Chores, Code, PinInfo, Progress, Received, Reply, Stock,
-    StorageApi, USER_LABEL,
+    ApiError, Blocks, Chore, ChoreReport, Chores, Code, HolderInfo, PinInfo, Progress, Received,
+    Reply, Stock, StorageApi, USER_LABEL, Whereabouts,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future, stream};
+use identity::PublicKey;
 use objects::{Cid, links};
-use protocol::Time;
+use protocol::{Time, durability::Tolerance};
 use std::collections::HashSet;
 
 impl State {
@@ -74,6 +75,42 @@ impl State {
                     damaged: 0,
                 })
             }
+            Chore::Protect { root, durability } => {
+                let node = PublicKey([1; 32]);
+                let holder = HolderInfo {
+                    node,
+                    owner_name: "lab".into(),
+                    slots: vec![0],
+                    shards: 1,
+                    bytes: 1,
+                    present: 1,
+                    absent: 0,
+                    unreachable: None,
+                };
+                let tolerance = Tolerance { owners: 1, nodes: 2 };
+                let spread = Whereabouts {
+                    object: root,
+                    manifest: root,
+                    maker: node,
+                    durability,
+                    blocks: 1,
+                    bytes: 1,
+                    sequence: 0,
+                    holders: vec![holder],
+                    unreadable: 0,
+                    tolerance: Some(tolerance),
+                };
+                self.spread.insert(root, spread);
+                Ok(ChoreReport::Protected {
+                    manifest: root,
+                    blocks: 1,
+                    bytes: 1,
+                    kept_bytes: 2,
+                    nodes: 6,
+                    tolerance,
+                    failed: vec![(node, "full".into())],
+                })
+            }
             Chore::Repair => Ok(ChoreReport::Repaired { healed: 0, missing: Vec::new() }),
         }
     }
@@ -132,6 +169,12 @@ impl StorageApi for Polity {
         let state = self.state.lock().unwrap();
         let stock = Stock { blobs: state.blobs.len() as u64, ..Stock::default() };
         future::ready(Ok(stock)).boxed()
+    }
+
+    fn whereabouts(&self, object: Cid) -> Reply<'_, Vec<Whereabouts>> {
+        let known = self.state.lock().unwrap().spread.get(&object).cloned();
+        let gone = ApiError::new(Code::NotFound, format!("nobody knows of shards of {object}"));
+        future::ready(known.map(|one| vec![one]).ok_or(gone)).boxed()
     }
 
     fn chore(&self, chore: Chore) -> Reply<'_, Chores> {
