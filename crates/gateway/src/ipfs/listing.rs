@@ -27,8 +27,11 @@ const SORTED: usize = 20_000;
 const ENTRIES: u64 = 1 << 32;
 /// What stands for itself in a link.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const STYLE: &str = "body{font-family:sans-serif;margin:2em}\
+                     td,th{text-align:left;padding:.1em 1.5em .1em 0}\
+                     td:nth-child(2){text-align:right}td:nth-child(3){font-family:monospace}";
 /// Nothing but the page itself: no scripts, no pictures, no forms.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
+const POLICY: &str = "default-src 'none'; style-src data:; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
 struct Page {
@@ -130,13 +133,12 @@ fn begin(ask: &Ask) -> String {
         path.push_str(segment);
     }
     let path = escaped(&path);
+    let style = utf8_percent_encode(STYLE, KEPT);
     let parent = if ask.segments.is_empty() { "" } else { "<p><a href=\"../\">..</a></p>\n" };
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{path}</title>\n\
-         <style>body{{font-family:sans-serif;margin:2em}}\
-         td,th{{text-align:left;padding:.1em 1.5em .1em 0}}\
-         td:nth-child(2){{text-align:right}}td:nth-child(3){{font-family:monospace}}</style>\n\
+         <link rel=\"stylesheet\" href=\"data:text/css,{style}\">\n\
          <h1>Index of {path}</h1>\n{parent}"
     )
 }

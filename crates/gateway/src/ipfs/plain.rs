@@ -33,7 +33,7 @@ pub(super) async fn answer(
         Some(Node::Directory(_) | Node::Shard(_)) => match index(source, end).await? {
             Some(page) => {
                 // What was asked for is the directory: its CID is the tag.
-                let head = head(ask, end, Some(INDEX), &page.bytes);
+                let head = head(ask, end, Some(INDEX));
                 Ok(file::answer(ask, head, content(&page), source, place))
             }
             None => listing::answer(ask, way, source, place).await,
@@ -42,18 +42,18 @@ pub(super) async fn answer(
             Err(Refusal::new(StatusCode::NOT_FOUND, format!("{} is no directory", end.cid)))
         }
         Some(Node::Symlink(target)) => {
-            let mut head = head(ask, end, None, &end.bytes);
+            let mut head = head(ask, end, None);
             head.media = "inode/symlink".into();
             let content = Content::Here(target.clone().into());
             Ok(file::answer(ask, head, content, source, place))
         }
         Some(Node::Raw(_) | Node::File(_)) => {
             let name = ask.segments.last().map(String::as_str);
-            let head = head(ask, end, name, &end.bytes);
+            let head = head(ask, end, name);
             Ok(file::answer(ask, head, content(end), source, place))
         }
         None => {
-            let mut head = head(ask, end, None, &[]);
+            let mut head = head(ask, end, None);
             head.media = "application/vnd.ipld.dag-cbor".into();
             let name = format!("{}.cbor", end.cid);
             let name = ask.filename.as_deref().unwrap_or(&name);
@@ -84,10 +84,14 @@ fn content(file: &Resolved) -> Content {
     }
 }
 
-fn head(ask: &Ask, end: &Resolved, name: Option<&str>, start: &[u8]) -> Head {
+fn head(ask: &Ask, end: &Resolved, name: Option<&str>) -> Head {
     let asked = ask.filename.as_deref();
-    // The first block of a larger file is no content of it.
-    let start = if matches!(end.node, Some(Node::Raw(_))) { start } else { &[] };
+    let start: &[u8] = match &end.node {
+        Some(Node::Raw(bytes)) => bytes,
+        // Of most larger files, which have all of it in their leaves, nothing is here yet.
+        Some(Node::File(file)) => &file.data,
+        _ => &[],
+    };
     Head {
         etag: format!("\"{}\"", end.cid),
         cache: FOR_EVER,

@@ -55,7 +55,9 @@ impl Fake {
         let (mut builder, mut blocks) = (FileBuilder::new(), Vec::new());
         builder.push(content, &mut blocks);
         let root = builder.finish(&mut blocks);
-        blocks.into_iter().for_each(|block| drop(self.add(block)));
+        for block in blocks {
+            self.add(block);
+        }
         root.cid
     }
 

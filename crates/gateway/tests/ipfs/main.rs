@@ -20,7 +20,7 @@ async fn what_cannot_be_asked_is_said_with_the_right_status() {
         (404, "/ipfs/".into()),
         (404, "/ipns/example.com".into()),
         (400, "/ipfs/nonsense".into()),
-        (400, "/ipfs/QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdX".into()),
+        (400, "/ipfs/QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdl".into()),
         // A codec and a hash that are not supported: git-raw, identity.
         (400, "/ipfs/baf4bcfg4ep767tjp5lxyanx5urpjjgx5q2volvy".into()),
         (400, "/ipfs/bafkqaaly".into()),
