@@ -145,10 +145,10 @@ impl<'a> Gathering<'a> {
                 holder != me && !away.contains_key(&holder)
             })
             .collect();
-        if places.len() < missing {
-            let have = one.have.len() + places.len();
+        // What can be had is fetched even if it will not do: so that it is known who is missing.
+        if places.is_empty() {
             let away = self.reasons(one, &away);
-            return Err(Error::TooFew { group: one.want.number, have, need, away });
+            return Err(Error::TooFew { group: one.want.number, have: one.have.len(), need, away });
         }
         places.sort_by_key(|place| !connected.contains(&self.holder(&one.want, *place)));
         places.truncate(missing);

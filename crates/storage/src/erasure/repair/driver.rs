@@ -211,6 +211,7 @@ async fn act(inner: Arc<Inner>, action: Action, number: u64) -> Option<Input> {
             let moved = inner.make_move(placement, node, from, pace).await;
             if let Err(error) = &moved {
                 tracing::warn!(%manifest, %error, "a slot was not given to a new holder");
+                inner.catch_up(manifest, node).await;
             }
             Some(Input::Moved { manifest, is_done: moved.is_ok() })
         }
@@ -263,6 +264,16 @@ impl Inner {
         Ok(())
     }
 
+    /// Learns of a later placement, if a node knows one.
+    async fn catch_up(&self, manifest: Cid, node: PublicKey) {
+        if node == self.me() {
+            return;
+        }
+        if let Err(error) = self.ask_about(manifest, node).await {
+            tracing::debug!(node = %node.short(), %error, "a node says nothing of an object");
+        }
+    }
+
     /// Has a holder show some shards, drawn anew each time; answers whether it had all of them.
     async fn spot_check(
         &self,
@@ -270,6 +281,7 @@ impl Inner {
         node: PublicKey,
         number: u64,
     ) -> Result<bool, Error> {
+        self.catch_up(*manifest, node).await;
         let (record, placement) = self.placed(manifest)?;
         let own = placement.payload.slots_of(&node);
         // Nobody else can know what is asked for next.

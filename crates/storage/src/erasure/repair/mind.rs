@@ -258,7 +258,8 @@ impl Repair {
         self.away.remove(&node);
         self.refused.remove(&node);
         for (manifest, object) in &self.objects {
-            if object.former.contains(&node) && self.leads(object) {
+            // Whoever knows tells: the first holder may be one that came later.
+            if object.former.contains(&node) {
                 actions.push(Action::Note { manifest: *manifest, node });
             }
         }
@@ -327,7 +328,8 @@ impl Repair {
     }
 
     fn decide(&mut self, now: Time, actions: &mut Vec<Action>) {
-        if self.busy.is_some() || now < self.next_at {
+        // A node that hears of nobody is the one that is away.
+        if self.busy.is_some() || now < self.next_at || self.connected.len() < 2 {
             return;
         }
         let lost = |object: &Object| -> Vec<usize> {
