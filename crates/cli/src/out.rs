@@ -162,7 +162,8 @@ pub(crate) fn list(head: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<_> = (0..head.len()).map(width).collect();
     let mut text = String::new();
     for row in all() {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}{:GAP$}", ""));
+        let cells =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}{:GAP$}", ""));
         let line: String = cells.collect();
         text.push_str(line.trim_end());
         text.push('\n');

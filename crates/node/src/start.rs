@@ -19,6 +19,7 @@ use crate::{
     worker::{self, Executor, Withheld},
 };
 use anyhow::{Context, bail};
+use api::NodeApi;
 use cli::{Ready, UpOptions, data::DataDir};
 use cluster::Cluster;
 use execution::Engine;
@@ -49,6 +50,7 @@ pub(crate) struct Node {
     service: network::Service,
     gateway: gateway::Running,
     stop_gateway: oneshot::Sender<()>,
+    ipfs_gateway: Option<(gateway::Running, oneshot::Sender<()>)>,
     /// After how long without being needed it ends.
     idle_exit_ms: u64,
 }
@@ -157,10 +159,27 @@ impl Node {
             reserve_bytes: basis.config.storage.reserve_bytes,
             care,
         };
-        let (gateway, stop_gateway) = open_door(&basis, door).await?;
+        let door: Arc<dyn NodeApi> = Arc::new(door);
+        let (gateway, stop_gateway) = open_door(&basis, door.clone()).await?;
+        let (stop_ipfs, stopped) = oneshot::channel();
+        let ipfs_gateway = gateway::ipfs::serve(&basis.config.ipfs.gateway, door, stopped).await?;
+        if let Some(running) = &ipfs_gateway {
+            tracing::info!(addr = %running.addr(), "content is there for tools of IPFS");
+        }
+        let ipfs_gateway = ipfs_gateway.map(|running| (running, stop_ipfs));
         roles.spawn(tell(ready, entered));
         let (data, idle_exit_ms) = (basis.options.data, basis.config.idle_exit_ms);
-        Ok(Self { data, roles, cluster, consensus, service, gateway, stop_gateway, idle_exit_ms })
+        Ok(Self {
+            data,
+            roles,
+            cluster,
+            consensus,
+            service,
+            gateway,
+            stop_gateway,
+            ipfs_gateway,
+            idle_exit_ms,
+        })
     }
 
     /// Waits until something stops the node: `stop`, that nobody needs it, or a failure that it
@@ -211,6 +230,10 @@ impl Node {
         // The gateway may have ended before.
         let _ended = self.stop_gateway.send(());
         self.gateway.ended().await;
+        if let Some((mut running, stop)) = self.ipfs_gateway {
+            let _ended = stop.send(());
+            running.ended().await;
+        }
         self.roles.shutdown().await;
         self.cluster.shutdown().await?;
         if let Some(consensus) = self.consensus.and_then(Arc::into_inner) {
@@ -524,7 +547,7 @@ fn tell_about(
 
 async fn open_door(
     basis: &Basis,
-    door: Door,
+    door: Arc<dyn NodeApi>,
 ) -> anyhow::Result<(gateway::Running, tokio::sync::oneshot::Sender<()>)> {
     let data = &basis.options.data;
     let token = match data.token()? {
@@ -536,8 +559,7 @@ async fn open_door(
         }
     };
     let (stop, stopped) = tokio::sync::oneshot::channel();
-    let running =
-        gateway::serve(basis.config.gateway.clone(), Arc::new(door), &token, stopped).await?;
+    let running = gateway::serve(basis.config.gateway.clone(), door, &token, stopped).await?;
     data.set_api(running.addr(), &token)?;
     Ok((running, stop))
 }

@@ -15,13 +15,16 @@ use identity::PublicKey;
 use objects::{Block, Cid, Codec, car};
 use protocol::{Time, durability::Tolerance};
 
+/// A label, and a place between pins.
+type Asked = (Option<String>, Option<(String, Cid)>);
+
 /// What the fake was asked to keep, and to forget.
 #[derive(Default)]
 pub(crate) struct Kept {
     pub(crate) blocks: Vec<(Cid, Bytes)>,
     pub(crate) unpinned: Vec<(String, Cid)>,
     pub(crate) chores: Vec<Chore>,
-    pub(crate) asked: Vec<(Option<String>, Option<(String, Cid)>)>,
+    pub(crate) asked: Vec<Asked>,
 }
 
 fn pin() -> PinInfo {

@@ -2,8 +2,9 @@
 //! every byte.
 
 use api::{
-    ApiError, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents, JobSummary,
-    JoinLine, KnownTask, NodeApi, NodeInfo, PlacedTx, Reply, SanctionInfo, Status, Submission,
+    ApiError, Blocks, Chore, Chores, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail,
+    JobEvents, JobSummary, JoinLine, KnownTask, NodeApi, NodeInfo, PinInfo, PlacedTx, Received,
+    Reply, SanctionInfo, Status, Stock, StorageApi, Submission, Whereabouts,
 };
 use bytes::Bytes;
 use futures::{FutureExt, future};
@@ -91,6 +92,27 @@ impl Fake {
 
 fn none<T: Send + 'static>() -> Reply<'static, T> {
     future::ready(Err(ApiError::new(Code::NotFound, "there is none"))).boxed()
+}
+
+impl StorageApi for Fake {
+    fn put(&self, _: Blocks) -> Reply<'_, Received> {
+        none()
+    }
+    fn pins(&self, _: Option<String>, _: Option<(String, Cid)>) -> Reply<'_, Vec<PinInfo>> {
+        none()
+    }
+    fn unpin(&self, _: String, _: Cid) -> Reply<'_, ()> {
+        none()
+    }
+    fn stock(&self) -> Reply<'_, Stock> {
+        none()
+    }
+    fn whereabouts(&self, _: Cid) -> Reply<'_, Vec<Whereabouts>> {
+        none()
+    }
+    fn chore(&self, _: Chore) -> Reply<'_, Chores> {
+        none()
+    }
 }
 
 impl NodeApi for Fake {

@@ -54,7 +54,7 @@ impl Door {
     async fn block_of_content(&self, cid: Cid) -> Result<Bytes, ApiError> {
         self.care.block(cid).await.map_err(|error| {
             ApiError::new(Code::ObjectUnavailable, error.to_string())
-            .next("try again when more nodes are connected: polity node list")
+                .next("try again when more nodes are connected: polity node list")
         })
     }
 

@@ -8,8 +8,7 @@ use super::lies::Lie;
 use api::{
     ApiError, AuditCount, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents,
     JobState, JobSummary, JobTimes, JoinLine, KnownTask, LostRight, NodeApi, NodeInfo, PinInfo,
-    PlacedTx, Reply, SanctionInfo, Status, Submission, TaskDetail, TaskState,
-    Whereabouts,
+    PlacedTx, Reply, SanctionInfo, Status, Submission, TaskDetail, TaskState, Whereabouts,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future, stream};
