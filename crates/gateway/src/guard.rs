@@ -23,12 +23,7 @@ impl Guard {
     fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         // A page in a browser can send requests here, but not choose the Host that it was
         // reached under (DNS rebinding).
-        let host = text(headers, header::HOST);
-        let is_ours = |name: &&str| {
-            let rest = host.strip_prefix(*name);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-        };
-        if !["127.0.0.1", "localhost", "[::1]"].iter().any(is_ours) {
+        if !is_for(headers, &LOOPBACK) {
             return Err(ApiError::new(Code::WrongHost, "this API answers to loopback names only")
                 .next("ask for 127.0.0.1"));
         }
@@ -39,6 +34,18 @@ impl Guard {
                 .next("send 'Authorization: Bearer' with the content of api.token")),
         }
     }
+}
+
+/// Names of loopback.
+pub(crate) const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
+
+/// Whether a request was sent to one of these names, whatever the port.
+pub(crate) fn is_for(headers: &HeaderMap, names: &[impl AsRef<str>]) -> bool {
+    let host = text(headers, header::HOST);
+    names.iter().any(|name| {
+        let rest = host.strip_prefix(name.as_ref());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    })
 }
 
 fn digest(token: &str) -> Digest {

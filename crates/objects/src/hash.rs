@@ -17,7 +17,7 @@ pub enum Hash {
 
 impl Hash {
     /// The code in a multihash (multicodec table): less than 128, so a varint of one byte.
-    pub(crate) fn code(self) -> u8 {
+    pub fn code(self) -> u8 {
         match self {
             Self::Sha2_256 => 0x12,
             Self::Sha3_256 => 0x16,
@@ -25,7 +25,8 @@ impl Hash {
         }
     }
 
-    pub(crate) fn from_code(code: u64) -> Option<Self> {
+    /// The hash of a code; none if it is not supported here.
+    pub fn from_code(code: u64) -> Option<Self> {
         let all = [Self::Sha2_256, Self::Sha3_256, Self::Blake3];
         all.into_iter().find(|hash| u64::from(hash.code()) == code)
     }

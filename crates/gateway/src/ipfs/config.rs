@@ -12,6 +12,10 @@ pub struct Config {
     /// Default: none, there is no such gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub addr: Option<SocketAddr>,
+    /// Names under which it answers beside those of loopback, for a proxy in front of it. They are
+    /// looked at on a loopback address only: there, a page in a browser that found a name for it
+    /// could read what this node holds (DNS rebinding). Default: none.
+    pub hosts: Vec<String>,
     /// Connections at once; more are closed. Default: 256.
     pub connections: usize,
     /// Answers at once, until their last byte; more are asked to come back. Default: 64.
@@ -34,6 +38,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             addr: None,
+            hosts: Vec::new(),
             connections: 256,
             answers: 64,
             head_ms: 10_000,

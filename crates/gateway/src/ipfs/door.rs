@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     Error,
+    guard::{LOOPBACK, is_for},
     service::{Limits, Running, listen},
 };
 use api::NodeApi;
@@ -35,6 +36,8 @@ struct Door {
     answers: Arc<Semaphore>,
     begin: Duration,
     car_blocks: u64,
+    /// Names under which it may be reached; none if under any.
+    hosts: Option<Arc<[String]>>,
 }
 
 /// Offers what `api` can get to whoever reaches the address, until `stop` is sent or dropped.
@@ -53,6 +56,10 @@ pub async fn serve(
         answers: Arc::new(Semaphore::new(config.answers)),
         begin: Duration::from_millis(config.begin_ms),
         car_blocks: config.car_blocks,
+        hosts: addr.ip().is_loopback().then(|| {
+            let ours = LOOPBACK.into_iter().map(String::from);
+            ours.chain(config.hosts.iter().cloned()).collect()
+        }),
     };
     let limits = Limits {
         connections: config.connections,
@@ -64,6 +71,10 @@ pub async fn serve(
 }
 
 async fn handle(State(door): State<Door>, request: Request) -> Response {
+    if door.hosts.as_ref().is_some_and(|hosts| !is_for(request.headers(), hosts)) {
+        let message = "this gateway does not answer to that name; its owner can name it in `hosts`";
+        return Refusal::new(StatusCode::FORBIDDEN, message).into_response();
+    }
     let head = match *request.method() {
         Method::GET => false,
         Method::HEAD => true,

@@ -28,6 +28,25 @@ async fn it_is_off_unless_it_is_given_an_address() {
 }
 
 #[tokio::test]
+async fn on_loopback_it_answers_to_names_of_loopback_and_those_it_was_given() {
+    let house = House::with(Config { hosts: vec!["gw.example".into()], ..config() }).await;
+    let path = format!("/ipfs/{}", house.node.file(b"x"));
+    for (host, status) in [
+        ("localhost:80", 200),
+        ("[::1]:80", 200),
+        ("gw.example", 200),
+        ("gw.example:443", 200),
+        ("evil.example", 403),
+        ("gw.example.evil.example", 403),
+        ("127.0.0.1.evil.example:80", 403),
+        ("", 403),
+    ] {
+        let answer = house.ask("GET", &path, &[("host", host)]).await;
+        assert_eq!(answer.status, status, "{host}");
+    }
+}
+
+#[tokio::test]
 async fn a_block_that_does_not_come_in_time_is_a_timeout() {
     let house = House::with(Config { block_ms: 20, ..config() }).await;
     let leaf = house.node.file(b"leaf");

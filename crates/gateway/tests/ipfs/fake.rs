@@ -245,8 +245,10 @@ impl House {
         path: &str,
         headers: &[(&str, &str)],
     ) -> TcpStream {
-        let mut request =
-            format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n");
+        let mut request = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+        if headers.iter().all(|(name, _)| *name != "host") {
+            request += "host: 127.0.0.1\r\n";
+        }
         headers.iter().for_each(|(name, value)| request += &format!("{name}: {value}\r\n"));
         request += "\r\n";
         let mut stream = TcpStream::connect(self.running.addr()).await.unwrap();
