@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     connect,
+    content::spread::spread,
     data::DataDir,
     exit::Exit,
     failure::Failure,
@@ -30,7 +31,7 @@ use futures::future::try_join;
 use identity::Digest;
 use objects::{CHUNK_BYTES, Cid};
 use protocol::{Job, JobId, Placement, TaskKey, TaskSpec, TaskTable, limits};
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 /// What is to be done.
 pub(super) struct Wish {
@@ -139,6 +140,11 @@ pub(super) async fn order(wish: Wish, data: &DataDir, out: Out) -> Result<Exit, 
                 conclude(&begun.node, &begun.home.genesis, whole, followed, patience, out).await?;
             if place.detach && !out.json {
                 out.bytes(format!("{job}\n").as_bytes())?;
+            }
+            // What did not end well is not worth keeping for long.
+            if let (Some(durability), Exit::Success) = (place.durability, exit) {
+                let node = Arc::new(connect::node(data)?);
+                spread(node, results.dir(), durability, out).await?;
             }
             Ok(exit)
         }

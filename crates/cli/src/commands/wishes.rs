@@ -13,7 +13,7 @@ use crate::{
     text,
 };
 use glob::Pattern;
-use protocol::{Limits, Placement, Verification};
+use protocol::{Durability, Limits, Placement, Verification};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -103,10 +103,14 @@ pub(super) struct Place {
     /// Order and leave: the job's id is on stdout
     #[arg(long, conflicts_with = "collect")]
     pub(super) detach: bool,
+    /// Spread the results over other nodes, so that they outlive some: 4+2 is any 4 of 6 shards,
+    /// x3 is three copies. The CID of the directory is said
+    #[arg(long, value_name = "K+M|xN", conflicts_with = "detach")]
+    pub(super) durability: Option<Durability>,
 }
 
 /// The options that a job file may name.
-pub(super) const KEYS: [&str; 20] = [
+pub(super) const KEYS: [&str; 21] = [
     "each",
     "null",
     "input",
@@ -127,6 +131,7 @@ pub(super) const KEYS: [&str; 20] = [
     "collect",
     "collect-header",
     "detach",
+    "durability",
 ];
 
 /// What is said now, else what was said before.
@@ -293,6 +298,7 @@ impl Place {
             collect,
             collect_header: self.collect_header || (file.collect_header && joined),
             detach: self.detach || (file.detach && !joined),
+            durability: if self.detach { None } else { self.durability.or(file.durability) },
         }
     }
 
@@ -315,6 +321,7 @@ impl Place {
             ("collect", list(collect)),
             ("collect-header", self.collect_header.then(|| true.into())),
             ("detach", self.detach.then(|| true.into())),
+            ("durability", self.durability.map(|durability| durability.to_string().into())),
         ]))
     }
 }

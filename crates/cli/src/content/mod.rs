@@ -13,4 +13,5 @@ pub(crate) mod list;
 pub(crate) mod place;
 pub(crate) mod restore;
 pub(crate) mod send;
+pub(crate) mod spread;
 pub(crate) mod tree;

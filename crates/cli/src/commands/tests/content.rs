@@ -242,3 +242,20 @@ fn what_is_spread_is_found_and_what_is_not_is_told() {
         assert_eq!(type_with(&world, &line, root), Exit::Usage, "{wrong}");
     }
 }
+
+#[test]
+fn results_of_a_job_are_spread_if_that_is_asked_for() {
+    let world = World::new();
+    world.write("in/a.csv", b"a");
+    world.write("in/b.csv", b"b");
+    let run = "run @program.wasm --each @in/*.csv -o @out --durability x3";
+    assert_eq!(world.type_in(&format!("{run} --save @job.toml")), Exit::Success);
+    let root = root_of(&world.path("out"));
+    assert_eq!(type_with(&world, "storage where %", root), Exit::Success);
+    assert!(world.read("job.toml").contains("durability = \"x3\""));
+    assert_eq!(world.type_in(&format!("{run} --detach")), Exit::Usage);
+    // The job file says it again.
+    world.polity.spoil(root, None);
+    assert_eq!(world.type_in("run @job.toml"), Exit::Success);
+    assert_eq!(type_with(&world, "ls %", root), Exit::Success);
+}
