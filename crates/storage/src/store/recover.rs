@@ -134,7 +134,11 @@ impl<'a> Scan<'a> {
         }
         self.told = Instant::now();
         let percent = (self.read_bytes + bytes) * 100 / self.all_bytes.max(1);
-        tracing::info!(percent, records = self.found, "the index is being completed from the packs");
+        tracing::info!(
+            percent,
+            records = self.found,
+            "the index is being completed from the packs"
+        );
     }
 
     fn flush(&mut self, tail: Tail, durable: bool) -> Result<(), Failure> {

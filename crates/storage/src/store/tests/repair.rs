@@ -63,7 +63,10 @@ async fn a_lost_pack_is_noticed() {
     assert!(lost > 0);
     assert_eq!((report.damaged, report.is_complete), (lost, true));
     let cids = store.damaged(None, 99).await.expect("a list");
-    store.put((0..20).map(blob).filter(|(cid, _)| cids.contains(cid)).collect()).await.expect("kept");
+    store
+        .put((0..20).map(blob).filter(|(cid, _)| cids.contains(cid)).collect())
+        .await
+        .expect("kept");
     assert_reads(&store, 0..20).await;
     assert_eq!(store.damaged(None, 99).await, Ok(vec![]));
 }
