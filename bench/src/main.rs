@@ -35,11 +35,12 @@ fn main() {
     };
     let blobs = database.keyspace("blobs", options).expect("a keyspace");
 
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut one, mut two, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     for turn in 0..TURNS as u64 {
-        let some = blocks(2 * turn * BLOCKS as u64);
-        ours.push(runtime.block_on(put(&store, some)));
-        let some = blocks((2 * turn + 1) * BLOCKS as u64);
+        let first = 3 * turn * BLOCKS as u64;
+        one.push(runtime.block_on(put(&store, blocks(first), 1)));
+        two.push(runtime.block_on(put(&store, blocks(first + BLOCKS as u64), 2)));
+        let some = blocks(first + 2 * BLOCKS as u64);
         let begun = Instant::now();
         for group in some.chunks(TOGETHER) {
             let mut batch = database.batch();
@@ -53,18 +54,20 @@ fn main() {
         }
         theirs.push(rate(begun));
     }
-    let (ours, theirs) = (median(ours), median(theirs));
-    println!("put_256kib_store {ours:.1} MB/s");
+    let (one, two, theirs) = (median(one), median(two), median(theirs));
+    println!("put_256kib_one_group_in_flight {one:.1} MB/s");
+    println!("put_256kib_two_groups_in_flight {two:.1} MB/s");
     println!("put_256kib_fjall {theirs:.1} MB/s");
-    println!("put_256kib_ratio {:.3} of_fjall", ours / theirs);
+    println!("put_256kib_ratio_one {:.3} of_fjall", one / theirs);
+    println!("put_256kib_ratio_two {:.3} of_fjall", two / theirs);
 }
 
-async fn put(store: &Store, blocks: Vec<(Cid, Bytes)>) -> f64 {
+async fn put(store: &Store, blocks: Vec<(Cid, Bytes)>, in_flight: usize) -> f64 {
     let groups: Vec<_> = blocks.chunks(TOGETHER).map(<[_]>::to_vec).collect();
     let begun = Instant::now();
     stream::iter(groups)
         .map(|group| store.put(group))
-        .buffered(1)
+        .buffered(in_flight)
         .for_each(|result| async { result.expect("kept") })
         .await;
     rate(begun)
