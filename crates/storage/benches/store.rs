@@ -25,13 +25,16 @@ const TURN_BYTES: usize = 256 << 20;
 /// Blocks between two syncs.
 const TOGETHER: usize = 16;
 
+/// Measures something in a directory that is not there yet.
+type Run = fn(&tokio::runtime::Runtime, &Path);
+
 fn main() {
     let words: Vec<String> = env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     let name = words.first().map_or("all", String::as_str);
     let parent = words.get(1).map_or_else(env::temp_dir, PathBuf::from);
     let dir = tempfile::tempdir_in(parent).expect("a directory");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let all: [(&str, fn(&tokio::runtime::Runtime, &Path)); 4] = [
+    let all: [(&str, Run); 4] = [
         ("put1m", |runtime, dir| put(runtime, dir, "put_1mib", 1 << 20)),
         ("put256k", |runtime, dir| put(runtime, dir, "put_256kib", 256 << 10)),
         ("get1m", get),

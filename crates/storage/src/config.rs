@@ -17,7 +17,7 @@ pub struct Config {
     /// Bytes that are written together, at most, before one sync. Default: 33554432.
     pub batch_bytes: u64,
     /// Bytes after which the index is made durable; that much of the packs is read again after a
-    /// crash. Default: 67108864.
+    /// crash. Default: 268435456.
     pub checkpoint_bytes: u64,
     /// Memory for the index, in bytes. Default: 67108864.
     pub index_cache_bytes: usize,
@@ -43,7 +43,7 @@ impl Default for Config {
             pack_bytes: 1 << 30,
             reserve_bytes: 256 << 20,
             batch_bytes: 32 << 20,
-            checkpoint_bytes: 64 << 20,
+            checkpoint_bytes: 256 << 20,
             index_cache_bytes: 64 << 20,
             quota_bytes: 0,
             compact_below_percent: 70,

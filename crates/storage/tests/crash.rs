@@ -20,7 +20,7 @@ const DIR: &str = "STORAGE_CRASH_DIR";
 /// The first number that the copy writes.
 const FIRST: &str = "STORAGE_CRASH_FIRST";
 /// How often the copy is killed, if nobody asks for more.
-const ROUNDS: usize = 150;
+const ROUNDS: usize = 100;
 /// Asks for another number of kills.
 const KILLS: &str = "STORAGE_KILLS";
 

@@ -52,6 +52,15 @@ pub(crate) trait DiskFile: Debug + Send + Sync + 'static {
     /// # Errors
     /// `UnexpectedEof` if the file ends before.
     fn read_at(&self, out: &mut [u8], at: u64) -> io::Result<()>;
+    /// So many bytes of the file from a place on.
+    ///
+    /// # Errors
+    /// As [`Self::read_at`].
+    fn bytes_at(&self, length: usize, at: u64) -> io::Result<Vec<u8>> {
+        let mut out = vec![0; length];
+        self.read_at(&mut out, at)?;
+        Ok(out)
+    }
     /// Writes all of `bytes`.
     fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()>;
     /// Writes all of `parts`, one after the other.

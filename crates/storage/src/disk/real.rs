@@ -1,14 +1,18 @@
 //! The disk of this machine.
 
 use super::{Disk, DiskFile, Mode};
+use rustix::fs::Advice;
 use std::{
     fs::{self, File},
     io::{self, IoSlice},
+    num::NonZeroU64,
     os::unix::fs::FileExt,
     path::Path,
     sync::Arc,
 };
 
+/// Bytes from which on it is said beforehand what will be read.
+const AHEAD_BYTES: usize = 192 << 10;
 /// Buffers that are given to the system in one call.
 const PARTS: usize = 256;
 
@@ -53,6 +57,26 @@ impl Disk for RealDisk {
 impl DiskFile for File {
     fn read_at(&self, out: &mut [u8], at: u64) -> io::Result<()> {
         self.read_exact_at(out, at)
+    }
+
+    fn bytes_at(&self, length: usize, at: u64) -> io::Result<Vec<u8>> {
+        if length >= AHEAD_BYTES {
+            // The system would fetch it piece by piece, waiting for each. Only a hint.
+            let range = NonZeroU64::new(length as u64);
+            rustix::fs::fadvise(self, at, range, Advice::WillNeed).unwrap_or_default();
+        }
+        let mut out = Vec::with_capacity(length);
+        while out.len() < length {
+            let from = at + out.len() as u64;
+            // A vector can have more room than was asked for; the file ends somewhere all the same.
+            match rustix::io::pread(self, rustix::buffer::spare_capacity(&mut out), from) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        out.truncate(length);
+        Ok(out)
     }
 
     fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {

@@ -31,7 +31,7 @@ const SLICE: usize = 4096;
 pub struct CompactOptions {
     /// Packs are rewritten whose live share is below this, in percent. Default: as configured.
     pub below_percent: u8,
-    /// Bytes that are read and written per second, at most; 0: no limit. Default: 0.
+    /// Bytes that are read per second, at most; 0: no limit. Default: 134217728.
     pub bytes_per_second: u64,
     /// Stop after the pack at hand when so long has passed, in milliseconds; 0: never. Default: 0.
     pub budget_ms: u64,
@@ -41,7 +41,7 @@ impl CompactOptions {
     /// What a configuration says.
     pub fn of(config: &Config) -> Self {
         let below_percent = config.compact_below_percent;
-        Self { below_percent, bytes_per_second: 0, budget_ms: 0 }
+        Self { below_percent, bytes_per_second: 128 << 20, budget_ms: 0 }
     }
 }
 

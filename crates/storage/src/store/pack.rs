@@ -167,11 +167,12 @@ impl Packs {
 
     /// Reads a blob; `None` if what is there is not this blob any more.
     pub(super) fn blob(&self, cid: &Cid, at: Location) -> io::Result<Option<Bytes>> {
-        let mut record = vec![0; OVERHEAD_BYTES as usize + at.length as usize];
-        match self.pack(at.pack).and_then(|pack| pack.file.read_at(&mut record, at.offset)) {
+        let bytes = OVERHEAD_BYTES as usize + at.length as usize;
+        let record = match self.pack(at.pack).and_then(|pack| pack.file.bytes_at(bytes, at.offset))
+        {
             Err(error) if is_gone(&error) => return Ok(None),
             other => other?,
-        }
+        };
         let mut body = Bytes::from(record).split_off(HEAD_BYTES as usize);
         let name = body.split_to(CID_BYTES);
         Ok((name == cid.to_bytes() && cid.check(&body).is_ok()).then_some(body))

@@ -66,7 +66,8 @@ pub struct GcReport {
     pub freed_blobs: u64,
     /// Their bytes. The disk gets them back by compaction.
     pub freed_bytes: u64,
-    /// Blobs below pins and roots that are not here.
+    /// Blobs below pins and roots that are not here. What is below those is unknown, and goes if
+    /// nothing else holds it.
     pub missing: u64,
     /// Blobs with links, below pins and roots, that are damaged. What they link to is unknown, so
     /// nothing at all is freed before they come back: see [`crate::Store::damaged`].

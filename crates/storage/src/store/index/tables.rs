@@ -7,13 +7,16 @@ use redb::{Database, ReadTransaction, TableDefinition};
 /// A CID as a key.
 pub(super) type Key = [u8; CID_BYTES];
 
+/// The row of a pin.
+pub(super) type PinValue<'a> = (u32, u64, u32, &'a [u8]);
+
 /// CID → pack, offset, length.
 pub(super) const BLOBS: TableDefinition<'_, &Key, (u32, u64, u32)> = TableDefinition::new("blobs");
 /// Blobs whose record was found damaged, and the place of that record.
 pub(super) const DAMAGED: TableDefinition<'_, &Key, (u32, u64, u32)> =
     TableDefinition::new("damaged");
 /// Label and root → pack and offset of the record, the first pack that can have one, the pin.
-pub(super) const PINS: TableDefinition<'_, (&str, &Key), (u32, u64, u32, &[u8])> =
+pub(super) const PINS: TableDefinition<'_, (&str, &Key), PinValue<'_>> =
     TableDefinition::new("pins");
 /// Old blobs that were put again → when, in milliseconds since 1970.
 pub(super) const TOUCHED: TableDefinition<'_, &Key, u64> = TableDefinition::new("touched");

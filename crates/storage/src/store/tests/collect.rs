@@ -122,10 +122,8 @@ async fn puts_and_gets_during_collections_never_lose_a_blob() {
                 Err(Error::Missing(_)) => continue,
                 Err(error) => panic!("{error}"),
             }
-            if let Some(last) = pinned.replace(next.clone()) {
-                if last.root != cid {
-                    store.unpin(last.label, last.root).await.expect("unpinned");
-                }
+            if let Some(last) = pinned.replace(next.clone()).filter(|last| last.root != cid) {
+                store.unpin(last.label, last.root).await.expect("unpinned");
             }
             assert_eq!(store.get(cid).await, Ok(Some(bytes)), "round {round}");
             store.put(vec![blob(1000 + round)]).await.expect("kept");
@@ -170,12 +168,12 @@ async fn missing_blocks_are_counted_and_damaged_nodes_hold_everything_back() {
 
     let store = open(dir.path(), small()).expect("open");
     store.put(vec![blob(2)]).await.expect("kept");
-    let packs = (0..9).map(|number| pack(&dir, number)).filter(|path| path.exists());
+    let mut packs = (0..9).map(|number| pack(&dir, number)).filter(|path| path.exists());
     let holds = |path: &PathBuf| {
         let bytes = fs::read(path).expect("a pack");
         bytes.windows(36).any(|window| window == low.0.to_bytes())
     };
-    let path = packs.filter(holds).last().expect("it is in one");
+    let path = packs.rfind(holds).expect("it is in one");
     // In the pack of the node above its CID stands too, but later in the file.
     flip(&path, place(&path, &low.0) + 12 + 36);
     for _ in 0..2 {
