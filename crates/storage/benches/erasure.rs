@@ -23,15 +23,15 @@ use std::{
     time::{Duration, Instant},
 };
 use storage::{
-    erasure::{Code, Config, Keep, Keeper, Parts, Server, Wanted},
+    erasure::{Code, Config, Keep, Keeper, Kept, Parts, Server, Wanted},
     exchange::{self, DagLimits, Fetcher},
 };
 
 const UNIT: usize = 64 << 10;
 
 fn main() {
-    let numbers = std::env::args().skip(1).filter_map(|word| word.parse::<usize>().ok());
-    let mib = numbers.last().unwrap_or(1024);
+    let mut words = std::env::args().skip(1).filter_map(|word| word.parse::<usize>().ok());
+    let mib = words.next().unwrap_or(1024);
     for (data, total) in [(4, 6), (10, 14), (20, 30)] {
         coding(data, total);
     }
@@ -113,7 +113,7 @@ impl Keep for MemoryKeep {
         future::ready(Ok(())).boxed()
     }
 
-    fn kept(&self, _: String) -> Answer<'static, Result<Vec<(String, Vec<Cid>)>, BlobError>> {
+    fn kept(&self, _: String) -> Answer<'static, Result<Kept, BlobError>> {
         future::ready(Ok(Vec::new())).boxed()
     }
 }
