@@ -23,15 +23,15 @@ use std::{
     time::{Duration, Instant},
 };
 use storage::{
-    erasure::{Code, Config, Keep, Keeper, Parts, Server, Wanted},
+    erasure::{Code, Config, Keep, Keeper, Kept, Parts, Server, Wanted},
     exchange::{self, DagLimits, Fetcher},
 };
 
 const UNIT: usize = 64 << 10;
 
 fn main() {
-    let numbers = std::env::args().skip(1).filter_map(|word| word.parse::<usize>().ok());
-    let mib = numbers.last().unwrap_or(1024);
+    let mut words = std::env::args().skip(1).filter_map(|word| word.parse::<usize>().ok());
+    let mib = words.next().unwrap_or(1024);
     for (data, total) in [(4, 6), (10, 14), (20, 30)] {
         coding(data, total);
     }
@@ -113,7 +113,7 @@ impl Keep for MemoryKeep {
         future::ready(Ok(())).boxed()
     }
 
-    fn kept(&self, _: String) -> Answer<'static, Result<Vec<(String, Vec<Cid>)>, BlobError>> {
+    fn kept(&self, _: String) -> Answer<'static, Result<Kept, BlobError>> {
         future::ready(Ok(Vec::new())).boxed()
     }
 }
@@ -180,6 +180,14 @@ async fn put(node: &Node, mib: usize) -> Cid {
     root.cid
 }
 
+/// Seconds that this process was busy so far, on all processors; in hundredths.
+fn busy_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let after_name = stat.rsplit_once(')').unwrap().1;
+    let ticks = |field: usize| after_name.split_whitespace().nth(field).unwrap().parse::<f64>();
+    (ticks(11).unwrap() + ticks(12).unwrap()) / 100.0
+}
+
 /// An object at 4+2 on six nodes: protect, distribute, read with two away, and replace one.
 async fn repairing(mib: usize) {
     let (mesh, clock) = (Mesh::new(), Arc::new(Wall(Instant::now())));
@@ -196,14 +204,15 @@ async fn repairing(mib: usize) {
     };
     let root = put(&nodes[0], mib).await;
     let bytes = (mib << 20) as f64;
-    let say = |name: &str, bytes: f64, start: Instant| {
+    let say = |name: &str, bytes: f64, (start, busy): (Instant, f64)| {
         println!("{name} {:.0} MB/s", bytes / 1e6 / start.elapsed().as_secs_f64());
+        println!("{name}-cpu {:.2} s/GB", (busy_seconds() - busy) / (bytes / 1e9));
     };
-    let start = Instant::now();
+    let start = (Instant::now(), busy_seconds());
     let limits = DagLimits { blocks: 1 << 20, bytes: 1 << 40 };
     let made = nodes[0].keeper.protect(root, "4+2".parse().unwrap(), limits).await.unwrap();
     say("erasure-protect-4+2", bytes, start);
-    let start = Instant::now();
+    let start = (Instant::now(), busy_seconds());
     let holders: Vec<Candidate> = (1..=6).map(candidate).collect();
     let given = nodes[0].keeper.distribute(made.manifest, &holders).await.unwrap();
     say("erasure-distribute-4+2", made.kept_bytes as f64, start);
@@ -220,7 +229,7 @@ async fn repairing(mib: usize) {
     let lead = &nodes[usize::from(of(&lead)) - 1];
     let lost = nodes[usize::from(of(&dead)) - 1].keeper.lent_bytes() as f64;
     let mut changes = lead.keeper.changes();
-    let start = Instant::now();
+    let start = (Instant::now(), busy_seconds());
     let _repair = lead.keeper.repair(Arc::new(move || (2..=7).map(candidate).collect()));
     let is_replaced = || {
         let known = lead.keeper.known(&made.manifest);
@@ -236,7 +245,7 @@ async fn repairing(mib: usize) {
         mesh.cut(away, key(8).public());
     }
     reader.keeper.find(root, &[given.placement.payload.slots[2]]).await.unwrap();
-    let start = Instant::now();
+    let start = (Instant::now(), busy_seconds());
     reader.keeper.recover(made.manifest, Wanted::All, &[]).await.unwrap();
     say("erasure-read-one-lost-4+2", bytes, start);
 }

@@ -45,6 +45,16 @@ impl<'a> Gathering<'a> {
         Self { inner, placement, away: Mutex::default() }
     }
 
+    /// As [`Self::rebuild`], into the store; answers how many blocks and bytes that were.
+    pub(super) async fn restore(&self, wants: Vec<Want>) -> Result<(u64, u64), Error> {
+        let blocks = self.rebuild(wants).await?;
+        let bytes = blocks.iter().map(|block| block.bytes.len() as u64).sum();
+        let blobs: Vec<_> = blocks.into_iter().map(|block| (block.cid, block.bytes)).collect();
+        let count = blobs.len() as u64;
+        self.inner.parts.blobs.put(blobs).await?;
+        Ok((count, bytes))
+    }
+
     /// Fetches from one node what it has of these, unless it did not help before.
     pub(super) async fn fetch(
         &self,

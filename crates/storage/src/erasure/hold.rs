@@ -11,13 +11,19 @@ use super::{
 use crate::exchange::FetchError;
 use futures::{StreamExt, TryStreamExt, stream};
 use identity::{PublicKey, Signed};
-use objects::{Block, Cid};
+use objects::Cid;
 use protocol::{
     Groups, Manifest, Time,
     durability::{KeepReply, NotKept, Placement},
     port::Stream,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// Shards that are asked for at once.
 const CHUNK: usize = 16;
@@ -89,7 +95,7 @@ impl Inner {
         let mut all = sources.clone();
         all.extend(&placement.payload.slots);
         let wrong = |error: protocol::Error| NotKept::Wrong(error.to_string());
-        let manifest = self.manifest(cid, &all).await.map_err(not_kept)?;
+        let (manifest, signed) = self.manifest(cid, &all).await.map_err(not_kept)?;
         Placement::check(&placement, &manifest, self.parts.network).map_err(wrong)?;
         if asker.lend.is_some_and(|lend| !lend.may_keep(asker.node, manifest.by)) {
             return Err(NotKept::Stranger);
@@ -106,6 +112,9 @@ impl Inner {
         let limit_bytes =
             if asker.lend.is_some() { self.parts.config.lend_bytes } else { u64::MAX };
         let reserved = self.reserve(cid, pages_bytes(&manifest.payload), limit_bytes)?;
+        // Nothing of a stranger's is stored before this.
+        let stored = self.parts.blobs.put(vec![(cid, signed)]).await;
+        stored.map_err(|error| not_kept(error.into()))?;
         let pages = self.parts.fetcher.fetch_all(&manifest.payload.pages, &all).await;
         pages.map_err(|error| not_kept(error.into()))?;
         let bytes = slot_bytes(&*self.parts.blobs, &manifest.payload).await.map_err(not_kept)?;
@@ -151,23 +160,21 @@ impl Inner {
     ) -> Result<(), Error> {
         let gathering = Gathering::new(self, placement);
         sources.retain(|node| *node != self.me());
+        let have_some = AtomicBool::new(!sources.is_empty());
         let mut pages = Pages::new(manifest);
         while let Some((number, page)) = pages.next(&*self.parts.blobs).await? {
-            self.copy_page(&page, slots, placement, &mut sources, meter).await?;
+            let from = (&sources[..], &have_some);
+            self.copy_page(&page, slots, placement, from, meter).await?;
             let lost = self.lost_of(&page, slots, placement).await?;
             let config = &self.parts.config;
             let made = stream::iter(batches(lost, config.batch_bytes))
                 .map(|batch| async {
-                    let data: Vec<u64> = batch.iter().map(|w| w.group.data.len() as u64).collect();
-                    let most = data.into_iter().max().unwrap_or(1);
-                    Ok::<_, Error>((gathering.rebuild(batch).await?, most))
+                    let reads = batch.iter().map(|want| want.group.data.len() as u64).max();
+                    Ok::<_, Error>((gathering.restore(batch).await?, reads.unwrap_or(1)))
                 })
                 .buffer_unordered(config.batches_at_once.max(1));
             let mut made = std::pin::pin!(made);
-            while let Some((blocks, reads)) = made.try_next().await? {
-                let bytes: u64 = blocks.iter().map(|block: &Block| block.bytes.len() as u64).sum();
-                let blobs = blocks.into_iter().map(|block| (block.cid, block.bytes));
-                self.parts.blobs.put(blobs.collect()).await?;
+            while let Some(((_, bytes), reads)) = made.try_next().await? {
                 meter.add(bytes, bytes * reads).await?;
             }
             self.keep_page(placement, number, &page, slots).await?;
@@ -181,35 +188,50 @@ impl Inner {
         page: &Groups,
         slots: &[usize],
         placement: &Placement,
-        sources: &mut Vec<PublicKey>,
+        (sources, have_some): (&[PublicKey], &AtomicBool),
         meter: &mut Meter<'_>,
     ) -> Result<(), Error> {
         let own: Vec<(Cid, u64)> = shards(page, placement.slots.len())
             .filter(|(.., slot)| slots.contains(slot))
             .map(|(.., shard, _)| (shard.cid, u64::from(shard.bytes)))
             .collect();
-        for own in own.chunks(CHUNK) {
-            let cids: Vec<Cid> = own.iter().map(|(cid, _)| *cid).collect();
-            let before = self.parts.blobs.has(cids.clone()).await?;
-            let mut after = before.clone();
-            if !sources.is_empty() && before.contains(&false) {
-                match self.parts.fetcher.fetch_all(&cids, sources).await {
-                    Ok(()) | Err(FetchError::NotFound { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
-                after = self.parts.blobs.has(cids).await?;
-                if after == before {
-                    // They have nothing of it: the others are made without asking again.
-                    sources.clear();
-                }
-            }
-            let bytes = |is: &[bool]| -> u64 {
-                own.iter().zip(is).filter(|(_, is)| **is).map(|((_, bytes), _)| *bytes).sum()
-            };
-            let (before, after) = (bytes(&before), bytes(&after));
-            meter.add(after, after - before).await?;
+        let chunks: Vec<_> = own.chunks(CHUNK).map(<[_]>::to_vec).collect();
+        let chunks = stream::iter(chunks)
+            .map(|own| self.copy_chunk(own, sources, have_some))
+            .buffered(self.parts.config.batches_at_once.max(1));
+        let mut chunks = std::pin::pin!(chunks);
+        while let Some((have, moved)) = chunks.try_next().await? {
+            meter.add(have, moved).await?;
         }
         Ok(())
+    }
+
+    /// Gets some shards from whoever has them as they are: bytes that are here now, and bytes that
+    /// were moved for it. Once the sources gave nothing of a chunk they are not asked again.
+    async fn copy_chunk(
+        &self,
+        own: Vec<(Cid, u64)>,
+        sources: &[PublicKey],
+        have_some: &AtomicBool,
+    ) -> Result<(u64, u64), Error> {
+        let cids: Vec<Cid> = own.iter().map(|(cid, _)| *cid).collect();
+        let before = self.parts.blobs.has(cids.clone()).await?;
+        let mut after = before.clone();
+        if have_some.load(Ordering::Relaxed) && before.contains(&false) {
+            match self.parts.fetcher.fetch_all(&cids, sources).await {
+                Ok(()) | Err(FetchError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            after = self.parts.blobs.has(cids).await?;
+            if after == before {
+                have_some.store(false, Ordering::Relaxed);
+            }
+        }
+        let bytes = |is: &[bool]| -> u64 {
+            own.iter().zip(is).filter(|(_, is)| **is).map(|((_, bytes), _)| *bytes).sum()
+        };
+        let (before, after) = (bytes(&before), bytes(&after));
+        Ok((after, after - before))
     }
 
     /// Shards of our slots in a page that are not here.

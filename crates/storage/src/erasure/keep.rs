@@ -4,6 +4,9 @@ use identity::PublicKey;
 use objects::Cid;
 use protocol::port::{Answer, BlobError};
 
+/// Labels with the blocks that are kept under each.
+pub type Kept = Vec<(String, Vec<Cid>)>;
+
 /// Blocks that are in use, by label. What is kept survives a restart and is never collected.
 pub trait Keep: Send + Sync + 'static {
     /// Keeps exactly these blocks under a label, in place of what was kept under it; not what they
@@ -14,10 +17,7 @@ pub trait Keep: Send + Sync + 'static {
     fn release(&self, label: String) -> Answer<'static, Result<(), BlobError>>;
 
     /// What is kept under labels with this beginning, in the order of the labels.
-    fn kept(
-        &self,
-        beginning: String,
-    ) -> Answer<'static, Result<Vec<(String, Vec<Cid>)>, BlobError>>;
+    fn kept(&self, beginning: String) -> Answer<'static, Result<Kept, BlobError>>;
 }
 
 /// Decides for whom shards are kept. It must be quick.

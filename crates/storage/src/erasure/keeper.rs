@@ -12,6 +12,7 @@ use crate::{
     exchange::{self, Fetcher},
     lock::lock,
 };
+use bytes::Bytes;
 use identity::{NetworkId, PublicKey, SecretKey, Signed};
 use objects::Cid;
 use protocol::{
@@ -185,14 +186,21 @@ impl Inner {
         Ok(lock(&self.codes).entry((data, total)).or_insert(code).clone())
     }
 
-    /// Manifest and pages, from this store or these nodes; checked.
+    /// A manifest, from this store or these nodes; checked, but not stored yet.
     pub(super) async fn manifest(
         &self,
         cid: Cid,
         from: &[PublicKey],
-    ) -> Result<Signed<Manifest>, Error> {
-        let bytes = self.parts.fetcher.fetch(cid, from).await?;
-        Ok(Manifest::decode(&bytes, self.parts.network)?)
+    ) -> Result<(Signed<Manifest>, Bytes), Error> {
+        let bytes = match self.parts.blobs.get(cid).await? {
+            Some(bytes) => bytes,
+            None => {
+                let lease = self.scratch.lease(vec![cid]);
+                self.passing.fetch_all(&[cid], from).await?;
+                lease.get(&cid).ok_or(Error::Missing(cid))?
+            }
+        };
+        Ok((Manifest::decode(&bytes, self.parts.network)?, bytes))
     }
 
     /// Asks a node what it knows of an object, and takes note of it.
@@ -209,8 +217,9 @@ impl Inner {
 
     /// Takes note of what another node knows.
     async fn learn(&self, said: KeptObject, node: PublicKey) -> Result<(), Error> {
-        let manifest = self.manifest(said.manifest, &[node]).await?;
+        let (manifest, bytes) = self.manifest(said.manifest, &[node]).await?;
         Placement::check(&said.placement, &manifest, self.parts.network)?;
+        self.parts.blobs.put(vec![(said.manifest, bytes)]).await?;
         self.parts.fetcher.fetch_all(&manifest.payload.pages, &[node]).await?;
         let known = self.book.get(&said.manifest);
         let record = known.unwrap_or(Record {

@@ -31,7 +31,7 @@ pub use code::Code;
 pub use config::Config;
 pub use distribute::Spread;
 pub use error::Error;
-pub use keep::{Keep, Lend};
+pub use keep::{Keep, Kept, Lend};
 pub use keeper::{Keeper, Parts};
 pub use protect::Protected;
 pub use recover::{Recovered, Wanted};

@@ -17,9 +17,6 @@ use protocol::{
 };
 use std::sync::Arc;
 
-/// Groups that are made at once.
-const AT_ONCE: usize = 2;
-
 /// What was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Protected {
@@ -73,32 +70,31 @@ impl Keeper {
             kept_bytes: 0,
         };
         let walk = Walk::new(inner.parts.blobs.clone(), root, limits);
-        let groups = stream::try_unfold(walk, |mut walk| async move {
-            let blocks = walk.next(durability.data()).await?;
+        let batches = stream::try_unfold(walk, |mut walk| async move {
+            let batch = inner.next_batch(&mut walk, durability.data()).await?;
             let seen = (walk.blocks(), walk.bytes());
-            Ok::<_, Error>((!blocks.is_empty()).then_some(((blocks, seen), walk)))
+            Ok::<_, Error>((!batch.is_empty()).then_some(((batch, seen), walk)))
         });
-        let coded = groups.map_ok(|(blocks, seen)| async move {
-            let made = inner.make_group(blocks, durability.parity()).await?;
-            Ok((made, seen))
+        // Parity is stored in here, so that the next batch is coded meanwhile.
+        let coded = batches.map_ok(|(batch, seen)| async move {
+            Ok((inner.make_groups(batch, durability.parity()).await?, seen))
         });
-        let mut coded = std::pin::pin!(coded.try_buffered(AT_ONCE));
+        let mut coded =
+            std::pin::pin!(coded.try_buffered(inner.parts.config.batches_at_once.max(1)));
         let (mut blocks, mut bytes) = (0, 0);
-        while let Some(((group, parity), seen)) = coded.try_next().await? {
+        while let Some((groups, seen)) = coded.try_next().await? {
             (blocks, bytes) = seen;
-            maker.take(group, parity).await?;
+            for group in groups {
+                maker.take(group).await?;
+            }
         }
         maker.finish(blocks, bytes).await
     }
 }
 
 impl Maker<'_> {
-    async fn take(&mut self, group: Group, parity: Vec<Block>) -> Result<(), Error> {
+    async fn take(&mut self, group: Group) -> Result<(), Error> {
         self.kept_bytes += group.shards().map(|shard| u64::from(shard.bytes)).sum::<u64>();
-        if !parity.is_empty() {
-            let parity = parity.into_iter().map(|block| (block.cid, block.bytes));
-            self.inner.parts.blobs.put(parity.collect()).await?;
-        }
         self.groups.push(group);
         if self.groups.len() == Groups::per_page(self.durability.total()) {
             self.end_page().await?;
@@ -175,14 +171,42 @@ impl Inner {
         Ok(Some(Protected { manifest, blocks, bytes, kept_bytes }))
     }
 
-    /// A group of some blocks, and its parity as far as it is something new.
-    async fn make_group(
+    /// The blocks of some groups: as many as have the bytes of a batch, one group at least.
+    async fn next_batch(&self, walk: &mut Walk, data: usize) -> Result<Vec<Vec<Block>>, Error> {
+        let (mut batch, before) = (Vec::new(), walk.bytes());
+        loop {
+            let blocks = walk.next(data).await?;
+            let is_last = blocks.len() < data;
+            if !blocks.is_empty() {
+                batch.push(blocks);
+            }
+            if is_last || walk.bytes() - before >= self.parts.config.batch_bytes {
+                return Ok(batch);
+            }
+        }
+    }
+
+    /// Groups of some blocks; their parity is stored as far as it is something new.
+    async fn make_groups(
         &self,
-        blocks: Vec<Block>,
+        batch: Vec<Vec<Block>>,
         parity: usize,
-    ) -> Result<(Group, Vec<Block>), Error> {
-        let code = self.code(blocks.len(), blocks.len() + parity)?;
-        run(move || group_of(&code, &blocks)).await
+    ) -> Result<Vec<Group>, Error> {
+        let mut codes = Vec::with_capacity(batch.len());
+        for blocks in &batch {
+            codes.push(self.code(blocks.len(), blocks.len() + parity)?);
+        }
+        let made = run(move || {
+            let groups = codes.iter().zip(&batch).map(|(code, blocks)| group_of(code, blocks));
+            let (groups, parity): (Vec<Group>, Vec<Vec<Block>>) = groups.unzip();
+            (groups, parity.concat())
+        });
+        let (groups, parity) = made.await?;
+        let blobs: Vec<_> = parity.into_iter().map(|block| (block.cid, block.bytes)).collect();
+        if !blobs.is_empty() {
+            self.parts.blobs.put(blobs).await?;
+        }
+        Ok(groups)
     }
 }
 

@@ -128,14 +128,12 @@ impl Inner {
     ) -> Result<(), Error> {
         let config = &self.parts.config;
         let made = stream::iter(batches(lost, config.batch_bytes))
-            .map(|batch| gathering.rebuild(batch))
+            .map(|batch| gathering.restore(batch))
             .buffer_unordered(config.batches_at_once.max(1));
         let mut made = std::pin::pin!(made);
-        while let Some(blocks) = made.try_next().await? {
-            done.decoded += blocks.len() as u64;
-            done.bytes += blocks.iter().map(|block| block.bytes.len() as u64).sum::<u64>();
-            let blobs = blocks.into_iter().map(|block| (block.cid, block.bytes));
-            self.parts.blobs.put(blobs.collect()).await?;
+        while let Some((blocks, bytes)) = made.try_next().await? {
+            done.decoded += blocks;
+            done.bytes += bytes;
         }
         Ok(())
     }

@@ -267,10 +267,8 @@ impl Repair {
 
     fn moved(&mut self, now: Time, manifest: Cid, is_done: bool) {
         let Some(done) = self.busy.take_if(|busy| busy.manifest == manifest) else { return };
-        if self.policy.pace_bytes > 0 {
-            let ms = done.bytes.saturating_mul(1000) / self.policy.pace_bytes;
-            self.next_at = if is_done { done.since.after_ms(ms) } else { now };
-        }
+        let ms = done.bytes.saturating_mul(1000).checked_div(self.policy.pace_bytes);
+        self.next_at = if is_done { done.since.after_ms(ms.unwrap_or_default()) } else { now };
         let retry_at = now.after_ms(self.policy.retry_ms);
         let Some(object) = self.objects.get_mut(&manifest) else { return };
         if is_done {

@@ -100,10 +100,7 @@ impl Keep for MemoryKeep {
         .boxed()
     }
 
-    fn kept(
-        &self,
-        beginning: String,
-    ) -> Answer<'static, Result<Vec<(String, Vec<Cid>)>, BlobError>> {
+    fn kept(&self, beginning: String) -> Answer<'static, Result<Kept, BlobError>> {
         let all = self.all().into_iter().filter(|(label, _)| label.starts_with(&beginning));
         future::ready(Ok(all.collect())).boxed()
     }
