@@ -5,8 +5,7 @@ use objects::{Block, FileBuilder, FileRoot};
 use std::fmt::Write;
 
 /// Sizes of files, in bytes. Some faults of the transports show only beyond 20 MiB.
-pub(crate) const SIZES: [usize; 6] =
-    [0, 1 << 10, 1 << 20, (1 << 20) + 1, 20 << 20, 200 << 20];
+pub(crate) const SIZES: [usize; 6] = [0, 1 << 10, 1 << 20, (1 << 20) + 1, 20 << 20, 200 << 20];
 
 const CHUNK: usize = 1 << 20;
 

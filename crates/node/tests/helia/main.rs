@@ -74,7 +74,10 @@ fn we_read(helia: &mut Peer, home: &Path) -> Known {
     for command in [json!({"command": "tree"}), json!({"command": "hamt", "count": ENTRIES})] {
         let root = helia.ask(command).as_cid();
         ours.fetch_dag(root, &address).unwrap();
-        known.insert(root.to_string(), helia.ask(json!({"command": "read", "cid": root.to_string()})));
+        known.insert(
+            root.to_string(),
+            helia.ask(json!({"command": "read", "cid": root.to_string()})),
+        );
     }
     let hamt = known.values().map(|found| found.as_object().unwrap().len()).max();
     assert_eq!(hamt, Some(ENTRIES as usize));

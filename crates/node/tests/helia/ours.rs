@@ -52,8 +52,7 @@ impl Ours {
         let guests = GuestConfig { allowed: true, ..GuestConfig::default() };
         let config = network::Config { listen: Vec::new(), guests, ..network::Config::default() };
         let key = SecretKey::from_seed([50; 32]);
-        let (network, service) =
-            network::start(config, &key, NetworkId(Digest([1; 32]))).unwrap();
+        let (network, service) = network::start(config, &key, NetworkId(Digest([1; 32]))).unwrap();
         let store = storage::open(dir, storage::Config::default()).unwrap();
         let (bitswap, blocks) = bitswap::start(
             Arc::new(store.clone()),
@@ -84,7 +83,9 @@ impl Ours {
     /// What the peers did wrong that were here.
     pub(crate) fn offences(&self) -> Vec<Offence> {
         let records = self.network.offences().into_iter();
-        records.flat_map(|(_, record)| vec![Offence::BadContent; record.bad_content as usize]).collect()
+        records
+            .flat_map(|(_, record)| vec![Offence::BadContent; record.bad_content as usize])
+            .collect()
     }
 
     /// Ends it and waits until the store is free.
