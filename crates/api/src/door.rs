@@ -2,7 +2,7 @@
 
 use crate::{
     ApiError, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobSummary, JoinLine, KnownTask,
-    NodeInfo, PlacedTx, SanctionInfo, Status, Submission,
+    NodeInfo, PlacedTx, SanctionInfo, Status, StorageApi, Submission,
 };
 use bytes::Bytes;
 use identity::{Digest, PublicKey};
@@ -20,7 +20,7 @@ pub type JobEvents = Events<Result<JobEvent, ApiError>>;
 
 /// A node, as its owner's doors see it. Implemented by `node`, by [`crate::Client`] over HTTP, and
 /// faked in tests.
-pub trait NodeApi: Send + Sync + 'static {
+pub trait NodeApi: StorageApi {
     /// Takes an order with the bytes that it needs. The answer comes when the order is admitted or
     /// refused; the stream stays open until the job is finished. Dropping it leaves the job alone.
     fn submit(&self, submission: Submission) -> Reply<'_, JobEvents>;

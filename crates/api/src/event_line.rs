@@ -1,8 +1,7 @@
-//! Events as lines of text: one JSON object each; the last may be `{"error": …}` instead.
+//! What happens, as lines of text: one JSON object each; the last may be `{"error": …}` instead.
 
 use crate::{ApiError, Code};
-use protocol::JobEvent;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
@@ -12,7 +11,7 @@ enum Line<E> {
 }
 
 /// The line of one item, with its line feed.
-pub fn encode(item: &Result<JobEvent, ApiError>) -> Vec<u8> {
+pub fn encode<E: Serialize>(item: &Result<E, ApiError>) -> Vec<u8> {
     let line = match item {
         Ok(event) => Line::Happened(event),
         Err(error) => Line::Failed { error: error.clone() },
@@ -26,7 +25,7 @@ pub fn encode(item: &Result<JobEvent, ApiError>) -> Vec<u8> {
 ///
 /// # Errors
 /// The error that the line says, or [`Code::Malformed`] if it says nothing known.
-pub fn decode(line: &[u8]) -> Result<JobEvent, ApiError> {
+pub fn decode<E: DeserializeOwned>(line: &[u8]) -> Result<E, ApiError> {
     match serde_json::from_slice(line) {
         Ok(Line::Happened(event)) => Ok(event),
         Ok(Line::Failed { error }) => Err(error),
@@ -41,8 +40,8 @@ mod tests {
     use identity::{Digest, PublicKey};
     use objects::{Cid, Codec};
     use protocol::{
-        Attempt, End, Height, JobId, Outcome, Output, TaskIndex, Trap, Unsettled, Verification,
-        draw::SkipReason,
+        Attempt, End, Height, JobEvent, JobId, Outcome, Output, TaskIndex, Trap, Unsettled,
+        Verification, draw::SkipReason,
     };
 
     fn events() -> Vec<JobEvent> {
@@ -87,13 +86,14 @@ mod tests {
             assert_eq!(decode(&line), Ok(event), "{}", String::from_utf8_lossy(&line));
         }
         let error = ApiError::new(Code::Expired, "too late").next("send it again");
-        assert_eq!(decode(&encode(&Err(error.clone()))), Err(error));
+        assert_eq!(decode::<JobEvent>(&encode::<JobEvent>(&Err(error.clone()))), Err(error));
     }
 
     #[test]
     fn anything_else_is_malformed() {
         for line in ["", "{}", "[]", "{\"event\":\"later\"}", "{\"error\":1}"] {
-            assert_eq!(decode(line.as_bytes()).unwrap_err().code, Code::Malformed, "{line}");
+            let wrong = decode::<JobEvent>(line.as_bytes()).unwrap_err();
+            assert_eq!(wrong.code, Code::Malformed, "{line}");
         }
     }
 
@@ -108,6 +108,6 @@ mod tests {
         );
         let error = ApiError::new(Code::Expired, "too late");
         let line = "{\"error\":{\"code\":\"expired\",\"message\":\"too late\"}}\n";
-        assert_eq!(encode(&Err(error)), line.as_bytes());
+        assert_eq!(encode::<JobEvent>(&Err(error)), line.as_bytes());
     }
 }

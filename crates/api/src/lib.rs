@@ -17,6 +17,7 @@ mod justice;
 mod line;
 pub mod path;
 mod society;
+mod storage;
 
 pub use chain::{FinalBlock, PlacedTx};
 pub use client::Client;
@@ -32,3 +33,7 @@ pub use justice::{
 };
 pub use line::{FoundingLine, JoinLine, KnownPeer, LineError};
 pub use society::{AboutInfo, NodeInfo, Status};
+pub use storage::{
+    Blocks, Chore, ChoreReport, Chores, HolderInfo, PinInfo, PinMode, Progress, Received, Stock,
+    StorageApi, USER_LABEL, Whereabouts,
+};

@@ -11,6 +11,12 @@
 //! | GET | `/v1/blobs/{cid}` | | the bytes |
 //! | POST | `/v1/blobs` | JSON: list of CIDs | DAG-CBOR: list of the first of them |
 //! | POST | `/v1/blobs/has` | JSON: list of CIDs | JSON: list of booleans |
+//! | POST | `/v1/blobs/put` | CAR version 1 | JSON: received |
+//! | GET | `/v1/storage` | | JSON: stock |
+//! | GET | `/v1/storage/pins?label=L&after_label=L&after_root=CID` | | JSON: list of pins |
+//! | DELETE | `/v1/storage/pins/{root}?label=L` | | JSON: null |
+//! | GET | `/v1/storage/where/{cid}` | | JSON: list of whereabouts |
+//! | POST | `/v1/storage/chores` | JSON: chore | progress, one JSON object per line |
 //! | POST | `/v1/known` | JSON: list of task keys | JSON: list of known tasks or null |
 //! | GET | `/v1/status`, `/v1/nodes` | | JSON |
 //! | GET | `/v1/ledger/head` | | DAG-CBOR: header |
@@ -28,6 +34,7 @@
 //! `{"error": …}` is an `ApiError` too, and the last one.
 
 use identity::PublicKey;
+use objects::Cid;
 use protocol::{InvitationKind, limits};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +44,16 @@ pub const JOBS_PATH: &str = "/v1/jobs";
 pub const BLOBS_PATH: &str = "/v1/blobs";
 /// Which blocks are there.
 pub const HAS_PATH: &str = "/v1/blobs/has";
+/// Blocks to keep, as a CAR without roots.
+pub const PUT_PATH: &str = "/v1/blobs/put";
+/// What the store holds.
+pub const STOCK_PATH: &str = "/v1/storage";
+/// Pins; for one of them append `/{root}`.
+pub const PINS_PATH: &str = "/v1/storage/pins";
+/// Where a protected object is: append `/{cid}`.
+pub const WHERE_PATH: &str = "/v1/storage/where";
+/// Chores of the store.
+pub const CHORES_PATH: &str = "/v1/storage/chores";
 /// Where results are that are known already.
 pub const KNOWN_PATH: &str = "/v1/known";
 /// The node.
@@ -68,6 +85,8 @@ pub const NDJSON: &str = "application/x-ndjson";
 pub const DAG_CBOR: &str = "application/vnd.ipld.dag-cbor";
 /// Media type of bytes.
 pub const BYTES: &str = "application/octet-stream";
+/// Media type of a CAR.
+pub const CAR: &str = "application/vnd.ipld.car";
 /// Media type of the frames of a submission.
 pub const FRAMES: &str = "application/vnd.polity.frames";
 
@@ -85,6 +104,10 @@ pub const EVIDENCE: usize = 1_000;
 pub const BLOBS_BYTES: usize = 4 << 20;
 /// CIDs in one question what is there.
 pub const CIDS: usize = 4_096;
+/// Pins in one list.
+pub const PINS: usize = 1_000;
+/// CIDs in one list of what is damaged or missing.
+pub const DAMAGED: usize = 1_000;
 /// Keys in one question what is known.
 pub const KEYS: usize = 10_000;
 /// Bytes of a JSON body in a request.
@@ -93,6 +116,29 @@ pub const REQUEST_BYTES: usize = 1 << 20;
 pub const ANSWER_BYTES: usize = limits::RECEIPT_BYTES;
 /// Bytes of one line of an event stream.
 pub const LINE_BYTES: usize = 16 << 20;
+
+/// Which pins are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinsQuery {
+    /// Those with this label; all without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Those after this label and root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_label: Option<String>,
+    /// See `after_label`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_root: Option<Cid>,
+}
+
+/// The label of the pin that is taken away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnpinQuery {
+    /// The label.
+    pub label: String,
+}
 
 /// The body of a request to vouch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

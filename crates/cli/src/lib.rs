@@ -6,13 +6,14 @@
 //! Where things are: `commands/<noun>/<verb>.rs` for what a person types, [`data`] for the
 //! directory that a node and its owner's commands share, `background` for the node that commands
 //! start where nobody configured one, `job` for the way of a job from files to
-//! files, `verify` for receipts and evidence.
+//! files, `content` for files in the store, `verify` for receipts and evidence.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod background;
 mod commands;
 mod connect;
+mod content;
 pub mod data;
 mod exit;
 mod failure;

@@ -152,6 +152,25 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// Columns, as wide as they need to be, whatever the terminal: names that are to be copied.
+pub(crate) fn list(head: &[&str], rows: &[Vec<String>]) -> String {
+    let head: Vec<_> = head.iter().map(ToString::to_string).collect();
+    let all = || std::iter::once(&head).chain(rows);
+    let width = |column: usize| {
+        all().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..head.len()).map(width).collect();
+    let mut text = String::new();
+    for row in all() {
+        let cells =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}{:GAP$}", ""));
+        let line: String = cells.collect();
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
 /// Makes columns narrower until they fit: first the last one, which can go on below itself, then
 /// always the widest other one.
 fn fit(widths: &mut [usize]) {
@@ -192,6 +211,14 @@ mod tests {
         assert_eq!(table(&["ID", "N"], &rows), "ID   N\na    1\nbbb  22\n");
         assert_eq!(fields(&[("a", "1".into()), ("bb", "2".into())]), "a   1\nbb  2\n");
         assert_eq!(fields(&[("a", "1\n2".into())]), "a  1\n   2\n");
+    }
+
+    #[test]
+    fn what_is_to_be_copied_is_never_cut() {
+        let long = "x".repeat(100);
+        let rows = vec![vec!["1 B".into(), long.clone(), "name".into()]];
+        let text = list(&["SIZE", "CID", "NAME"], &rows);
+        assert_eq!(text.lines().nth(1), Some(format!("1 B   {long}  name").as_str()));
     }
 
     fn widest(text: &str) -> usize {

@@ -17,7 +17,7 @@ use axum::{
 use futures::StreamExt;
 use identity::canonical;
 use objects::Cid;
-use protocol::{Height, JobId, TaskIndex, TaskKey};
+use protocol::{Height, JobId, TaskIndex, TaskKey, port::Events};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{str::FromStr, sync::Arc, time::Duration};
 
@@ -31,11 +31,11 @@ pub(crate) struct Door {
     pub(crate) silence: Duration,
 }
 
-type Answer = Result<Response, Failure>;
+pub(crate) type Answer = Result<Response, Failure>;
 /// A body in memory, or why it cannot be.
-type Whole = Result<Bytes, BytesRejection>;
+pub(crate) type Whole = Result<Bytes, BytesRejection>;
 /// A part of the path, or why it cannot be read.
-type Part = Result<Path<String>, PathRejection>;
+pub(crate) type Part = Result<Path<String>, PathRejection>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -166,7 +166,9 @@ pub(crate) async fn unsupported() -> Failure {
     Failure(ApiError::new(Code::Unsupported, "this path has no such method"))
 }
 
-fn events_response(events: api::JobEvents) -> Response {
+pub(crate) fn events_response<E: Serialize + Send + 'static>(
+    events: Events<Result<E, ApiError>>,
+) -> Response {
     // What happened together travels together.
     let lines = events.ready_chunks(TOGETHER).map(|events| {
         Ok::<_, std::convert::Infallible>(
@@ -176,7 +178,7 @@ fn events_response(events: api::JobEvents) -> Response {
     ([(header::CONTENT_TYPE, path::NDJSON)], Body::from_stream(lines)).into_response()
 }
 
-fn json<T: Serialize>(value: &T) -> Answer {
+pub(crate) fn json<T: Serialize>(value: &T) -> Answer {
     let body = serde_json::to_vec(value)
         .map_err(|error| ApiError::new(Code::Internal, error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, path::JSON)], body).into_response())
@@ -190,7 +192,7 @@ fn bytes(body: Bytes, media: &'static str) -> Response {
     ([(header::CONTENT_TYPE, media)], body).into_response()
 }
 
-fn question<T: DeserializeOwned>(body: Whole) -> Result<T, Failure> {
+pub(crate) fn question<T: DeserializeOwned>(body: Whole) -> Result<T, Failure> {
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(Code::TooLarge, rejection.body_text()),
         _ => malformed(rejection.body_text()),
@@ -198,11 +200,11 @@ fn question<T: DeserializeOwned>(body: Whole) -> Result<T, Failure> {
     serde_json::from_slice(&body).map_err(|error| malformed(error).into())
 }
 
-fn parse<T: FromStr<Err: std::fmt::Display>>(part: Part) -> Result<T, Failure> {
+pub(crate) fn parse<T: FromStr<Err: std::fmt::Display>>(part: Part) -> Result<T, Failure> {
     let Path(text) = part.map_err(|rejection| malformed(rejection.body_text()))?;
     text.parse().map_err(|error: T::Err| malformed(error).into())
 }
 
-fn malformed(reason: impl ToString) -> ApiError {
+pub(crate) fn malformed(reason: impl ToString) -> ApiError {
     ApiError::new(Code::Malformed, reason.to_string())
 }

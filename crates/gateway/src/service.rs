@@ -4,13 +4,15 @@ use crate::{
     Config, Error,
     guard::{Guard, guard},
     handle::{self, Door},
+    patience::Patient,
+    storage,
 };
 use api::{NodeApi, path};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -73,13 +75,40 @@ pub async fn serve(
     if !addr.ip().is_loopback() {
         return Err(Error::NotLoopback(addr));
     }
-    let listen = |source| Error::Listen { addr, source };
-    let listener = TcpListener::bind(addr).await.map_err(listen)?;
-    let addr = listener.local_addr().map_err(listen)?;
     let silence = Duration::from_millis(config.silence_ms);
     let router = router(Door { api, silence }, Guard::new(token));
+    // A stream of events may wait for as long as its job runs.
+    let head = Duration::from_millis(config.head_ms);
+    let limits = Limits { connections: config.connections, head, silence: None };
+    listen(addr, router, limits, stop).await
+}
+
+/// How much a listener puts up with.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// Connections at once.
+    pub(crate) connections: usize,
+    /// How long the head of a request may take.
+    pub(crate) head: Duration,
+    /// How long a client may read nothing of what is sent to it.
+    pub(crate) silence: Option<Duration>,
+}
+
+/// Listens, and answers with `router` until `stop` is sent or dropped.
+///
+/// # Errors
+/// [`Error::Listen`].
+pub(crate) async fn listen(
+    addr: SocketAddr,
+    router: Router,
+    limits: Limits,
+    stop: oneshot::Receiver<()>,
+) -> Result<Running, Error> {
+    let failed = |source| Error::Listen { addr, source };
+    let listener = TcpListener::bind(addr).await.map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
     let (told, open) = watch::channel(0);
-    let task = tokio::spawn(accept(listener, router, config, told, stop));
+    let task = tokio::spawn(accept(listener, router, limits, told, stop));
     Ok(Running { addr, task, open })
 }
 
@@ -96,6 +125,12 @@ fn router(door: Door, token: Guard) -> Router {
         .route(path::BLOBS_PATH, post(handle::blobs))
         .route(path::HAS_PATH, post(handle::has))
         .route(&format!("{}/{{cid}}", path::BLOBS_PATH), get(handle::blob))
+        .route(path::PUT_PATH, post(storage::put).layer(DefaultBodyLimit::disable()))
+        .route(path::STOCK_PATH, get(storage::stock))
+        .route(path::PINS_PATH, get(storage::pins))
+        .route(&format!("{}/{{root}}", path::PINS_PATH), delete(storage::unpin))
+        .route(&format!("{}/{{cid}}", path::WHERE_PATH), get(storage::whereabouts))
+        .route(path::CHORES_PATH, post(storage::chore))
         .route(path::KNOWN_PATH, post(handle::known))
         .route(path::STATUS_PATH, get(handle::status))
         .route(path::NODES_PATH, get(handle::nodes))
@@ -118,11 +153,11 @@ fn router(door: Door, token: Guard) -> Router {
 async fn accept(
     listener: TcpListener,
     router: Router,
-    config: Config,
+    limits: Limits,
     open: watch::Sender<usize>,
     mut stop: oneshot::Receiver<()>,
 ) {
-    let places = Arc::new(Semaphore::new(config.connections));
+    let places = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -137,9 +172,9 @@ async fn accept(
                     }
                 };
                 let Ok(place) = places.clone().try_acquire_owned() else { continue };
-                let (router, head_ms) = (router.clone(), config.head_ms);
+                let router = router.clone();
                 connections.spawn(async move {
-                    talk(stream, router, head_ms).await;
+                    talk(stream, router, limits).await;
                     drop(place);
                 });
                 open.send_replace(connections.len());
@@ -153,13 +188,13 @@ async fn accept(
     connections.shutdown().await;
 }
 
-async fn talk(stream: TcpStream, router: Router, head_ms: u64) {
+async fn talk(stream: TcpStream, router: Router, limits: Limits) {
     let service = TowerToHyperService::new(router);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(head_ms))
+        .header_read_timeout(limits.head)
         .max_buf_size(64 << 10)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, limits.silence)), service);
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a connection ended early");
     }

@@ -2,7 +2,7 @@
 //!
 //! Nothing here changes what nodes must agree on: that comes from the genesis.
 
-use crate::{home, misbehave::Misbehaviour};
+use crate::{home, misbehave::Misbehaviour, upkeep};
 use anyhow::{Context, bail};
 use protocol::{Distinct, Genesis};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,10 @@ pub struct Config {
     pub known: home::known::Config,
     /// Bytes on disk.
     pub storage: storage::Config,
+    /// The care of these bytes.
+    pub upkeep: upkeep::Config,
+    /// What is kept for others, and repair.
+    pub durability: storage::erasure::Config,
     /// The exchange of objects with other nodes.
     pub exchange: storage::exchange::Config,
     /// Peers of IPFS.
@@ -59,6 +63,8 @@ impl Default for Config {
             work: work::Config::default(),
             known: home::known::Config::default(),
             storage: storage::Config::default(),
+            upkeep: upkeep::Config::default(),
+            durability: storage::erasure::Config::default(),
             exchange: storage::exchange::Config::default(),
             ipfs: crate::ipfs::Config::default(),
             execution: execution::Config::default(),

@@ -25,6 +25,8 @@ pub struct Config {
     pub peers: Vec<Address>,
     /// The exchange of blocks.
     pub bitswap: bitswap::Config,
+    /// Content over HTTP, for whoever reaches its address.
+    pub gateway: gateway::ipfs::Config,
 }
 
 /// What a node does with peers of IPFS.

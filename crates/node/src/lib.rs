@@ -13,6 +13,7 @@ mod chain;
 mod clock;
 mod config;
 mod door;
+mod durability;
 mod events;
 mod executors;
 mod home;
@@ -25,6 +26,7 @@ mod post;
 mod quotes;
 mod rerun;
 mod start;
+mod upkeep;
 mod vote;
 mod worker;
 

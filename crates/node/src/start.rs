@@ -5,6 +5,7 @@ use crate::{
     basis::Basis,
     chain::{self, Chain, Proposer, Submit},
     door::Door,
+    durability::{self, Members, Pins},
     events::Hub,
     executors::{self, Beside},
     home::{self, Home, Known},
@@ -12,10 +13,13 @@ use crate::{
     ipfs::Ipfs,
     join, misbehave,
     post::{Letter, Post},
-    rerun, vote,
+    rerun,
+    upkeep::Care,
+    vote,
     worker::{self, Executor, Withheld},
 };
 use anyhow::{Context, bail};
+use api::NodeApi;
 use cli::{Ready, UpOptions, data::DataDir};
 use cluster::Cluster;
 use execution::Engine;
@@ -26,7 +30,11 @@ use protocol::{
     port::{Clock, Gossip, Log, Streams},
 };
 use std::sync::{Arc, OnceLock};
-use storage::{Journal, Store, exchange};
+use storage::{
+    Journal, Store,
+    erasure::{self, Keeper},
+    exchange,
+};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     task::{JoinHandle, JoinSet},
@@ -42,6 +50,7 @@ pub(crate) struct Node {
     service: network::Service,
     gateway: gateway::Running,
     stop_gateway: oneshot::Sender<()>,
+    ipfs_gateway: Option<(gateway::Running, oneshot::Sender<()>)>,
     /// After how long without being needed it ends.
     idle_exit_ms: u64,
 }
@@ -112,6 +121,7 @@ impl Node {
             basis.clock.clone(),
         )
         .await?;
+        let gate = withheld.clone();
         let hands = Hands { store, streams, withheld, fetcher, post, chain, submit };
         let engine = engine.await.context("the engine")??;
         employ(&basis, &hands, engine, letters.for_worker, &mut roles);
@@ -119,6 +129,23 @@ impl Node {
         let running = home.clone();
         roles.spawn(async move {
             Ok(home::run(running, effects, letters.for_home, letters.lost).await?)
+        });
+
+        let peers = Arc::new(network.clone());
+        let members = Members {
+            chain: home.chain.clone(),
+            peers: peers.clone(),
+            lend_bytes: basis.config.durability.lend_bytes,
+        };
+        let keeper = keeper_of(&basis, &home, peers.clone()).await?;
+        let keeping = durability::start(&keeper, &members, gate)?;
+        let config = basis.config.upkeep.clone();
+        let care = Care { home: home.clone(), peers, ipfs, keeper, members, config };
+        let taken = care.clone();
+        roles.spawn(async move {
+            taken.run().await;
+            drop(keeping);
+            Ok(())
         });
 
         // The front door, last: who can knock finds everything in place.
@@ -130,12 +157,29 @@ impl Node {
             fingerprint: Engine::fingerprint(),
             heard,
             reserve_bytes: basis.config.storage.reserve_bytes,
-            ipfs,
+            care,
         };
-        let (gateway, stop_gateway) = open_door(&basis, door).await?;
+        let door: Arc<dyn NodeApi> = Arc::new(door);
+        let (gateway, stop_gateway) = open_door(&basis, door.clone()).await?;
+        let (stop_ipfs, stopped) = oneshot::channel();
+        let ipfs_gateway = gateway::ipfs::serve(&basis.config.ipfs.gateway, door, stopped).await?;
+        if let Some(running) = &ipfs_gateway {
+            tracing::info!(addr = %running.addr(), "content is there for tools of IPFS");
+        }
+        let ipfs_gateway = ipfs_gateway.map(|running| (running, stop_ipfs));
         roles.spawn(tell(ready, entered));
         let (data, idle_exit_ms) = (basis.options.data, basis.config.idle_exit_ms);
-        Ok(Self { data, roles, cluster, consensus, service, gateway, stop_gateway, idle_exit_ms })
+        Ok(Self {
+            data,
+            roles,
+            cluster,
+            consensus,
+            service,
+            gateway,
+            stop_gateway,
+            ipfs_gateway,
+            idle_exit_ms,
+        })
     }
 
     /// Waits until something stops the node: `stop`, that nobody needs it, or a failure that it
@@ -186,6 +230,10 @@ impl Node {
         // The gateway may have ended before.
         let _ended = self.stop_gateway.send(());
         self.gateway.ended().await;
+        if let Some((mut running, stop)) = self.ipfs_gateway {
+            let _ended = stop.send(());
+            running.ended().await;
+        }
         self.roles.shutdown().await;
         self.cluster.shutdown().await?;
         if let Some(consensus) = self.consensus.and_then(Arc::into_inner) {
@@ -457,6 +505,27 @@ fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> anyhow::Resul
     })
 }
 
+/// What this node does for the durability of objects.
+async fn keeper_of(
+    basis: &Basis,
+    home: &Home,
+    streams: Arc<dyn Streams>,
+) -> anyhow::Result<Keeper> {
+    let pins = Pins { store: home.store.clone(), clock: basis.clock.clone() };
+    let parts = erasure::Parts {
+        blobs: Arc::new(home.store.clone()),
+        streams,
+        clock: basis.clock.clone(),
+        keep: Arc::new(pins),
+        fetcher: home.fetcher.clone(),
+        exchange: basis.config.exchange.clone(),
+        network: home.chain.network(),
+        key: basis.key.clone(),
+        config: basis.config.durability.clone(),
+    };
+    Ok(Keeper::open(parts).await?)
+}
+
 /// Tells peers what this node is, and hears what they are.
 fn tell_about(
     basis: &Basis,
@@ -478,7 +547,7 @@ fn tell_about(
 
 async fn open_door(
     basis: &Basis,
-    door: Door,
+    door: Arc<dyn NodeApi>,
 ) -> anyhow::Result<(gateway::Running, tokio::sync::oneshot::Sender<()>)> {
     let data = &basis.options.data;
     let token = match data.token()? {
@@ -490,8 +559,7 @@ async fn open_door(
         }
     };
     let (stop, stopped) = tokio::sync::oneshot::channel();
-    let running =
-        gateway::serve(basis.config.gateway.clone(), Arc::new(door), &token, stopped).await?;
+    let running = gateway::serve(basis.config.gateway.clone(), door, &token, stopped).await?;
     data.set_api(running.addr(), &token)?;
     Ok((running, stop))
 }

@@ -65,9 +65,7 @@ pub enum Error {
         reason: String,
     },
     /// A text that is no label.
-    #[error(
-        "{0:?} is no label of a pin: use 1 to 128 ASCII letters, digits and any of - _ . : /"
-    )]
+    #[error("{0:?} is no label of a pin: use 1 to 128 ASCII letters, digits and any of - _ . : /")]
     Label(String),
     /// A note that is too long.
     #[error("a note of {size_bytes} bytes, at most {limit_bytes} are allowed")]

@@ -5,19 +5,24 @@ use bytes::Bytes;
 use objects::{Block, Codec};
 use protocol::port::{Blobs, Log};
 use std::{
+    collections::BTreeSet,
     env,
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Command, Stdio},
 };
-use storage::{Config, Journal, JournalConfig};
+use storage::{
+    CompactOptions, Config, Error, GcOptions, Journal, JournalConfig, Pin, PinMode, Store,
+};
 
 /// Says to a copy of this program where to write.
 const DIR: &str = "STORAGE_CRASH_DIR";
 /// The first number that the copy writes.
 const FIRST: &str = "STORAGE_CRASH_FIRST";
-/// How often the copy is killed.
-const ROUNDS: usize = 15;
+/// How often the copy is killed, if nobody asks for more.
+const ROUNDS: usize = 150;
+/// Asks for another number of kills.
+const KILLS: &str = "STORAGE_KILLS";
 
 /// Small enough that every round goes through several packs, segments and checkpoints.
 fn config() -> Config {
@@ -26,6 +31,43 @@ fn config() -> Config {
         checkpoint_bytes: 100 << 10,
         reserve_bytes: 0,
         ..Config::default()
+    }
+}
+
+fn pin(number: u64) -> Pin {
+    let label = format!("kill/{}", number % 10).parse().expect("a label");
+    Pin { label, root: blob(number).cid, mode: PinMode::Direct, since_ms: number, note: None }
+}
+
+/// Every third blob is garbage from the beginning.
+fn is_kept(number: u64) -> bool {
+    number % 3 != 2
+}
+
+/// Puts a blob, and pins it if it is to be kept.
+async fn keep(store: &Store, number: u64) {
+    loop {
+        let block = blob(number);
+        store.put(vec![(block.cid, block.bytes)]).await.expect("kept");
+        if !is_kept(number) {
+            return;
+        }
+        match store.pin(pin(number)).await {
+            Ok(()) => return,
+            // A collection without grace came in between.
+            Err(Error::Missing(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Collects and compacts again and again.
+async fn clean_for_ever(store: Store) {
+    loop {
+        let options = GcOptions { grace_ms: 0, compact: false, ..GcOptions::default() };
+        store.gc(vec![], options).await.expect("collected");
+        let options = CompactOptions { below_percent: 95, ..CompactOptions::of(&config()) };
+        store.compact(options).await.expect("compacted");
     }
 }
 
@@ -45,21 +87,18 @@ fn entry(number: u64) -> Bytes {
 async fn write_for_ever(dir: &Path, first: u64) {
     let store = storage::open(dir.join("store"), config()).expect("opens");
     let journal = Journal::open_with(dir.join("journal"), journal_config()).expect("opens");
+    let cleaning = tokio::spawn(clean_for_ever(store.clone()));
     let mut number = first;
-    loop {
+    while !cleaning.is_finished() {
         let numbers: Vec<_> = (number..number + 1 + number % 5).collect();
-        let puts = numbers.iter().map(|number| {
-            let block = blob(*number);
-            store.put(vec![(block.cid, block.bytes)])
-        });
+        let puts = numbers.iter().map(|number| keep(&store, *number));
         let next = journal.range().end;
         let appends = (next..next + 3).map(|index| journal.append(index, vec![entry(index)]));
-        let (puts, appends) =
+        let (_, appends) =
             tokio::join!(futures::future::join_all(puts), futures::future::join_all(appends));
         let mut out = std::io::stdout().lock();
-        puts.into_iter().for_each(|put| put.expect("kept"));
         appends.into_iter().for_each(|append| append.expect("appended"));
-        for number in &numbers {
+        for number in numbers.iter().filter(|number| is_kept(**number)) {
             writeln!(out, "blob {number} .").expect("somebody listens");
         }
         writeln!(out, "entry {} .", next + 2).expect("somebody listens");
@@ -70,6 +109,7 @@ async fn write_for_ever(dir: &Path, first: u64) {
         }
         number += numbers.len() as u64;
     }
+    cleaning.await.expect("it goes on for ever");
 }
 
 /// What a killed copy had said.
@@ -112,13 +152,24 @@ fn run_and_kill(dir: &Path, first: u64, lines: usize) -> Said {
     said
 }
 
-async fn check(dir: &Path, said: &Said, earlier: &mut Vec<u64>) {
+/// Looks whether all is there that was said, and with `is_thorough` all that was said before.
+async fn check(dir: &Path, said: &Said, earlier: &mut Vec<u64>, is_thorough: bool) {
     let store = storage::open(dir.join("store"), config()).expect("repaired");
+    let from = if is_thorough { 0 } else { earlier.len() };
     earlier.extend(&said.blobs);
-    for number in &*earlier {
+    for number in &earlier[from..] {
         let block = blob(*number);
         assert_eq!(store.get(block.cid).await, Ok(Some(block.bytes)), "blob {number}");
     }
+    let mut pinned = BTreeSet::new();
+    let mut after = None;
+    loop {
+        let page = store.pins("kill/", after, 1000).await.expect("a page");
+        let Some(last) = page.last() else { break };
+        after = Some((last.label.clone(), last.root));
+        pinned.extend(page.iter().map(|pin| pin.since_ms));
+    }
+    assert!(earlier.iter().all(|number| pinned.contains(number)), "a pin is lost");
     let journal = Journal::open_with(dir.join("journal"), journal_config()).expect("repaired");
     let range = journal.range();
     assert!(said.last_entry.is_none_or(|last| last < range.end), "{range:?}");
@@ -139,11 +190,14 @@ async fn acknowledged_writes_survive_kill_9() {
     }
     let dir = tempfile::tempdir().expect("a directory");
     let mut blobs = Vec::new();
-    for round in 0..ROUNDS {
+    let asked = env::var(KILLS).ok().map(|text| text.parse().expect("a number"));
+    let rounds = asked.unwrap_or(ROUNDS);
+    for round in 0..rounds {
         // What was written and not said any more lies in between.
         let first = blobs.iter().max().map_or(0, |last| last + 1000);
         let said = run_and_kill(dir.path(), first, 5 + round * 17 % 90);
         assert!(!said.blobs.is_empty());
-        check(dir.path(), &said, &mut blobs).await;
+        let is_thorough = round % 25 == 24 || round + 1 == rounds;
+        check(dir.path(), &said, &mut blobs, is_thorough).await;
     }
 }

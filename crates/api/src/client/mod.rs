@@ -2,6 +2,7 @@
 
 mod body;
 mod exchange;
+mod storage;
 
 use crate::{
     ApiError, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobSummary, JoinLine,
@@ -141,18 +142,27 @@ async fn collect(
     Ok(all.freeze())
 }
 
-/// Events out of lines. A stream that ends without a last event was cut.
+/// What happens to a job, out of lines.
 fn events_of(body: Events<Result<Bytes, ApiError>>) -> JobEvents {
-    let lines = body::lines(body).map(|line| line.and_then(|line| event_line::decode(&line)));
     let cut = || {
         ApiError::new(Code::Cut, "the node stopped answering; the job goes on")
             .next("see where it stands with: polity job list")
     };
+    happenings(body, |event| matches!(event, JobEvent::Finished { .. }), cut)
+}
+
+/// What happens, out of lines. A stream that ends without a last event was cut.
+fn happenings<E: DeserializeOwned + Send + 'static>(
+    body: Events<Result<Bytes, ApiError>>,
+    is_last: fn(&E) -> bool,
+    cut: fn() -> ApiError,
+) -> Events<Result<E, ApiError>> {
+    let lines = body::lines(body).map(|line| line.and_then(|line| event_line::decode(&line)));
     // After the last event, or the first error, there is nothing to wait for.
     stream::unfold(Some(lines.boxed()), move |lines| async move {
         let mut lines = lines?;
         match lines.next().await {
-            Some(Ok(event @ JobEvent::Finished { .. })) => Some((Ok(event), None)),
+            Some(Ok(event)) if is_last(&event) => Some((Ok(event), None)),
             Some(Ok(event)) => Some((Ok(event), Some(lines))),
             Some(Err(error)) => Some((Err(error), None)),
             None => Some((Err(cut()), None)),

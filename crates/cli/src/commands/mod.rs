@@ -4,17 +4,25 @@ mod completions;
 mod demo;
 mod doctor;
 mod down;
+mod export;
 mod found;
+mod get;
+mod import;
 mod invite;
 mod job;
 mod key;
 mod ledger;
+mod ls;
 mod man;
 mod node;
 mod ordering;
+mod pin;
+mod put;
 mod rerun;
 mod run;
+mod stat;
 mod status;
+mod storage;
 mod up;
 mod verify;
 mod vouch;
@@ -34,6 +42,7 @@ Examples:
   polity invite                                 prints a line for a new owner
   polity up --join -                            joins with the line on stdin
   polity verify out/receipt.polity              needs no node and no network
+  polity put data/                              files in the store, by their CID
   polity job explain                            why the last job waits
   polity doctor                                 what is wrong here";
 
@@ -77,6 +86,25 @@ enum Command {
     Rerun(Box<rerun::Args>),
     /// Check a receipt and the files beside it, or evidence of a lie
     Verify(verify::Args),
+    /// Keep a file or a directory in the store of your node
+    Put(put::Args),
+    /// Write content to this machine's disk
+    Get(get::Args),
+    /// List a directory of content
+    Ls(ls::Args),
+    /// Say what content is
+    Stat(stat::Args),
+    /// Keep content, fetching what is missing
+    Pin(pin::PinArgs),
+    /// Keep content no longer
+    Unpin(pin::UnpinArgs),
+    /// Write content to one CAR file
+    Export(export::Args),
+    /// Keep what a CAR file holds
+    Import(import::Args),
+    /// What your node keeps
+    #[command(subcommand)]
+    Storage(storage::Command),
     /// Jobs of your node
     #[command(subcommand)]
     Job(job::Command),
@@ -155,6 +183,15 @@ fn dispatch(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
         Command::Run(args) => run::run(*args, context),
         Command::Rerun(args) => block_on(rerun::run(*args, context)),
         Command::Verify(args) => verify::run(args, context),
+        Command::Put(args) => block_on(put::run(args, context)),
+        Command::Get(args) => block_on(get::run(args, context)),
+        Command::Ls(args) => block_on(ls::run(args, context)),
+        Command::Stat(args) => block_on(stat::run(args, context)),
+        Command::Pin(args) => block_on(pin::pin(args, context)),
+        Command::Unpin(args) => block_on(pin::unpin(args, context)),
+        Command::Export(args) => block_on(export::run(args, context)),
+        Command::Import(args) => block_on(import::run(args, context)),
+        Command::Storage(command) => block_on(storage::run(command, context)),
         Command::Job(command) => block_on(job::run(command, context)),
         Command::Node(command) => block_on(node::run(command, context)),
         Command::Ledger(command) => block_on(ledger::run(command, context)),

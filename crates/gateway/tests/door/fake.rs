@@ -1,5 +1,6 @@
 //! A node that answers what the tests expect, and a client of its gateway.
 
+use crate::storage::Kept;
 use api::{
     AboutInfo, ApiError, AuditCount, ClaimInfo, Client, Code, DisputeInfo, DisputeState,
     EvidenceInfo, FinalBlock, JobDetail, JobEvents, JobState, JobSummary, JobTimes, JoinLine,
@@ -38,6 +39,8 @@ pub(crate) struct Fake {
     pub(crate) refuse: bool,
     /// What `cancel` was asked.
     pub(crate) cancelled: Mutex<Vec<JobId>>,
+    /// What its store was asked.
+    pub(crate) kept: Mutex<Kept>,
 }
 
 pub(crate) fn job() -> JobId {
@@ -424,7 +427,8 @@ impl House {
 
     pub(crate) async fn with(config: Config, refuse: bool) -> Self {
         let (sender, submitted) = mpsc::channel(4);
-        let node = Arc::new(Fake { submitted: sender, refuse, cancelled: Mutex::default() });
+        let (cancelled, kept) = (Mutex::default(), Mutex::default());
+        let node = Arc::new(Fake { submitted: sender, refuse, cancelled, kept });
         let (stop, stopped) = oneshot::channel();
         let running = serve(config, node.clone(), TOKEN, stopped).await.unwrap();
         Self { running, stop: Some(stop), submitted, node }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod fake;
+mod storage;
 
 use api::{ApiError, Code, NodeApi, Submission, blobs_of, frame::Frame, path};
 use bytes::Bytes;

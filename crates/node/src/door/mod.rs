@@ -5,12 +5,13 @@ mod jobs;
 mod live;
 mod past;
 mod standing;
+mod stock;
 
 use crate::{
     about::Heard,
     home::{Home, blob_error, unavailable},
-    ipfs::Ipfs,
     join,
+    upkeep::Care,
 };
 use api::{
     ApiError, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents, JobSummary,
@@ -24,10 +25,6 @@ use network::Network;
 use objects::Cid;
 use protocol::{Block, Header, Height, InvitationKind, JobId, TaskIndex, TaskKey, port::Blobs};
 use std::collections::BTreeSet;
-use storage::exchange::FetchError;
-
-/// How many peers are asked for a block that is not here.
-const ASKED: usize = 32;
 
 /// The node, as its owner's doors see it.
 pub(crate) struct Door {
@@ -39,8 +36,8 @@ pub(crate) struct Door {
     pub(crate) heard: Heard,
     /// Free space that the store leaves to the journals.
     pub(crate) reserve_bytes: u64,
-    /// Peers of IPFS, if the owner wants them.
-    pub(crate) ipfs: Option<Ipfs>,
+    /// Takes care of the store, and finds what is not in it.
+    pub(crate) care: Care,
 }
 
 impl Door {
@@ -55,17 +52,9 @@ impl Door {
     }
 
     async fn block_of_content(&self, cid: Cid) -> Result<Bytes, ApiError> {
-        let peers: Vec<_> = self.home.streams.peers().into_iter().take(ASKED).collect();
-        let mut fetched = self.home.fetcher.fetch(cid, &peers).await;
-        if let (Err(FetchError::NotFound { .. }), Some(ipfs)) = (&fetched, &self.ipfs) {
-            fetched = ipfs.fetch(cid).await;
-        }
-        fetched.map_err(|error| {
-            ApiError::new(
-                Code::ObjectUnavailable,
-                format!("nobody who is connected has {cid}: {error}"),
-            )
-            .next("try again when more nodes are connected: polity node list")
+        self.care.block(cid).await.map_err(|error| {
+            ApiError::new(Code::ObjectUnavailable, error.to_string())
+                .next("try again when more nodes are connected: polity node list")
         })
     }
 

@@ -1,11 +1,6 @@
 //! Shards of other nodes, and what can be made of them.
 
-use super::{
-    Error,
-    keeper::Inner,
-    protect::run,
-    walk::read_all,
-};
+use super::{Error, keeper::Inner, protect::run, walk::read_all};
 use crate::{
     exchange::{FetchError, Fetcher, Refusal},
     lock::lock,
@@ -98,9 +93,8 @@ impl<'a> Gathering<'a> {
             if orders.is_empty() {
                 break;
             }
-            let fetches = orders.iter().map(|(node, cids)| {
-                self.fetch(&self.inner.passing, *node, cids)
-            });
+            let fetches =
+                orders.iter().map(|(node, cids)| self.fetch(&self.inner.passing, *node, cids));
             try_join_all(fetches).await?;
             for (at, place, cid) in asked {
                 match lease.get(&cid) {
@@ -151,10 +145,10 @@ impl<'a> Gathering<'a> {
                 holder != me && !away.contains_key(&holder)
             })
             .collect();
-        if places.len() < missing {
-            let have = one.have.len() + places.len();
+        // What can be had is fetched even if it will not do: so that it is known who is missing.
+        if places.is_empty() {
             let away = self.reasons(one, &away);
-            return Err(Error::TooFew { group: one.want.number, have, need, away });
+            return Err(Error::TooFew { group: one.want.number, have: one.have.len(), need, away });
         }
         places.sort_by_key(|place| !connected.contains(&self.holder(&one.want, *place)));
         places.truncate(missing);

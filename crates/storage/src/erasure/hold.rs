@@ -219,9 +219,8 @@ impl Inner {
         slots: &[usize],
         placement: &Placement,
     ) -> Result<Vec<Want>, Error> {
-        let own: Vec<_> = shards(page, placement.slots.len())
-            .filter(|(.., slot)| slots.contains(slot))
-            .collect();
+        let own: Vec<_> =
+            shards(page, placement.slots.len()).filter(|(.., slot)| slots.contains(slot)).collect();
         let cids: Vec<Cid> = own.iter().map(|(.., shard, _)| shard.cid).collect();
         let here = self.parts.blobs.has(cids).await?;
         let mut lost: BTreeMap<u64, Want> = BTreeMap::new();
@@ -256,32 +255,31 @@ impl Inner {
         let me = self.me();
         let (before, now) = (book::slots_of(&record, &me), placement.payload.slots_of(&me));
         if now.iter().any(|slot| !before.contains(slot)) {
-            return Err(NotKept::Wrong("it gives slots to this node that it was not asked to keep".into()));
+            return Err(NotKept::Wrong(
+                "it gives slots to this node that it was not asked to keep".into(),
+            ));
         }
         if record.placement.as_deref() == Some(&placement) {
             return Ok(());
         }
-        if !self.replace(cid, record.clone(), placement.clone()).await.map_err(not_kept)? {
-            return Err(NotKept::Outdated);
+        match self.replace(cid, record, placement).await.map_err(not_kept)? {
+            true => Ok(()),
+            false => Err(NotKept::Outdated),
         }
-        if now != before {
-            self.give_up(cid, &record, &placement.payload, &now).await.map_err(not_kept)?;
-        }
-        Ok(())
     }
 
-    /// Releases the shards of slots that are not ours any more.
-    async fn give_up(
+    /// Releases the shards of slots that are not ours any more; `slots` are.
+    pub(super) async fn give_up(
         &self,
         cid: Cid,
-        record: &Record,
-        placement: &Placement,
+        record: Record,
         slots: &[usize],
     ) -> Result<(), Error> {
-        let manifest = &record.manifest.payload;
+        let Some(placement) = record.placement.clone() else { return Ok(()) };
         let mut bytes = 0;
-        let mut pages = Pages::new(manifest);
+        let mut pages = Pages::new(&record.manifest.payload);
         while let Some((number, page)) = pages.next(&*self.parts.blobs).await? {
+            let placement = &placement.payload;
             let own = shards(&page, placement.slots.len()).filter(|(.., at)| slots.contains(at));
             bytes += own.map(|(.., shard, _)| u64::from(shard.bytes)).sum::<u64>();
             if slots.is_empty() {
@@ -290,9 +288,7 @@ impl Inner {
                 self.keep_page(placement, number, &page, slots).await?;
             }
         }
-        if let Some(now) = self.book.get(&cid) {
-            self.book.put(cid, Record { held_bytes: bytes, ..now });
-        }
+        self.book.put(cid, Record { held_bytes: bytes, ..record });
         Ok(())
     }
 }

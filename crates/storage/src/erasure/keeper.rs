@@ -24,6 +24,7 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
 };
+use tokio::sync::watch;
 
 /// What a keeper works with.
 pub struct Parts {
@@ -106,6 +107,11 @@ impl Keeper {
         all.map(|(cid, record)| (cid, record.manifest)).collect()
     }
 
+    /// Changes whenever what is known changes.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.book.changes()
+    }
+
     /// Bytes that this node keeps for others.
     pub fn lent_bytes(&self) -> u64 {
         self.inner.book.lent_bytes()
@@ -118,24 +124,10 @@ impl Keeper {
     /// [`Error::Store`]. Nodes that do not answer, or answer wrongly, are passed over.
     pub async fn find(&self, object: Cid, nodes: &[PublicKey]) -> Result<Vec<KeptObject>, Error> {
         for node in nodes.iter().filter(|node| **node != self.inner.me()) {
-            let said = self.inner.ask(*node, &KeepRequest::Find { object }).await;
-            let objects = match said {
-                Ok(KeepReply::Found { objects }) if objects.len() <= limits::FOUND => objects,
-                Ok(_) => {
-                    wire::beside_the_point(&*self.inner.parts.streams, *node);
-                    continue;
-                }
-                Err(error) => {
-                    tracing::debug!(node = %node.short(), %error, "a node does not say what it keeps");
-                    continue;
-                }
-            };
-            for one in objects {
-                match self.inner.learn(one, *node).await {
-                    Ok(()) => {}
-                    Err(Error::Store(error)) => return Err(error.into()),
-                    Err(error) => tracing::debug!(node = %node.short(), %error, "passed over"),
-                }
+            match self.inner.ask_about(object, *node).await {
+                Ok(()) => {}
+                Err(Error::Store(error)) => return Err(error.into()),
+                Err(error) => tracing::debug!(node = %node.short(), %error, "passed over"),
             }
         }
         Ok(self.known(&object))
@@ -203,6 +195,18 @@ impl Inner {
         Ok(Manifest::decode(&bytes, self.parts.network)?)
     }
 
+    /// Asks a node what it knows of an object, and takes note of it.
+    pub(super) async fn ask_about(&self, object: Cid, node: PublicKey) -> Result<(), Error> {
+        let KeepReply::Found { objects } = self.ask(node, &KeepRequest::Find { object }).await?
+        else {
+            return Err(wire::beside_the_point(&*self.parts.streams, node));
+        };
+        for one in objects.into_iter().take(limits::FOUND) {
+            self.learn(one, node).await?;
+        }
+        Ok(())
+    }
+
     /// Takes note of what another node knows.
     async fn learn(&self, said: KeptObject, node: PublicKey) -> Result<(), Error> {
         let manifest = self.manifest(said.manifest, &[node]).await?;
@@ -219,6 +223,7 @@ impl Inner {
     }
 
     /// Takes a checked placement if it replaces the one that is known; answers whether it did.
+    /// What is not ours any more is released.
     pub(super) async fn replace(
         &self,
         manifest: Cid,
@@ -229,8 +234,13 @@ impl Inner {
         if !Placement::replaces(&placement, record.placement.as_deref(), maker) {
             return Ok(false);
         }
+        let before = book::slots_of(&record, &self.me());
+        let now = placement.payload.slots_of(&self.me());
         let record = Record { placement: Some(Arc::new(placement)), ..record };
-        self.write(manifest, record).await?;
+        self.write(manifest, record.clone()).await?;
+        if before.iter().any(|slot| !now.contains(slot)) {
+            self.give_up(manifest, record, &now).await?;
+        }
         Ok(true)
     }
 

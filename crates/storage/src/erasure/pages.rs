@@ -59,15 +59,13 @@ pub(super) fn shards(
 ) -> impl Iterator<Item = (u64, &Group, usize, &Shard, usize)> {
     (page.first..).zip(&page.groups).flat_map(move |(number, group)| {
         let places = group.shards().enumerate();
-        places.map(move |(place, shard)| (number, group, place, shard, slot_of(number, place, total)))
+        places
+            .map(move |(place, shard)| (number, group, place, shard, slot_of(number, place, total)))
     })
 }
 
 /// Bytes of every slot.
-pub(super) async fn slot_bytes(
-    blobs: &dyn Blobs,
-    manifest: &Manifest,
-) -> Result<Vec<u64>, Error> {
+pub(super) async fn slot_bytes(blobs: &dyn Blobs, manifest: &Manifest) -> Result<Vec<u64>, Error> {
     let total = manifest.durability.total();
     let mut bytes = vec![0; total];
     let mut pages = Pages::new(manifest);

@@ -8,7 +8,7 @@ use super::{
     walk::Walk,
 };
 use crate::exchange::DagLimits;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{TryStreamExt, stream};
 use identity::{Signed, canonical};
 use objects::{Block, Cid, Codec};
 use protocol::{
@@ -116,8 +116,7 @@ impl Maker<'_> {
         kept.push(block.cid);
         kept.sort_unstable();
         kept.dedup();
-        let label =
-            book::parity_label(&self.root, &self.durability.to_string(), self.pages.len());
+        let label = book::parity_label(&self.root, &self.durability.to_string(), self.pages.len());
         self.inner.parts.blobs.put(vec![(block.cid, block.bytes)]).await?;
         self.inner.parts.keep.keep(label, kept).await?;
         self.pages.push(block.cid);

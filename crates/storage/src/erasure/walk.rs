@@ -1,7 +1,7 @@
 //! The blocks of an object in the order in which they are grouped.
 
 use super::Error;
-use crate::exchange::{DagLimits, links};
+use crate::exchange::DagLimits;
 use bytes::Bytes;
 use objects::{Block, Cid, Codec};
 use protocol::port::Blobs;
@@ -57,7 +57,7 @@ impl Walk {
 
     fn step(&mut self, cid: Cid, bytes: &Bytes) -> Result<(), Error> {
         self.bytes += bytes.len() as u64;
-        let mut below: Vec<Cid> = links(cid, bytes.clone())?;
+        let mut below: Vec<Cid> = objects::links(cid, bytes)?;
         // The last mention of a block among those that are next would be its first on the way.
         below.retain(|link| self.seen.insert(*link));
         self.pending.extend(below.into_iter().rev());
@@ -71,10 +71,7 @@ impl Walk {
 }
 
 /// All of these blobs; nothing for those that are not here or are damaged.
-pub(super) async fn read_all(
-    blobs: &dyn Blobs,
-    cids: &[Cid],
-) -> Result<Vec<Option<Bytes>>, Error> {
+pub(super) async fn read_all(blobs: &dyn Blobs, cids: &[Cid]) -> Result<Vec<Option<Bytes>>, Error> {
     let mut found = Vec::with_capacity(cids.len());
     while found.len() < cids.len() {
         let some = blobs.get_some(cids[found.len()..].to_vec(), usize::MAX).await?;

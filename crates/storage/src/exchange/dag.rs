@@ -56,7 +56,7 @@ impl Fetcher {
 }
 
 /// What a block leads to; a DAG-CBOR value stands for itself.
-pub(crate) fn links(cid: Cid, block: bytes::Bytes) -> Result<Vec<Cid>, FetchError> {
+fn links(cid: Cid, block: bytes::Bytes) -> Result<Vec<Cid>, FetchError> {
     if cid.codec() != Codec::DagPb {
         return Ok(Vec::new());
     }

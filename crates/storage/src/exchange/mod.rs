@@ -15,7 +15,6 @@ mod wire;
 
 pub use config::Config;
 pub use dag::DagLimits;
-pub(crate) use dag::links;
 pub use fetcher::{FetchError, Fetcher, Refusal};
 pub use gate::Serve;
 pub use server::{Server, serve};

@@ -136,6 +136,18 @@ impl Store {
         .await
     }
 
+    /// The bytes of blobs that are here, in the same order.
+    ///
+    /// # Errors
+    /// [`Error::Blob`].
+    pub async fn sizes(&self, cids: Vec<Cid>) -> Result<Vec<Option<u64>>, Error> {
+        self.look(move |shared| {
+            let found = shared.index.find(&cids).map_err(Failure::into_blob_error)?;
+            Ok(found.into_iter().map(|at| at.map(|at| u64::from(at.length))).collect())
+        })
+        .await
+    }
+
     /// What the store holds and how it is.
     ///
     /// # Errors

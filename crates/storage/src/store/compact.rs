@@ -121,8 +121,8 @@ fn candidates(
         let load = load.unwrap_or(PackLoad { pack, ..PackLoad::default() });
         let length = shared.packs.length(pack).map_err(&io)?;
         let live_bytes = load.bytes + load.blobs * OVERHEAD_BYTES;
-        let is_sparse = u128::from(live_bytes) * 100
-            < u128::from(length) * u128::from(options.below_percent);
+        let is_sparse =
+            u128::from(live_bytes) * 100 < u128::from(length) * u128::from(options.below_percent);
         // A last pack with hardly anything in it is not worth another one.
         let is_worth = Some(pack) != last || length - live_bytes.min(length) > SLICE_BYTES / 64;
         if is_sparse && is_worth {

@@ -158,8 +158,7 @@ fn open_on(
         let (shared, caller) = (shared.clone(), Caller(writer.sender()));
         Lane::pool(name, 1, CARE_QUEUE, move |asked| care::serve(&shared, &caller, asked))
     };
-    let (care, scrub) =
-        (care("store-care").map_err(&start)?, care("store-scrub").map_err(&start)?);
+    let (care, scrub) = (care("store-care").map_err(&start)?, care("store-scrub").map_err(&start)?);
     let _stop = StopOnDrop(shared.clone());
     Ok(Store(Arc::new(Inner { _stop, care, scrub, checks, writer, readers, shared, _home: home })))
 }

@@ -84,8 +84,8 @@ fn find(shared: &Shared, cid: Cid) -> Result<Option<Location>, BlobError> {
 fn read(shared: &Shared, cid: Cid, mut at: Location) -> Result<Option<Bytes>, BlobError> {
     for _ in 0..TRIES {
         let found = shared.packs.blob(&cid, at);
-        let found = found
-            .map_err(|error| BlobError::Io(format!("reading {cid} failed: {error}")))?;
+        let found =
+            found.map_err(|error| BlobError::Io(format!("reading {cid} failed: {error}")))?;
         if let Some(bytes) = found {
             return Ok(Some(bytes));
         }

@@ -106,8 +106,10 @@ impl<'a> Scan<'a> {
                 }
                 Step::Damaged { from, to, blob } => {
                     tracing::warn!(pack, from, to, "a damaged part of a pack is left out");
-                    let at = |length| Location { pack, offset: from, length };
-                    self.rows.extend(blob.map(|(cid, length)| Row::Damaged(cid, at(length))));
+                    // In the last pack it may be of a write that was never acknowledged.
+                    if let Some((cid, length)) = blob.filter(|_| !is_last) {
+                        self.rows.push(Row::Damaged(cid, Location { pack, offset: from, length }));
+                    }
                 }
                 Step::End(end) => {
                     self.read_bytes += walk.end() - from.end.min(walk.end());
@@ -132,7 +134,11 @@ impl<'a> Scan<'a> {
         }
         self.told = Instant::now();
         let percent = (self.read_bytes + bytes) * 100 / self.all_bytes.max(1);
-        tracing::info!(percent, records = self.found, "the index is being completed from the packs");
+        tracing::info!(
+            percent,
+            records = self.found,
+            "the index is being completed from the packs"
+        );
     }
 
     fn flush(&mut self, tail: Tail, durable: bool) -> Result<(), Failure> {

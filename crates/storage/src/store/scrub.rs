@@ -11,14 +11,16 @@ use super::{
     index::{Failure, Index},
     pack::Location,
     reader,
+    ready::Ready,
     record::{Control, Record},
     walk::{Step, Walk},
     writer::{Job, Move},
 };
 use crate::{Error, frame::FILE_HEAD_BYTES};
 use objects::Cid;
+use protocol::port::BlobError;
 use std::{
-    fmt,
+    fmt, io,
     time::{Duration, Instant},
 };
 
@@ -70,8 +72,9 @@ pub struct ScrubReport {
     pub bytes: u64,
     /// Blobs that were found damaged and set aside: see [`crate::Store::damaged`].
     pub damaged: u64,
-    /// Damaged records of pins that were written again.
-    pub healed_pins: u64,
+    /// Records that were damaged around what they hold, or are of pins, which the index has too.
+    /// They were written again.
+    pub healed: u64,
     /// Whether it went through to the end.
     pub is_complete: bool,
     /// How long it took, in milliseconds.
@@ -215,7 +218,7 @@ impl Scrub<'_> {
                 }
             }
             // It was compacted meanwhile, or it is lost.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.is_suspicious = true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.is_suspicious = true,
             Err(error) => return Err(Error::io(self.shared.packs.dir())(error)),
         }
         let loads = self.shared.index.loads().map_err(Failure::into_blob_error)?;
@@ -288,19 +291,42 @@ impl Scrub<'_> {
 
     /// Goes through the index for what it has in a pack, and looks whether it is there.
     fn look_at_each(&mut self, pack: u32) -> Result<(), Error> {
-        let io = Error::io(self.shared.packs.dir());
+        let shared = self.shared;
+        let io = Error::io(shared.packs.dir());
         let mut after = None;
         loop {
             let rows = self.shared.index.list(after, SLICE).map_err(Failure::into_blob_error)?;
             let Some((last, _)) = rows.last() else { break };
             after = Some(*last);
             for (cid, at) in rows.into_iter().filter(|(_, at)| at.pack == pack) {
-                let is_there = self.shared.packs.blob(&cid, at).map_err(&io)?.is_some();
-                if !is_there && reader::set_aside(self.shared, cid, at)? {
-                    self.report.damaged += 1;
-                }
+                self.look_at(cid, at).map_err(&io)?;
             }
         }
+        self.look_at_pins(pack)
+    }
+
+    /// Looks whether a blob is there, and whether its record would be found without the index.
+    fn look_at(&mut self, cid: Cid, at: Location) -> io::Result<()> {
+        let Some(bytes) = self.shared.packs.blob(&cid, at)? else {
+            let is_out = reader::set_aside(self.shared, cid, at).map_err(io::Error::other)?;
+            self.report.damaged += u64::from(is_out);
+            return Ok(());
+        };
+        let record = self.shared.packs.record(at.pack, at.offset)?;
+        if !matches!(record, Some((Record::Blob(name, _), _)) if name == cid) {
+            let blob = Ready::check(cid, bytes).map_err(io::Error::other)?;
+            self.write_again(Move { blobs: vec![(blob, at)], ..Move::default() })
+                .map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+
+    fn write_again(&mut self, records: Move) -> Result<(), BlobError> {
+        self.report.healed += 1;
+        self.caller.ask(|reply| Job::Move(records, reply))
+    }
+
+    fn look_at_pins(&mut self, pack: u32) -> Result<(), Error> {
         let pins = self.shared.index.pins_in(pack, usize::MAX);
         for row in pins.map_err(Failure::into_blob_error)? {
             let found = self.shared.packs.record(pack, row.place.offset);
@@ -309,8 +335,7 @@ impl Scrub<'_> {
             );
             if !is_there {
                 let controls = vec![(Control::Pin(row.pin), row.place)];
-                self.caller.ask(|reply| Job::Move(Move { controls, ..Move::default() }, reply))?;
-                self.report.healed_pins += 1;
+                self.write_again(Move { controls, ..Move::default() })?;
             }
         }
         Ok(())

@@ -102,8 +102,8 @@ impl Walk {
         if at.saturating_add(length) > self.end {
             return Ok(None);
         }
-        let is_here = at >= self.window_at
-            && at + length <= self.window_at + self.window.len() as u64;
+        let is_here =
+            at >= self.window_at && at + length <= self.window_at + self.window.len() as u64;
         if !is_here {
             let bytes = length.max(WINDOW_BYTES).min(self.end - at);
             self.window.resize(bytes as usize, 0);

@@ -1,6 +1,7 @@
 //! What a person types, against a fake polity behind the real gateway.
 
 mod columns;
+mod content;
 mod doctor;
 mod founding;
 mod jobs;

@@ -2,12 +2,13 @@
 //! certified, so that its receipts hold.
 
 mod known;
+mod storage;
 
 use super::lies::Lie;
 use api::{
     ApiError, AuditCount, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents,
-    JobState, JobSummary, JobTimes, JoinLine, KnownTask, LostRight, NodeApi, NodeInfo, PlacedTx,
-    Reply, SanctionInfo, Status, Submission, TaskDetail, TaskState,
+    JobState, JobSummary, JobTimes, JoinLine, KnownTask, LostRight, NodeApi, NodeInfo, PinInfo,
+    PlacedTx, Reply, SanctionInfo, Status, Submission, TaskDetail, TaskState, Whereabouts,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future, stream};
@@ -60,6 +61,10 @@ struct Kept {
 struct State {
     blobs: HashMap<Cid, Bytes>,
     jobs: BTreeMap<JobId, Kept>,
+    pins: Vec<PinInfo>,
+    spread: HashMap<Cid, Whereabouts>,
+    /// Blocks that were put.
+    put: u64,
 }
 
 /// Four founders, of which the first one's node is the home of every job.

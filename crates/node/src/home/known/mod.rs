@@ -134,6 +134,24 @@ impl Known {
         Ok(lock(self.index().await?).receipt(job))
     }
 
+    /// Receipts and files of everything that is known: what must stay for it to be found.
+    ///
+    /// # Errors
+    /// If the journal failed.
+    pub(crate) async fn objects(&self) -> Result<BTreeSet<Cid>, LogError> {
+        let all = self.log.range();
+        let (mut objects, mut next) = (BTreeSet::new(), all.start);
+        while next < all.end {
+            let end = all.end.min(next + READ);
+            for entry in self.read(next..end).await?.into_values() {
+                objects.insert(entry.receipt);
+                objects.extend(entry.rows.into_iter().flat_map(|row| row.files));
+            }
+            next = end;
+        }
+        Ok(objects)
+    }
+
     /// The best places of each key, at most `most` of each.
     async fn places(&self, keys: &[TaskKey], most: usize) -> Result<Vec<Vec<Place>>, LogError> {
         let index = lock(self.index().await?);

@@ -1,12 +1,7 @@
 //! Finding what is live: everything that can be reached from pins and roots.
 
 use super::{
-    super::{
-        Shared,
-        index::Failure,
-        pin::PinMode,
-        reader,
-    },
+    super::{Shared, index::Failure, pin::PinMode, reader},
     GcReport,
     links::links,
     live::Live,

@@ -209,11 +209,7 @@ impl<'a> Collection<'a> {
     }
 
     /// Sweeps some blobs.
-    fn slice(
-        &mut self,
-        rows: Vec<(Cid, Location)>,
-        report: &mut GcReport,
-    ) -> Result<bool, Error> {
+    fn slice(&mut self, rows: Vec<(Cid, Location)>, report: &mut GcReport) -> Result<bool, Error> {
         loop {
             let mut part = GcReport::default();
             let mut dead = Vec::new();

@@ -58,10 +58,7 @@ impl Index {
     }
 
     /// Takes out blobs, unless they have another record by now. A crash can bring them back.
-    pub(in crate::store) fn forget(
-        &self,
-        blobs: &[(Cid, Location)],
-    ) -> Result<Reclaimed, Failure> {
+    pub(in crate::store) fn forget(&self, blobs: &[(Cid, Location)]) -> Result<Reclaimed, Failure> {
         self.with(|database| {
             let change = begin(database, false)?;
             let (mut loads, mut reclaimed) = (Loads::new(), Reclaimed::default());

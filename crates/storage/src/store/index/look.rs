@@ -114,7 +114,11 @@ impl Index {
     }
 
     /// Pins whose record is in a pack, no more than `limit`.
-    pub(in crate::store) fn pins_in(&self, pack: u32, limit: usize) -> Result<Vec<PinRow>, Failure> {
+    pub(in crate::store) fn pins_in(
+        &self,
+        pack: u32,
+        limit: usize,
+    ) -> Result<Vec<PinRow>, Failure> {
         self.with(|database| {
             let table = database.begin_read()?.open_table(PINS)?;
             let mut found = Vec::new();

@@ -194,9 +194,8 @@ fn open_database(
 ) -> Result<Database, Failure> {
     guarded(|| {
         let file = disk.open(path, Mode::Any).map_err(redb::StorageError::from)?;
-        let database = redb::Builder::new()
-            .set_cache_size(cache_bytes)
-            .create_with_backend(Backend(file))?;
+        let database =
+            redb::Builder::new().set_cache_size(cache_bytes).create_with_backend(Backend(file))?;
         let is_ours = {
             let read = database.begin_read()?;
             if read.list_tables()?.next().is_none() { None } else { Some(tables::is_known(&read)) }

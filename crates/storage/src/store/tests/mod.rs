@@ -12,6 +12,7 @@ use std::{
     fs::{self, OpenOptions},
     os::unix::fs::{FileExt, PermissionsExt},
     path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
 };
 use tempfile::TempDir;
 
@@ -37,6 +38,25 @@ async fn filled(count: usize) -> TempDir {
         store.put(vec![blob(number)]).await.expect("kept");
     }
     dir
+}
+
+/// A store whose time is what a number says.
+fn open_at(dir: &TempDir, config: Config, now_ms: &Arc<AtomicU64>) -> Store {
+    let clock = now_ms.clone();
+    let clock = Box::new(move || clock.load(Ordering::SeqCst));
+    open_on(Arc::new(RealDisk), dir.path(), None, config, clock).expect("it opens")
+}
+
+fn pin(label: &str, root: Cid, mode: PinMode) -> Pin {
+    let label = label.parse().expect("a label");
+    Pin { label, root, mode, since_ms: 1, note: None }
+}
+
+/// A value that links to others.
+fn node(number: usize, links: &[Cid]) -> (Cid, Bytes) {
+    let bytes = identity::canonical::encode(&(number, links.to_vec()));
+    let block = Block::of(Codec::DagCbor, bytes);
+    (block.cid, block.bytes)
 }
 
 async fn here(store: &Store, count: usize) -> Vec<bool> {

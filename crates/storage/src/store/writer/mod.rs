@@ -151,8 +151,8 @@ impl Writer {
         }
         self.open_bytes += batch.parts.length();
         self.open_blobs += batch.rows.len() as u64;
-        let durable =
-            self.open_bytes >= shared.config.checkpoint_bytes || self.open_blobs >= CHECKPOINT_BLOBS;
+        let durable = self.open_bytes >= shared.config.checkpoint_bytes
+            || self.open_blobs >= CHECKPOINT_BLOBS;
         match shared.index.add(&batch.rows, batch.end(), durable) {
             Ok(()) => self.tail = batch.end(),
             // The records are in the pack: a repair finds them.

@@ -121,12 +121,7 @@ impl Writer {
         }
     }
 
-    fn take_pin(
-        &mut self,
-        pin: Pin,
-        reply: oneshot::Sender<Result<(), Error>>,
-        batch: &mut Batch,
-    ) {
+    fn take_pin(&mut self, pin: Pin, reply: oneshot::Sender<Result<(), Error>>, batch: &mut Batch) {
         if let Err(error) = self.add_pin(pin, batch) {
             return drop(reply.send(Err(error)));
         }
