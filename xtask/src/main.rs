@@ -8,7 +8,9 @@ mod demo;
 mod fix;
 mod guest_tools;
 mod guests;
+mod helia;
 mod namespaces;
+mod npm;
 mod package;
 mod planted;
 mod project;
@@ -29,6 +31,7 @@ Every project command.
     cargo xtask check           formatting, lints, house rules; changes nothing
     cargo xtask fix             mends what formatting and lints can mend by themselves
     cargo xtask guests          builds examples/guests to Wasm and says where they are
+    cargo xtask helia           sets up the node of IPFS that tests talk to
     cargo xtask demo [ARG]…     builds polity and the guests, then runs: polity demo ARG…
     cargo xtask soak [--kills N] [--seed S]
                                 kills nodes under load, 200 times if not told otherwise
@@ -71,6 +74,7 @@ fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
         "check" => check::run(&project, &mut steps)?,
         "fix" => fix::run(&project, &mut steps)?,
         "guests" => guests::run(&project, &mut steps)?,
+        "helia" => helia::run(&project, &mut steps)?,
         "planted" => planted::run(&project, &mut steps)?,
         "package" => package::run(&project, &mut steps, rest)?,
         "bench" => bench::run(&project, &mut steps, rest)?,

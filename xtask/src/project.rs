@@ -41,6 +41,11 @@ impl Project {
         self.root.join("examples/guests")
     }
 
+    /// Where Helia is, and the Node.js that runs it.
+    pub(crate) fn helia(&self) -> PathBuf {
+        self.target.join("helia")
+    }
+
     /// Where the built guests are, as `NAME.wasm`.
     pub(crate) fn guests(&self) -> PathBuf {
         self.target.join("guests")

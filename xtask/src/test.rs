@@ -2,7 +2,7 @@
 
 use crate::{
     c_compiler::CCompiler,
-    check, guest_tools, guests, namespaces,
+    check, guest_tools, guests, helia, namespaces,
     project::{Project, cargo},
     setup,
     steps::{Steps, succeeds},
@@ -18,6 +18,7 @@ pub(crate) fn run(project: &Project, steps: &mut Steps) -> anyhow::Result<()> {
     guests::build_c(project, steps, &compiler)?;
     guest_tools::set_up(project, steps, &compiler)?;
     guests::test(project, steps)?;
+    helia::set_up(project, steps)?;
     check::sources(project, steps)?;
 
     let mut tests = if succeeds(Command::new(cargo()).args(["nextest", "--version"])) {
@@ -26,7 +27,10 @@ pub(crate) fn run(project: &Project, steps: &mut Steps) -> anyhow::Result<()> {
         eprintln!("\ncargo-nextest is not installed; plain `cargo test` runs the tests instead");
         steps.cargo("test --locked --workspace --lib --bins --tests")
     };
-    steps.run("tests", tests.env("POLITY_GUESTS", project.guests()))?;
+    steps.run(
+        "tests",
+        tests.env("POLITY_GUESTS", project.guests()).env("POLITY_HELIA", project.helia()),
+    )?;
     let mut examples = steps.cargo("test --locked --workspace --doc --quiet");
     steps.run("examples in the documentation", &mut examples)
 }

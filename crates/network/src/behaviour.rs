@@ -4,6 +4,7 @@ use crate::{
     Config, Error,
     gossip::{self, Gossipsub},
     names::Names,
+    pings,
     streams::{self, Acceptors},
 };
 use libp2p::{
@@ -26,7 +27,7 @@ use std::{
 pub(crate) struct Behaviour {
     pub(crate) limits: connection_limits::Behaviour,
     pub(crate) banned: allow_block_list::Behaviour<BlockedPeers>,
-    pub(crate) ping: ping::Behaviour,
+    pub(crate) ping: pings::Behaviour,
     pub(crate) identify: identify::Behaviour,
     pub(crate) gossip: Gossipsub,
     pub(crate) streams: streams::Behaviour,
@@ -57,7 +58,7 @@ impl Behaviour {
         Ok(Self {
             limits: connection_limits::Behaviour::new(limits),
             banned: allow_block_list::Behaviour::default(),
-            ping: ping::Behaviour::new(ping),
+            ping: pings::Behaviour::new(ping),
             identify: identify::Behaviour::new(identify),
             gossip,
             streams: streams::Behaviour::new(acceptors, config.max_streams_per_peer, timeout),

@@ -28,6 +28,7 @@ mod names;
 mod offences;
 mod pace;
 mod peers;
+mod pings;
 mod refusals;
 mod service;
 mod streams;

@@ -61,6 +61,11 @@ impl Door {
         self.ask(self.client.block(height))
     }
 
+    /// A block that the node has, or gets.
+    pub fn blob(&self, cid: Cid) -> Bytes {
+        self.ask(self.client.blob(cid))
+    }
+
     /// All jobs of this home.
     pub fn jobs(&self) -> Vec<api::JobSummary> {
         self.ask(self.client.jobs())
