@@ -14,8 +14,14 @@ use crate::{
 };
 use std::sync::Arc;
 
+const AFTER: &str = "\
+Examples:
+  polity ls bafy…
+  polity ls bafy…/data --quiet         names alone";
+
 /// `polity ls`
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER)]
 pub(super) struct Args {
     /// A directory: a CID, or a path below one
     #[arg(value_name = "CID[/PATH]")]

@@ -13,7 +13,11 @@ use std::sync::Arc;
 const AFTER: &str = "\
 What is missing is fetched from other nodes first. A pin stays until 'polity
 unpin'; 'polity storage pins' lists them. What nobody pins and nothing needs is
-given up by 'polity storage gc'.";
+given up by 'polity storage gc'.
+
+Examples:
+  polity pin bafy… --name first
+  polity pin bafy…/data";
 
 /// `polity pin`
 #[derive(Debug, clap::Args)]
@@ -30,8 +34,15 @@ pub(super) struct PinArgs {
     direct: bool,
 }
 
+const AFTER_UNPIN: &str = "\
+It stays until garbage is collected: see 'polity storage gc --dry-run'.
+
+Examples:
+  polity unpin bafy…";
+
 /// `polity unpin`
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_UNPIN)]
 pub(super) struct UnpinArgs {
     /// What: a CID, or a path below one
     #[arg(value_name = "CID[/PATH]")]

@@ -16,8 +16,14 @@ use objects::{Cid, Codec, DagLimits, DagWalker, Hash};
 use serde::Serialize;
 use std::sync::Arc;
 
+const AFTER: &str = "\
+Examples:
+  polity stat bafy…
+  polity stat bafy…/data --deep        every block below it, counted";
+
 /// `polity stat`
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER)]
 pub(super) struct Args {
     /// What: a CID, or a path below one
     #[arg(value_name = "CID[/PATH]")]

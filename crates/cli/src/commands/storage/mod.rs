@@ -10,8 +10,18 @@ use api::Chore;
 use objects::Cid;
 use protocol::Durability;
 
+const AFTER: &str = "\
+Examples:
+  polity storage status
+  polity storage pins --label user
+  polity storage gc --dry-run --grace 0s
+  polity storage verify
+  polity storage protect bafy… 4+2     any 4 of 6 nodes are enough
+  polity storage where bafy…";
+
 /// `polity storage …`
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = AFTER)]
 pub(super) enum Command {
     /// Say how much there is, and how it is
     Status,

@@ -255,7 +255,11 @@ fn results_of_a_job_are_spread_if_that_is_asked_for() {
     assert!(world.read("job.toml").contains("durability = \"x3\""));
     assert_eq!(world.type_in(&format!("{run} --detach")), Exit::Usage);
     // The job file says it again.
-    world.polity.spoil(root, None);
+    let small = Cid::of(Codec::Raw, b"a");
+    world.polity.spoil(small, None);
     assert_eq!(world.type_in("run @job.toml"), Exit::Success);
-    assert_eq!(type_with(&world, "ls %", root), Exit::Success);
+    let root = root_of(&world.path("out"));
+    assert_eq!(type_with(&world, "storage where %", root), Exit::Success);
+    assert_eq!(type_with(&world, "get % -o @again", root), Exit::Success);
+    assert_eq!(root_of(&world.path("again")), root);
 }
