@@ -26,7 +26,8 @@ pub struct Config {
     pub batches_at_once: usize,
     /// Time after which a holder that left is replaced, in milliseconds. Default: 900000.
     pub grace_ms: u64,
-    /// Bytes per second that repair makes a node fetch; 0 for no limit. Default: 67108864.
+    /// Bytes per second that repair makes a node fetch; 0 for no limit, and less than 1048576
+    /// counts as that, or waiting would look like silence. Default: 67108864.
     pub pace_bytes: u64,
     /// Time after which repair tries again what failed, in milliseconds. Default: 60000.
     pub retry_ms: u64,

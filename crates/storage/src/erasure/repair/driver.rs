@@ -27,6 +27,9 @@ const QUEUE: usize = 256;
 /// Actions under way, at most; further ones wait for the next time.
 const UNDER_WAY: usize = 64;
 
+/// Bytes per second with which a batch still takes less time than anybody waits for a sign of life.
+const LEAST_PACE: u64 = 1 << 20;
+
 /// Who is there to hold shards. Asked before every decision, so it must be quick.
 pub trait Neighbours: Send + Sync + 'static {
     /// The nodes that could hold shards, with their owners and what they lend; holders of today
@@ -89,7 +92,10 @@ impl Keeper {
         let config = &self.inner.parts.config;
         let policy = Policy {
             grace_ms: config.grace_ms,
-            pace_bytes: config.pace_bytes,
+            pace_bytes: match config.pace_bytes {
+                0 => 0,
+                bytes => bytes.max(LEAST_PACE),
+            },
             retry_ms: config.retry_ms,
             audit_ms: config.audit_ms,
         };
