@@ -518,7 +518,8 @@ async fn keeper_of(
         clock: basis.clock.clone(),
         keep: Arc::new(pins),
         fetcher: home.fetcher.clone(),
-        exchange: basis.config.exchange.clone(),
+        // Beside those of the fetcher: a peer's server takes so many of both.
+        exchange: exchange::Config { fetch_streams_per_peer: 2, ..basis.config.exchange.clone() },
         network: home.chain.network(),
         key: basis.key.clone(),
         config: basis.config.durability.clone(),
