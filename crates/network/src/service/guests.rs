@@ -55,3 +55,7 @@ impl Driver {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tests/guests.rs"]
+mod tests;

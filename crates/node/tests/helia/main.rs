@@ -17,12 +17,7 @@ use peer::{AsCid, Peer};
 use protocol::port::Offence;
 use serde_json::json;
 use society::{Node, brisk, found, until};
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 use storage::exchange::{FetchError, Refusal};
 
 /// Longer than a stream may be silent with any of the two.
@@ -87,12 +82,10 @@ fn we_read(helia: &mut Peer, home: &Path) -> Known {
     ours.fetch_dag(later, &address).expect("after a while in which nothing was said");
 
     let missing = Cid::of(Codec::Raw, b"nobody has this");
-    let begun = Instant::now();
     let failed = ours.fetch_dag(missing, &address).expect_err("nobody has it");
     let FetchError::NotFound { tried, .. } = &failed else { panic!("{failed}") };
+    // It was said, not waited for: who says nothing is not `Missing`.
     assert!(matches!(tried[..], [(_, Refusal::Missing)]), "{failed}");
-    // Said, not waited for: our own patience is far longer.
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
 
     let wanted = Block::of(Codec::Raw, &b"what was meant"[..]).cid;
     helia.ask(json!({"command": "lie", "cid": wanted.to_string()}));
@@ -128,10 +121,7 @@ fn helia_reads(transport: &str, dir: &Path, home: &Path, place: &str, known: &Kn
     }
     let missing = Cid::of(Codec::Raw, b"nobody has this");
     let asked = json!({"command": "ask", "cid": missing.to_string(), "address": address});
-    let begun = Instant::now();
-    let answer = helia.ask(asked.clone());
-    assert!(answer.get("error").is_some(), "{answer}");
-    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert_eq!(helia.ask(asked), json!({"missing": true}), "{}", node.log());
 
     std::thread::sleep(GAP);
     let (root, _) = file_of(SIZES[1], 1);

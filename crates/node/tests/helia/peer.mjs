@@ -30,6 +30,13 @@ const helia = withBitswap(withLibp2pLight(createHeliaLight(), {
   streamMuxers: [yamux()],
   services: { identify: identify() }
 }))
+// Its own way of asking for a block goes on looking for peers when all have said no.
+let bitswap
+const add = helia.addBlockBroker.bind(helia)
+helia.addBlockBroker = (broker) => {
+  bitswap = broker.bitswap
+  add(broker)
+}
 await helia.start()
 const fs = unixfs(helia)
 
@@ -106,20 +113,20 @@ const commands = {
   },
   // Asks one peer for one block, and says what came of it.
   async ask ({ cid, address }) {
-    const session = helia.blockstore.createSession(CID.parse(cid), {
-      providers: [multiaddr(address)], maxProviders: 1
+    const wanted = CID.parse(cid)
+    const { remotePeer } = await helia.libp2p.dial(multiaddr(address), { signal: signal() })
+    const patience = signal()
+    const answer = new Promise((resolve, reject) => {
+      patience.addEventListener('abort', () => { reject(new Error('no answer')) })
+      bitswap.wantList.addEventListener('presence', ({ detail }) => {
+        if (remotePeer.equals(detail.sender) && wanted.equals(detail.cid)) {
+          resolve(detail)
+        }
+      })
     })
-    try {
-      const blocks = []
-      for await (const block of session.get(CID.parse(cid), { signal: signal() })) {
-        blocks.push(block)
-      }
-      return { size: Buffer.concat(blocks).length }
-    } catch (error) {
-      return { error: String(error.name) }
-    } finally {
-      session.close?.()
-    }
+    const asked = bitswap.wantList.wantSessionBlock(wanted, remotePeer, { signal: patience })
+    const { block } = await Promise.race([answer, asked])
+    return block == null ? { missing: true } : { size: block.length }
   },
   // Keeps other bytes than the name says.
   async lie ({ cid }) {
