@@ -11,7 +11,7 @@ use identity::PublicKey;
 use objects::Cid;
 use protocol::{Time, port::StreamError};
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashSet, btree_map::Entry},
     sync::Arc,
 };
 
@@ -78,8 +78,8 @@ impl Session {
 
     /// Asks for an object. Its block is one of the next.
     pub(super) fn want(&mut self, cid: Cid) {
-        if !self.wants.contains_key(&cid) {
-            self.wants.insert(cid, Want::default());
+        if let Entry::Vacant(new) = self.wants.entry(cid) {
+            new.insert(Want::default());
             self.engine.want(cid, &self.mail);
         }
     }
