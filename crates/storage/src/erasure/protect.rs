@@ -70,14 +70,17 @@ impl Keeper {
             kept_bytes: 0,
         };
         let walk = Walk::new(inner.parts.blobs.clone(), root, limits);
-        let batches = stream::try_unfold(walk, |mut walk| async move {
-            let batch = inner.next_batch(&mut walk, durability.data()).await?;
+        let own = self.inner.clone();
+        let batches = stream::try_unfold((own, walk), move |(own, mut walk)| async move {
+            let batch = own.next_batch(&mut walk, durability.data()).await?;
             let seen = (walk.blocks(), walk.bytes());
-            Ok::<_, Error>((!batch.is_empty()).then_some(((batch, seen), walk)))
+            Ok::<_, Error>((!batch.is_empty()).then_some(((batch, seen), (own, walk))))
         });
         // Parity is stored in here, so that the next batch is coded meanwhile.
-        let coded = batches.map_ok(|(batch, seen)| async move {
-            Ok((inner.make_groups(batch, durability.parity()).await?, seen))
+        let own = self.inner.clone();
+        let coded = batches.map_ok(move |(batch, seen)| {
+            let own = own.clone();
+            async move { Ok((own.make_groups(batch, durability.parity()).await?, seen)) }
         });
         let mut coded =
             std::pin::pin!(coded.try_buffered(inner.parts.config.batches_at_once.max(1)));
