@@ -3,26 +3,18 @@
 
 use super::protobuf::{put_varint, read_varint};
 use bytes::Bytes;
-use objects::{Cid, Codec};
+use objects::Cid;
 
 /// The longest CID that is looked at, in bytes.
 const MAX_BYTES: usize = 128;
 /// Opens a CIDv0: sha2-256 and its length.
 const V0: [u8; 2] = [0x12, 0x20];
 const V0_BYTES: usize = 34;
-const SHA2_256: u64 = 0x12;
 const DAG_PB: u64 = 0x70;
 
 /// A CID in a peer's own bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct Name(Bytes);
-
-/// The numbers at the head of a CID.
-struct Head {
-    codec: u64,
-    hash: u64,
-    digest_bytes: usize,
-}
 
 impl Name {
     /// As this node writes it.
@@ -36,26 +28,18 @@ impl Name {
         if bytes.len() > MAX_BYTES {
             return None;
         }
-        head(bytes).map(|_| Self(Bytes::copy_from_slice(bytes)))
+        digest_bytes(bytes).map(|_| Self(Bytes::copy_from_slice(bytes)))
     }
 
     /// The object that it names; `None` if it is of a kind that this node does not keep.
     pub(super) fn cid(&self) -> Option<Cid> {
-        let Head { codec, hash, digest_bytes } = head(&self.0)?;
-        let digest = &self.0[self.0.len() - digest_bytes..];
-        if hash != SHA2_256 {
-            return None;
-        }
-        let mut canonical = vec![1];
-        put_varint(&mut canonical, codec);
-        canonical.extend(V0);
-        canonical.extend_from_slice(digest);
-        Cid::try_from(&canonical[..]).ok()
+        let (cid, rest) = Cid::read_foreign(&self.0).ok()?;
+        rest.is_empty().then_some(cid)
     }
 
     /// What stands before a block with this name: version, codec, hash and its length.
     pub(super) fn prefix(&self) -> Vec<u8> {
-        let digest_bytes = head(&self.0).map_or(0, |head| head.digest_bytes);
+        let digest_bytes = digest_bytes(&self.0).unwrap_or_default();
         let head = &self.0[..self.0.len() - digest_bytes];
         if head == V0 {
             let mut prefix = vec![0];
@@ -72,41 +56,35 @@ impl Name {
     }
 }
 
-fn head(bytes: &[u8]) -> Option<Head> {
+/// How many bytes at the end of a CID are the digest; `None` if it is no CID.
+fn digest_bytes(bytes: &[u8]) -> Option<usize> {
     if bytes.starts_with(&V0) {
-        let whole = bytes.len() == V0_BYTES;
-        return whole.then_some(Head { codec: DAG_PB, hash: SHA2_256, digest_bytes: 32 });
+        return (bytes.len() == V0_BYTES).then_some(V0_BYTES - V0.len());
     }
     let (version, rest) = read_varint(bytes)?;
-    let (codec, rest) = read_varint(rest)?;
-    let (hash, rest) = read_varint(rest)?;
+    let (_, rest) = read_varint(rest)?;
+    let (_, rest) = read_varint(rest)?;
     let (length, digest) = read_varint(rest)?;
-    let whole = version == 1 && length == digest.len() as u64;
-    whole.then_some(Head { codec, hash, digest_bytes: digest.len() })
+    (version == 1 && length == digest.len() as u64).then_some(digest.len())
 }
 
 /// The object that a block with this prefix is; `None` if it is of a kind that nobody here asks
 /// for.
 pub(super) fn cid_of(prefix: &[u8], data: &[u8]) -> Option<Cid> {
     let (version, rest) = read_varint(prefix)?;
-    let (codec, rest) = read_varint(rest)?;
-    let (hash, rest) = read_varint(rest)?;
-    let (length, rest) = read_varint(rest)?;
-    if version > 1 || hash != SHA2_256 || length != 32 || !rest.is_empty() {
+    if version > 1 {
         return None;
     }
-    let codec = match codec {
-        0x55 => Codec::Raw,
-        DAG_PB => Codec::DagPb,
-        0x71 => Codec::DagCbor,
-        _ => return None,
-    };
-    Some(Cid::of(codec, data))
+    // The name of other bytes that begins in the same way.
+    let alike = [&[1][..], rest, &[0; 32]].concat();
+    let alike = Cid::try_from(&alike[..]).ok()?;
+    Some(Cid::with(alike.hash(), alike.codec(), data))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use objects::{Codec, Hash};
 
     #[test]
     fn both_versions_of_a_name_are_one_object() {
@@ -120,6 +98,16 @@ mod tests {
         assert_eq!(new.prefix(), [1, 0x70, 0x12, 0x20]);
         for prefix in [old.prefix(), new.prefix()] {
             assert_eq!(cid_of(&prefix, b"node"), Some(cid));
+        }
+    }
+
+    #[test]
+    fn every_hash_of_ours_is_known() {
+        for hash in [Hash::Sha2_256, Hash::Sha3_256, Hash::Blake3] {
+            let cid = Cid::with(hash, Codec::Raw, b"bytes");
+            let name = Name::of(&cid);
+            assert_eq!(name.cid(), Some(cid));
+            assert_eq!(cid_of(&name.prefix(), b"bytes"), Some(cid));
         }
     }
 
