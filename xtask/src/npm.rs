@@ -35,8 +35,11 @@ pub(crate) fn find_or_install(
         let (from, to) = (source.join(file), built.join(file));
         fs::copy(&from, to).with_context(|| from.display().to_string())?;
     }
+    // `npm ci` would refuse a list that lacks packages for other machines, which nobody can list who
+    // cannot get them. This takes the same versions, checked by the same hashes.
     let mut install = steps.command("npm");
-    install.args(["ci", "--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts"]);
+    install.args(["install", "--no-save", "--no-audit", "--no-fund", "--no-update-notifier"]);
+    install.arg("--ignore-scripts");
     let installed = steps.run(what, install.current_dir(built));
     if installed.is_err() {
         // Half of it must not look like all of it the next time.
