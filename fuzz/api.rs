@@ -2,15 +2,17 @@
 
 use crate::list::Decoder;
 use api::{FoundingLine, FrameError, JoinLine, event_line, frame::FrameReader};
+use protocol::JobEvent;
 
 /// All of them.
 pub(crate) const DECODERS: &[(&str, Decoder)] =
     &[("api_event_line", event), ("api_frames", frames), ("api_line", line)];
 
 fn event(bytes: &[u8]) -> bool {
-    let read = event_line::decode(bytes);
+    let read = event_line::decode::<JobEvent>(bytes);
     if let Ok(event) = &read {
-        assert_eq!(event_line::decode(&event_line::encode(&Ok(event.clone()))).as_ref(), Ok(event));
+        let again = event_line::decode::<JobEvent>(&event_line::encode(&Ok(event.clone())));
+        assert_eq!(again.as_ref(), Ok(event));
     }
     read.is_ok()
 }

@@ -14,6 +14,7 @@ mod rivals;
 mod sample;
 mod size;
 mod society;
+mod storage;
 mod sweep;
 mod table;
 mod trivial;
@@ -29,13 +30,14 @@ use world::World;
 type Bench = fn(&World, &Steps) -> anyhow::Result<Vec<Figure>>;
 
 /// Every bench, in the order in which they run and stand in the document.
-const BENCHES: [(&str, Bench); 8] = [
+const BENCHES: [(&str, Bench); 9] = [
     ("warm", warm::run),
     ("sweep", sweep::run),
     ("ledger", ledger::run),
     ("execution", execution::run),
     ("receipt", receipt::run),
     ("idle", idle::run),
+    ("storage", storage::run),
     ("size", size::run),
     ("build", size::build),
 ];

@@ -1,4 +1,4 @@
-//! Content identifiers: CIDv1 over one of the hashes of [`Hash`].
+//! Content identifiers: CIDv1 over one of the hashes of [`enum@Hash`].
 
 use crate::{Error, Hash};
 use cid::serde::CID_SERDE_PRIVATE_IDENTIFIER;

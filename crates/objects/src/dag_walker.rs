@@ -72,7 +72,7 @@ impl DagWalker {
     ///
     /// # Errors
     /// [`Error::NotWanted`] and [`Error::Mismatch`] leave the walker as it was. After
-    /// [`Error::TooMuch`], and what [`links`] says, the walk cannot go on.
+    /// [`Error::TooMuch`], and what [`links()`] says, the walk cannot go on.
     pub fn give(&mut self, cid: Cid, bytes: &Bytes) -> Result<(), Error> {
         let (wanted, depth) = *self.pending.last().ok_or(Error::NotWanted(cid))?;
         if wanted != cid {

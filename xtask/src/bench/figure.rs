@@ -11,6 +11,8 @@ pub(crate) enum Unit {
     Bytes,
     /// Binary: MiB.
     Memory,
+    /// Decimal, of bytes: MB/s.
+    Rate,
     Percent,
     Ratio,
     Minutes,
@@ -24,6 +26,7 @@ impl Unit {
             Self::PerS => format!("{}/s", digits(value)),
             Self::Bytes if value.abs() >= 1e6 => format!("{} MB", digits(value / 1e6)),
             Self::Bytes => format!("{} kB", digits(value / 1e3)),
+            Self::Rate => format!("{} MB/s", digits(value / 1e6)),
             Self::Memory => format!("{} MiB", digits(value / f64::from(1 << 20))),
             Self::Percent => format!("{}%", digits(value)),
             Self::Ratio => format!("{value:.3}"),

@@ -27,7 +27,7 @@ use tokio::sync::OwnedSemaphorePermit;
 const DEPTH: u32 = 4096;
 /// Entries of a directory that are passed over to get its blocks.
 const ENTRIES: u64 = 1 << 32;
-/// Header and body of a stream whose root is nothing: {"roots": [bafkqaaa], "version": 1}.
+/// Header and body of a stream whose root is nothing: `{"roots": [bafkqaaa], "version": 1}`.
 const PROBE: &[u8] = b"\x19\xa2\x65roots\x81\xd8\x2a\x45\x00\x01\x55\x00\x00\x67version\x01";
 
 /// Blocks, in their order.
