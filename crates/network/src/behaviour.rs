@@ -4,7 +4,7 @@ use crate::{
     Config, Error,
     gossip::{self, Gossipsub},
     names::Names,
-    pings,
+    pings, providers,
     streams::{self, Acceptors},
 };
 use libp2p::{
@@ -13,7 +13,7 @@ use libp2p::{
     identify,
     identity::Keypair,
     ping,
-    swarm::NetworkBehaviour,
+    swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
 };
 use std::{
     hash::{BuildHasher, RandomState},
@@ -30,6 +30,7 @@ pub(crate) struct Behaviour {
     pub(crate) ping: pings::Behaviour,
     pub(crate) identify: identify::Behaviour,
     pub(crate) gossip: Gossipsub,
+    pub(crate) providers: Toggle<providers::Behaviour>,
     pub(crate) streams: streams::Behaviour,
 }
 
@@ -55,12 +56,15 @@ impl Behaviour {
             .with_timeout(Duration::from_millis(config.ping_timeout_ms));
         let gossip = gossip::behaviour(config, names.own("gossip").to_string(), key)?;
         let timeout = config.open_timeout();
+        let me = key.public().to_peer_id();
+        let providers = providers::behaviour(&config.providers, names, me).into();
         Ok(Self {
             limits: connection_limits::Behaviour::new(limits),
             banned: allow_block_list::Behaviour::default(),
             ping: pings::Behaviour::new(ping),
             identify: identify::Behaviour::new(identify),
             gossip,
+            providers,
             streams: streams::Behaviour::new(acceptors, config.max_streams_per_peer, timeout),
         })
     }

@@ -1,6 +1,6 @@
 //! The settings of the network, with their defaults, and the check of their ranges.
 
-use crate::{Address, Error, GuestConfig};
+use crate::{Address, Error, GuestConfig, providers::ProviderConfig};
 use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -88,6 +88,8 @@ pub struct Config {
 
     /// Peers of no polity.
     pub guests: GuestConfig,
+    /// Records of who has what.
+    pub providers: ProviderConfig,
 }
 
 impl Default for Config {
@@ -124,6 +126,7 @@ impl Default for Config {
             offence_decay_ms: 30_000,
             ban_ms: 600_000,
             guests: GuestConfig::default(),
+            providers: ProviderConfig::default(),
         }
     }
 }

@@ -76,6 +76,11 @@ impl Guests {
         Some(address)
     }
 
+    /// Somebody is dialled whose address is known elsewhere.
+    pub(crate) fn dialling(&mut self, peer: PublicKey) {
+        self.dialled.insert(peer);
+    }
+
     /// A dial is over.
     pub(crate) fn end(&mut self, peer: &PublicKey) {
         self.dialled.remove(peer);

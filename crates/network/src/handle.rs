@@ -11,15 +11,17 @@ use crate::{
     names::Names,
     offences::Offences,
     peers::{self, Sessions},
+    providers::Ask,
     streams::{AcceptError, Acceptors, Failure, Opened},
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, stream};
 use identity::PublicKey;
 use libp2p::{Multiaddr, StreamProtocol};
+use objects::Cid;
 use protocol::port::{
-    Answer, Events, Gossip, GossipError, Incoming, Message, Offence, PeerEvent, Protocol, Stream,
-    StreamError, Streams, Topic,
+    Answer, Events, Gossip, GossipError, Incoming, Message, Offence, PeerEvent, Protocol,
+    ProvideError, Providers, Stream, StreamError, Streams, Topic,
 };
 use std::{
     collections::BTreeSet,
@@ -84,6 +86,7 @@ pub struct Network {
     pub(crate) shared: Arc<Shared>,
     pub(crate) opens: mpsc::Sender<Open>,
     pub(crate) outbox: mpsc::Sender<Publication>,
+    pub(crate) asks: mpsc::Sender<Ask>,
     pub(crate) sessions: watch::Receiver<Sessions>,
     pub(crate) listening: watch::Receiver<Listening>,
     pub(crate) listeners: watch::Receiver<Listeners>,
@@ -265,6 +268,38 @@ impl Streams for Network {
 
     fn penalise(&self, peer: PublicKey, offence: Offence) {
         self.shared.penalise(peer, offence);
+    }
+}
+
+impl Providers for Network {
+    fn provide(&self, cid: Cid) -> Answer<'static, Result<(), ProvideError>> {
+        let asks = self.asks.clone();
+        async move {
+            let (reply, answer) = oneshot::channel();
+            let closed = |_| ProvideError::Closed;
+            asks.send(Ask::Provide(cid, reply)).await.map_err(closed)?;
+            answer.await.unwrap_or(Err(ProvideError::Closed))
+        }
+        .boxed()
+    }
+
+    fn withdraw(&self, cid: Cid) {
+        if self.asks.try_send(Ask::Withdraw(cid)).is_err() {
+            tracing::debug!(%cid, "announced until the network starts again");
+        }
+    }
+
+    fn find(&self, cid: Cid) -> Answer<'static, Vec<PublicKey>> {
+        let asks = self.asks.clone();
+        async move {
+            let (reply, answer) = oneshot::channel();
+            // A closed network, and one with too much to do, find nobody.
+            match asks.send(Ask::Find(cid, reply)).await {
+                Ok(()) => answer.await.unwrap_or_default(),
+                Err(_) => Vec::new(),
+            }
+        }
+        .boxed()
     }
 }
 

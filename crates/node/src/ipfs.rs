@@ -7,19 +7,24 @@ use crate::{basis::Basis, worker::Withheld};
 use anyhow::Context;
 use bytes::Bytes;
 use identity::PublicKey;
-use network::{Address, Network};
+use network::{Address, Network, Table};
 use objects::Cid;
+use protocol::port::{ProvideError, Providers};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use storage::{Store, bitswap, exchange::FetchError};
 use tokio::task::JoinSet;
 
 /// Settings for peers of IPFS. Every field has a default; unknown fields are refused.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Whether they may connect and be served. Default: false.
     pub enabled: bool,
+    /// The table in which is looked up who has what, and said what this node has: that of IPFS for
+    /// private networks (lan), that for everybody (public), the polity's own (own), or none (off).
+    /// Default: lan.
+    pub dht: Table,
     /// Peers of IPFS that are asked for what no member has, beside those that are connected.
     /// Default: none.
     pub peers: Vec<Address>,
@@ -27,6 +32,25 @@ pub struct Config {
     pub bitswap: bitswap::Config,
     /// Content over HTTP, for whoever reaches its address.
     pub gateway: gateway::ipfs::Config,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            dht: Table::Lan,
+            peers: Vec::new(),
+            bitswap: bitswap::Config::default(),
+            gateway: gateway::ipfs::Config::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The table that is taken part in.
+    pub(crate) fn table(&self) -> Table {
+        if self.enabled { self.dht } else { Table::Off }
+    }
 }
 
 /// What a node does with peers of IPFS.
@@ -70,13 +94,31 @@ impl Ipfs {
         Ok(Some(Self { bitswap, network: network.clone(), peers }))
     }
 
-    /// A block from the peers of IPFS that are known or connected; then it is in the store as well.
+    /// A block from the peers of IPFS that are known or connected, or that say they have it; then it
+    /// is in the store as well.
     ///
     /// # Errors
     /// As [`bitswap::Bitswap::fetch`].
     pub(crate) async fn fetch(&self, cid: Cid) -> Result<Bytes, FetchError> {
         let mut from = self.peers.clone();
         from.extend(self.network.guests());
-        self.bitswap.fetch(cid, &from).await
+        let fetched = self.bitswap.fetch(cid, &from).await;
+        let Err(FetchError::NotFound { .. }) = &fetched else { return fetched };
+        let mut found = self.network.find(cid).await;
+        found.retain(|peer| !from.contains(peer));
+        if found.is_empty() { fetched } else { self.bitswap.fetch(cid, &found).await }
+    }
+
+    /// Tells the table that this node has something, with everything below it.
+    pub(crate) async fn announce(&self, root: Cid) {
+        match self.network.provide(root).await {
+            Ok(()) | Err(ProvideError::Off) => {}
+            Err(error) => tracing::warn!(%root, %error, "nobody is told that it is here"),
+        }
+    }
+
+    /// Tells the table so no more.
+    pub(crate) fn withdraw(&self, root: Cid) {
+        self.network.withdraw(root);
     }
 }

@@ -259,6 +259,7 @@ fn connect(basis: &Basis) -> anyhow::Result<(Network, network::Service)> {
     let network = basis.genesis.network();
     let mut config = basis.config.network.clone();
     config.guests.allowed = basis.config.ipfs.enabled;
+    config.providers.table = basis.config.ipfs.table();
     let (handle, service) = network::start(config, &basis.key, network)?;
     let me = basis.key.public();
     for founder in &basis.genesis.founders {

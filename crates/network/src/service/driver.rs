@@ -12,6 +12,7 @@ use crate::{
     names::Names,
     pace::Pace,
     peers::Sessions,
+    providers::{Ask, Searches},
     streams::{Failure, Request},
     transport::{self, transport},
 };
@@ -21,6 +22,7 @@ use libp2p::{
     core::transport::ListenerId,
     gossipsub::{IdentTopic, PublishError, TopicHash},
     identity::Keypair,
+    kad::RecordKey,
     swarm::{self, FromSwarm, NetworkBehaviour, behaviour::ConnectionEstablished},
 };
 use std::{
@@ -42,6 +44,7 @@ const LINGER: Duration = Duration::from_millis(50);
 pub(super) struct Ends {
     pub(super) opens: mpsc::Receiver<Open>,
     pub(super) outbox: mpsc::Receiver<Publication>,
+    pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) sessions: watch::Sender<Sessions>,
     pub(super) listening: watch::Sender<Listening>,
     pub(super) listeners: watch::Sender<Listeners>,
@@ -65,6 +68,9 @@ pub(super) struct Driver {
     pub(super) waiting: HashMap<PeerId, Vec<Waiting>>,
     /// Sessions so far; numbers them.
     pub(super) session: u64,
+    pub(super) searches: Searches,
+    /// What this node announces.
+    pub(super) provided: HashSet<RecordKey>,
     listeners: Vec<ListenerId>,
     /// Listeners that have an address.
     pub(super) bound: HashSet<ListenerId>,
@@ -94,6 +100,8 @@ impl Driver {
             listeners,
             waiting: HashMap::new(),
             session: 0,
+            searches: Searches::default(),
+            provided: HashSet::new(),
             bound: HashSet::new(),
             subscribed: BTreeSet::new(),
             pace,
@@ -111,6 +119,7 @@ impl Driver {
                 _ = &mut stopped => break,
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some(open) = self.ends.opens.recv() => self.open(open),
+                Some(ask) = self.ends.asks.recv() => self.on_ask(ask),
                 Some(publication) = paced(&mut self.ends.outbox, ready) => self.publish(publication),
                 () = self.shared.changed.notified() => self.follow(),
                 _ = tick.tick() => self.on_tick(),
@@ -274,6 +283,7 @@ impl Driver {
     async fn close(&mut self) {
         self.ends.opens.close();
         self.ends.outbox.close();
+        self.ends.asks.close();
         // First, or peers would be back before the last of them is gone.
         for listener in std::mem::take(&mut self.listeners) {
             self.swarm.remove_listener(listener);

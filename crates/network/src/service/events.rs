@@ -83,6 +83,7 @@ impl Driver {
                     self.swarm.close_connection(connection);
                 }
             }
+            BehaviourEvent::Providers(event) => self.on_kad(event),
             BehaviourEvent::Ping(_) => {}
         }
     }
@@ -107,6 +108,10 @@ impl Driver {
     /// A peer has said which network it belongs to and where it listens.
     fn on_identified(&mut self, id: PeerId, connection: ConnectionId, info: identify::Info) {
         let Some(peer) = public_key(&id) else { return };
+        let Some(loopback) = self.links.get(&id, connection).map(|link| link.is_loopback()) else {
+            return;
+        };
+        self.note_for_table(id, &info.protocols, info.listen_addrs.clone(), loopback);
         let Some(link) = self.links.get(&id, connection) else { return };
         let now = Instant::now();
         if info.protocol_version != self.shared.names.version() {
@@ -119,7 +124,6 @@ impl Driver {
             }
             return;
         }
-        let loopback = link.is_loopback();
         let own = believable(info.listen_addrs, loopback);
         let version = {
             let mut book = lock(&self.shared.book);

@@ -4,6 +4,7 @@ mod dial;
 mod driver;
 mod events;
 mod guests;
+mod providers;
 
 use crate::{
     Config, Error, Network, Refused,
@@ -29,6 +30,9 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 /// Streams that wait for the network's thread to look at them; openers beyond it wait themselves.
 const OPENS: usize = 256;
+
+/// Questions about providers that wait; askers beyond it wait themselves.
+const ASKS: usize = 64;
 
 /// Ends the network when it is shut down or dropped.
 #[derive(Debug)]
@@ -80,6 +84,7 @@ fn connect(config: Config, key: &SecretKey, network: NetworkId) -> (Network, End
     let me = key.public();
     let (opens, open) = mpsc::channel(OPENS);
     let (outbox, publications) = mpsc::channel(config.gossip_queue);
+    let (asks, asked) = mpsc::channel(ASKS);
     let (tell_sessions, sessions) = watch::channel(Sessions::new());
     let waiting = config.listen.len();
     let (tell_listening, listening) = watch::channel(Listening { waiting, ..Listening::default() });
@@ -101,13 +106,25 @@ fn connect(config: Config, key: &SecretKey, network: NetworkId) -> (Network, End
     let ends = Ends {
         opens: open,
         outbox: publications,
+        asks: asked,
         sessions: tell_sessions,
         listening: tell_listening,
         listeners: tell_listeners,
         version: tell_version,
         connections: tell_connections,
     };
-    (Network { shared, opens, outbox, sessions, listening, listeners, versions, connections }, ends)
+    let network = Network {
+        shared,
+        opens,
+        outbox,
+        asks,
+        sessions,
+        listening,
+        listeners,
+        versions,
+        connections,
+    };
+    (network, ends)
 }
 
 /// The thread's body.

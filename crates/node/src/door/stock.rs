@@ -64,6 +64,9 @@ impl StorageApi for Door {
     fn unpin(&self, label: String, root: Cid) -> Reply<'_, ()> {
         async move {
             if self.home.store.unpin(parsed(label)?, root).await.map_err(failed)? {
+                if let Some(ipfs) = &self.care.ipfs {
+                    ipfs.withdraw(root);
+                }
                 return Ok(());
             }
             Err(ApiError::new(Code::NotFound, format!("{root} is not pinned"))

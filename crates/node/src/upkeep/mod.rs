@@ -29,7 +29,7 @@ const ASKED: usize = 32;
 const OBJECTS: usize = 256;
 /// Blocks that are asked of peers of IPFS at once.
 const GUESTS: usize = 16;
-/// Damaged blocks that are read from the list at once.
+/// Damaged blocks, or pins, that are read from a list at once.
 const DAMAGED: usize = 256;
 
 /// What the owner of a node may choose about the care of its store.
@@ -85,7 +85,7 @@ pub(crate) struct Care {
 impl Care {
     /// Takes care of the store until the node ends.
     pub(crate) async fn run(&self) {
-        tokio::join!(self.look(), self.mend());
+        tokio::join!(self.look(), self.mend(), self.announce());
     }
 
     /// Reads everything, slowly, and again after a pause. A scrub that was stopped goes on.
@@ -133,6 +133,23 @@ impl Care {
             }
             if let Err(error) = self.make_room().await {
                 tracing::warn!(error, "no room could be made");
+            }
+        }
+    }
+
+    /// Tells the table what a person pinned, after a start.
+    async fn announce(&self) {
+        let Some(ipfs) = &self.ipfs else { return };
+        let mut after = None;
+        loop {
+            let pins = match self.home.store.pins(api::USER_LABEL, after, DAMAGED).await {
+                Ok(pins) => pins,
+                Err(error) => return tracing::warn!(%error, "pins cannot be read"),
+            };
+            let Some(last) = pins.last() else { return };
+            after = Some((last.label.clone(), last.root));
+            for pin in pins {
+                ipfs.announce(pin.root).await;
             }
         }
     }

@@ -62,7 +62,11 @@ impl Care {
             tell(walk.blocks, walk.bytes);
         }
         let kept = (walk.blocks, walk.bytes);
+        let root = pin.root;
         self.home.store.pin(pin).await?;
+        if let Some(ipfs) = &self.ipfs {
+            ipfs.announce(root).await;
+        }
         Ok(kept)
     }
 }

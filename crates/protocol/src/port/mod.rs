@@ -7,6 +7,7 @@ mod clock;
 mod crew;
 mod gossip;
 mod log;
+mod providers;
 mod streams;
 
 pub use blobs::{BlobError, Blobs};
@@ -14,6 +15,7 @@ pub use clock::Clock;
 pub use crew::{Alone, Crew};
 pub use gossip::{Gossip, GossipError, Message, Topic};
 pub use log::{Log, LogError};
+pub use providers::{ProvideError, Providers};
 pub use streams::{
     Duplex, Incoming, Offence, PeerEvent, Protocol, Stream, StreamError, Streams, read_frame,
     write_frame,
