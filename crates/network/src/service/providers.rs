@@ -71,7 +71,8 @@ impl Driver {
         if peer == self.shared.me || self.links.any(&id) {
             return;
         }
-        let dial = DialOpts::peer_id(id).condition(PeerCondition::DisconnectedAndNotDialing).build();
+        let dial =
+            DialOpts::peer_id(id).condition(PeerCondition::DisconnectedAndNotDialing).build();
         match self.swarm.dial(dial) {
             Ok(()) => lock(&self.shared.guests).dialling(peer),
             Err(error) => tracing::debug!(%peer, %error, "who was found cannot be reached"),

@@ -1,10 +1,10 @@
 //! Nodes find each other by what they have.
 
 use crate::{Config, GuestConfig, Network, ProviderConfig, Service, Table, start};
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use identity::{Digest, NetworkId, SecretKey};
 use objects::{Cid, Codec};
 use protocol::port::{Incoming, Protocol, ProvideError, Providers, Streams};
-use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use std::time::Duration;
 
 const FOREIGN: Protocol = Protocol("/ipfs/test/1");
@@ -75,7 +75,7 @@ async fn who_has_an_object_is_found_through_somebody_else() {
         let (opened, incoming) = tokio::join!(c.open(a.me(), FOREIGN), accepted.next());
         (opened.unwrap(), incoming.unwrap())
     });
-    let (mut stream, Incoming { mut stream: theirs, .. }) = opened.await;
+    let (mut stream, Incoming { stream: mut theirs, .. }) = opened.await;
     stream.write_all(b"hello").await.unwrap();
     stream.close().await.unwrap();
     let mut heard = Vec::new();
