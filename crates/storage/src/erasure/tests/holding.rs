@@ -91,6 +91,29 @@ async fn with_nobody_who_takes_shards_nothing_is_placed_and_everybody_is_named()
 }
 
 #[tokio::test]
+async fn for_strangers_nothing_is_kept() {
+    let world = World::new();
+    let lends = |to: u8| Arc::new(move |peer, maker| peer == key(to) && maker == key(to));
+    let holder = world.node_for(1, Config::default(), lends(9)).await;
+    let (root, blocks) = object(2);
+    for seed in [3, 9] {
+        let maker = world.node(seed, Config::default()).await;
+        store(&maker, &blocks).await;
+        let made = maker.keeper.protect(root, level("x2"), LIMITS).await.expect("all here");
+        let given = maker.keeper.distribute(made.manifest, &candidates(1..=1)).await;
+        if seed == 9 {
+            given.expect("this is whom it lends to");
+            assert!(holder.keeper.lent_bytes() > 0);
+            continue;
+        }
+        let Err(Error::NotPlaced { failed, .. }) = given else { panic!("{given:?}") };
+        let [(refused, reason)] = &failed[..] else { panic!("{failed:?}") };
+        assert!(*refused == key(1) && reason.contains("keeps nothing for this node"), "{reason}");
+        assert_eq!((holder.keeper.lent_bytes(), holder.keeper.manifests().len()), (0, 0));
+    }
+}
+
+#[tokio::test]
 async fn an_object_that_is_not_all_here_is_not_protected() {
     let world = World::new();
     let maker = world.node(1, Config::default()).await;

@@ -147,6 +147,11 @@ impl World {
     }
 
     async fn node(&self, seed: u8, config: Config) -> Node {
+        self.node_for(seed, config, Arc::new(|_: PublicKey, _: PublicKey| true)).await
+    }
+
+    /// A node that keeps shards for some only.
+    async fn node_for(&self, seed: u8, config: Config, lend: Arc<dyn Lend>) -> Node {
         let (blobs, keep) = (MemoryBlobs::new(), MemoryKeep::default());
         let parts = self.parts(seed, &blobs, &keep, config);
         let anyone = Arc::new(|_: PublicKey, _: &Cid| true);
@@ -158,8 +163,7 @@ impl World {
             exchange::Config::default(),
         );
         let keeper = Keeper::open(parts).await.expect("nothing was kept yet");
-        let all = Arc::new(|_: PublicKey, _: PublicKey| true);
-        let server = keeper.serve(all, anyone).expect("the protocol is free");
+        let server = keeper.serve(lend, anyone).expect("the protocol is free");
         let exchange = exchange.expect("the protocol is free");
         Node { blobs, keep, keeper, _exchange: exchange, _server: server }
     }
