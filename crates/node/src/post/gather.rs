@@ -67,7 +67,8 @@ fn join(items: &mut [Item], item: Item) -> Option<Item> {
         if job_of(other) != job_of(&message) {
             continue;
         }
-        if before.tasks.len() + tasks.len() <= TASKS && extend(other, &mut message) {
+        let fits = before.tasks.len() + tasks.len() <= TASKS;
+        if fits && extend((other, &before.tasks), &mut message) {
             before.tasks.append(&mut tasks);
             before.waiting.0.append(&mut waiting.0);
             return None;
@@ -79,13 +80,17 @@ fn join(items: &mut [Item], item: Item) -> Option<Item> {
     Some(Item { mail: Mail::Worker(message), waiting, tasks })
 }
 
-/// Moves the content of `more` into a message of the same kind; false if it cannot be.
-fn extend(message: &mut ToWorker, more: &mut ToWorker) -> bool {
+/// Moves the content of `more` into a message of the same kind about these tasks; false if it
+/// cannot be. What is said again is said once: a home that was started again repeats itself.
+fn extend((message, about): (&mut ToWorker, &BTreeSet<TaskIndex>), more: &mut ToWorker) -> bool {
     match (message, more) {
         (
             ToWorker::Assign { order, drawn, replicas },
             ToWorker::Assign { order: same, drawn: then, replicas: further },
-        ) if order == same && drawn == then => replicas.append(further),
+        ) if order == same && drawn == then => {
+            further.retain(|replica| !(about.contains(&replica.0) && replicas.contains(replica)));
+            replicas.append(further);
+        }
         (
             ToWorker::Sets { sets, commits, .. },
             ToWorker::Sets { sets: further, commits: batches, .. },
@@ -94,6 +99,7 @@ fn extend(message: &mut ToWorker, more: &mut ToWorker) -> bool {
             if commits.len() + batches.iter().filter(is_new).count() > BATCHES {
                 return false;
             }
+            further.retain(|set| !(about.contains(&set.0) && sets.contains(set)));
             for batch in batches.drain(..) {
                 if !commits.contains(&batch) {
                     commits.push(batch);
@@ -102,6 +108,7 @@ fn extend(message: &mut ToWorker, more: &mut ToWorker) -> bool {
             sets.append(further);
         }
         (ToWorker::Close { tasks, .. }, ToWorker::Close { tasks: further, .. }) => {
+            further.retain(|task| !about.contains(task));
             tasks.append(further);
         }
         _ => return false,
@@ -171,6 +178,20 @@ mod tests {
         ]);
         assert_eq!(shape(&items), [('s', vec![1, 3]), ('c', vec![2, 4, 5]), ('c', vec![1])]);
         assert_eq!(items.iter().map(|item| item.waiting.0.len()).collect::<Vec<_>>(), [2, 2, 1]);
+    }
+
+    #[test]
+    fn what_is_said_twice_is_said_once() {
+        let items = gather(vec![sets(1, &[1, 2]), sets(1, &[2, 3]), close(2, &[4]), close(2, &[4])]);
+        let said = |item: &Item| match &item.mail {
+            Mail::Worker(message) => match &**message {
+                ToWorker::Sets { sets, .. } => sets.iter().map(|(task, _)| task.0).collect(),
+                ToWorker::Close { tasks, .. } => tasks.iter().map(|task| task.0).collect(),
+                ToWorker::Assign { .. } => Vec::new(),
+            },
+            Mail::Home(_) => Vec::new(),
+        };
+        assert_eq!(items.iter().map(said).collect::<Vec<_>>(), [vec![1, 2, 3], vec![4]]);
     }
 
     #[test]

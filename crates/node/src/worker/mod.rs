@@ -24,7 +24,10 @@ use protocol::{
 };
 use replicas::{Opening, Place, Replicas, Revealed};
 use speak::Speaker;
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 use tokio::{sync::mpsc, task::JoinSet};
 
 /// Replicas that wait to be run; more are answered with [`NoResult::Busy`].
@@ -266,6 +269,8 @@ impl Worker {
         let shown = replicas::Shown::new(&commits);
         let (mut fresh, mut public) = (Vec::new(), Vec::new());
         let mut repeated: Vec<Arc<Revealed>> = Vec::new();
+        // Whatever the home repeats: one batch says each reveal once, or nobody takes it.
+        let sets: BTreeMap<_, _> = sets.into_iter().collect();
         for (task, members) in &sets {
             if !shown.holds(*task, members, ledger.roster()) {
                 self.parts.streams.penalise(from, Offence::Malformed);

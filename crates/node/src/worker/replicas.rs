@@ -83,7 +83,7 @@ impl Replicas {
     }
 
     /// Keeps an outcome and gives what to commit to, or the blocks back if the replica was closed
-    /// meanwhile.
+    /// meanwhile, or has an outcome already: what was said of that one stands.
     pub(super) fn ran(
         &mut self,
         place: &Place,
@@ -92,7 +92,7 @@ impl Replicas {
         salt: Salt,
         blocks: Vec<Cid>,
     ) -> Result<Commitment, Vec<Cid>> {
-        let Some(slot) = self.slots.get_mut(place) else { return Err(blocks) };
+        let Some(slot @ Slot::Expected(_)) = self.slots.get_mut(place) else { return Err(blocks) };
         let hidden = commitment_of(&self.me, &salt, &outcome.digest());
         let (home, needed, expires) = (order.home, order.verification.k, order.expires);
         let ran =

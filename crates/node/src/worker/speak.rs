@@ -10,7 +10,7 @@ use protocol::{
     CommitBatch, Commitment, JobId, Outcome, Reveal, RevealBatch, Salt, ToHome, limits,
 };
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex},
 };
 use tokio::{sync::mpsc, task::JoinSet};
@@ -131,11 +131,14 @@ async fn commit_to(
 ) {
     let mut ready = Vec::new();
     while queue.recv_many(&mut ready, BATCH).await > 0 {
-        let mut by_job: HashMap<JobId, Vec<Commitment>> = HashMap::new();
+        // A batch says each commitment once, in order, or nobody takes it.
+        let mut by_job: HashMap<JobId, BTreeMap<_, Commitment>> = HashMap::new();
         for Waiting { job, commitment } in ready.drain(..) {
-            by_job.entry(job).or_default().push(commitment);
+            let place = (commitment.task, commitment.attempt);
+            by_job.entry(job).or_default().insert(place, commitment);
         }
         for (job, leaves) in by_job {
+            let leaves = leaves.into_values().collect();
             let batch = Arc::new(CommitBatch::sign(job, leaves, network, key));
             replicas.lock().expect("nobody panics while holding the replicas").committed(&batch);
             let message = ToHome::Committed(batch.as_ref().clone());
