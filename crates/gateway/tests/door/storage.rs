@@ -84,6 +84,8 @@ impl StorageApi for Fake {
             let mut received = Received::default();
             while let Some(block) = blocks.next().await {
                 let (cid, bytes) = block?;
+                let checked = cid.check(&bytes);
+                checked.map_err(|error| ApiError::new(Code::ContentMismatch, error.to_string()))?;
                 received.blocks += 1;
                 received.bytes += bytes.len() as u64;
                 self.kept.lock().unwrap().blocks.push((cid, bytes));

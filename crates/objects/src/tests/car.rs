@@ -109,6 +109,19 @@ fn an_index_after_the_data_is_not_looked_at() {
 }
 
 #[test]
+fn a_forged_block_is_refused_unless_others_check_it() {
+    let mut forged = stream();
+    *forged.last_mut().expect("it is not empty") ^= 1;
+    let read = |mut reader: Reader| {
+        reader.push(&forged);
+        while reader.next_part()?.is_some() {}
+        reader.finish()
+    };
+    assert!(matches!(read(Reader::new()), Err(Error::Mismatch(_))));
+    assert_eq!(read(Reader::unchecked()), Ok(()));
+}
+
+#[test]
 fn numbers_of_version_2_that_lie_are_refused() {
     let data = stream();
     let length = data.len() as u64;

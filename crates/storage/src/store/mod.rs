@@ -58,8 +58,8 @@ use writer::{Job, Put, Writer};
 const FORMAT: u32 = 2;
 /// Bytes that are checked where they are put. More of them are given to other threads.
 const CHECK_BYTES: usize = 64 << 10;
-/// Bytes that one of these threads checks at a time, if blobs are smaller.
-const CHECK_TOGETHER_BYTES: usize = 512 << 10;
+/// Bytes of blobs for which another one of these threads is woken.
+const CHECK_SHARE_BYTES: usize = 512 << 10;
 /// Calls that wait for collection, compaction or scrub.
 const CARE_QUEUE: usize = 4;
 
@@ -215,27 +215,34 @@ impl Blobs for Store {
 }
 
 impl Inner {
-    /// Checks blobs against their CIDs, many of them on several threads.
+    /// Checks blobs against their CIDs, many of them on several threads. Each thread is given all
+    /// of its share at once: waking one can take longer than checking a megabyte.
     async fn check(&self, blobs: Vec<(Cid, Bytes)>) -> Result<Vec<Ready>, BlobError> {
         let size_bytes: usize = blobs.iter().map(|(_, bytes)| bytes.len()).sum();
         if size_bytes <= CHECK_BYTES {
             return check(blobs);
         }
-        let mut shares = Vec::new();
-        let mut share_bytes = CHECK_TOGETHER_BYTES;
-        for blob in blobs {
-            if share_bytes >= CHECK_TOGETHER_BYTES {
-                shares.push(Vec::new());
-                share_bytes = 0;
-            }
-            share_bytes += blob.1.len();
-            shares.last_mut().expect("the first one opens a share").push(blob);
-        }
-        let checks = shares.into_iter().map(|share| async {
+        let checkers = (size_bytes / CHECK_SHARE_BYTES).clamp(1, self.shared.config.checkers);
+        let checks = shares(blobs, size_bytes.div_ceil(checkers)).into_iter().map(|share| async {
             self.checks.ask(|reply| Check(share, reply)).await.unwrap_or_else(died)
         });
         Ok(try_join_all(checks).await?.into_iter().flatten().collect())
     }
+}
+
+/// Parts blobs, in their order, into shares of at least so many bytes, but for the last.
+fn shares(blobs: Vec<(Cid, Bytes)>, least_bytes: usize) -> Vec<Vec<(Cid, Bytes)>> {
+    let mut shares = Vec::new();
+    let mut share_bytes = least_bytes;
+    for blob in blobs {
+        if share_bytes >= least_bytes {
+            shares.push(Vec::new());
+            share_bytes = 0;
+        }
+        share_bytes += blob.1.len();
+        shares.last_mut().expect("the first one opens a share").push(blob);
+    }
+    shares
 }
 
 fn check(blobs: Vec<(Cid, Bytes)>) -> Result<Vec<Ready>, BlobError> {
