@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 
 const HEAD_BYTES: usize = 16 << 10;
 const READ_BYTES: usize = 64 << 10;
+/// Bytes of a piece that is not copied on its way out.
+const SMALL_BYTES: usize = 16 << 10;
 
 /// A request.
 pub(super) struct Request {
@@ -99,21 +101,65 @@ async fn send(mut writer: WriteHalf<Stream>, request: Request) -> Result<(), Uns
     match body {
         Body::Empty => {}
         Body::Whole(bytes) => writer.write_all(&bytes).await.map_err(Unsent::Io)?,
-        Body::Stream(mut pieces) => {
-            while let Some(piece) = pieces.next().await {
-                let piece = piece.map_err(Unsent::Source)?;
-                // A chunk of no bytes would be the end.
-                if !piece.is_empty() {
-                    let size = format!("{:x}\r\n", piece.len());
-                    writer.write_all(size.as_bytes()).await.map_err(Unsent::Io)?;
-                    writer.write_all(&piece).await.map_err(Unsent::Io)?;
-                    writer.write_all(b"\r\n").await.map_err(Unsent::Io)?;
-                }
-            }
-            writer.write_all(b"0\r\n\r\n").await.map_err(Unsent::Io)?;
-        }
+        Body::Stream(pieces) => send_chunks(&mut writer, pieces).await?,
     }
     writer.flush().await.map_err(Unsent::Io)
+}
+
+/// Sends pieces as chunks (RFC 9112, section 7.1). Small ones that are there at once go together,
+/// and with the next large one: every write is a packet.
+async fn send_chunks(
+    writer: &mut WriteHalf<Stream>,
+    mut pieces: Events<Result<Bytes, ApiError>>,
+) -> Result<(), Unsent> {
+    // Ends of the chunk before, and small pieces that wait.
+    let (mut end, mut small) = ("", Vec::new());
+    loop {
+        let piece = match pieces.next().now_or_never() {
+            Some(piece) => piece,
+            None => {
+                send_chunk(writer, &mut end, &mut small, &[]).await?;
+                pieces.next().await
+            }
+        };
+        let piece = match piece {
+            Some(Ok(piece)) => piece,
+            Some(Err(error)) => {
+                // The node gets what came before. Why nothing follows is what counts.
+                let _sent = send_chunk(writer, &mut end, &mut small, &[]).await;
+                return Err(Unsent::Source(error));
+            }
+            None => break,
+        };
+        if piece.len() < SMALL_BYTES {
+            small.extend_from_slice(&piece);
+        }
+        let large = if piece.len() < SMALL_BYTES { &[][..] } else { &piece };
+        if !large.is_empty() || small.len() >= READ_BYTES {
+            send_chunk(writer, &mut end, &mut small, large).await?;
+        }
+    }
+    send_chunk(writer, &mut end, &mut small, &[]).await?;
+    writer.write_all(format!("{end}0\r\n\r\n").as_bytes()).await.map_err(Unsent::Io)
+}
+
+/// Sends what waits and a large piece as one chunk, but for its end. No bytes are no chunk: that
+/// would be the last.
+async fn send_chunk(
+    writer: &mut WriteHalf<Stream>,
+    end: &mut &'static str,
+    small: &mut Vec<u8>,
+    large: &[u8],
+) -> Result<(), Unsent> {
+    let size_bytes = small.len() + large.len();
+    if size_bytes == 0 {
+        return Ok(());
+    }
+    let mut begin = format!("{end}{size_bytes:x}\r\n").into_bytes();
+    begin.append(small);
+    *end = "\r\n";
+    writer.write_all(&begin).await.map_err(Unsent::Io)?;
+    writer.write_all(large).await.map_err(Unsent::Io)
 }
 
 struct Head {

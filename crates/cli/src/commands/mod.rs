@@ -184,12 +184,12 @@ fn dispatch(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
         Command::Rerun(args) => block_on(rerun::run(*args, context)),
         Command::Verify(args) => verify::run(args, context),
         Command::Put(args) => block_on(put::run(args, context)),
-        Command::Get(args) => block_on(get::run(args, context)),
+        Command::Get(args) => block_on_several(get::run(args, context)),
         Command::Ls(args) => block_on(ls::run(args, context)),
         Command::Stat(args) => block_on(stat::run(args, context)),
         Command::Pin(args) => block_on(pin::pin(args, context)),
         Command::Unpin(args) => block_on(pin::unpin(args, context)),
-        Command::Export(args) => block_on(export::run(args, context)),
+        Command::Export(args) => block_on_several(export::run(args, context)),
         Command::Import(args) => block_on(import::run(args, context)),
         Command::Storage(command) => block_on(storage::run(command, context)),
         Command::Job(command) => block_on(job::run(command, context)),
@@ -203,6 +203,12 @@ fn dispatch(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
 
 fn block_on(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Failure::internal)?.block_on(command)
+}
+
+/// For commands that check much of what they are given: the threads beside this one do.
+fn block_on_several(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(Failure::internal)?.block_on(command)
 }
 

@@ -3,12 +3,12 @@
 use crate::failure::Failure;
 use api::{ApiError, NodeApi, path};
 use bytes::Bytes;
-use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use objects::Cid;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
+use tokio::task::JoinSet;
 
 /// Blocks that are asked for before they are wanted, at most.
 pub(crate) const AHEAD: usize = 256;
@@ -20,14 +20,16 @@ const FLIGHTS: usize = 4;
 /// Bytes of blocks that wait to be wanted; above it nothing more is asked for.
 const WAITING_BYTES: usize = 32 << 20;
 
-type Flight = BoxFuture<'static, (Vec<Cid>, Result<Vec<Bytes>, ApiError>)>;
+/// What was asked for, and the answer.
+type Landed = (Vec<Cid>, Result<Vec<Bytes>, ApiError>);
 
 /// Gets blocks in the order in which somebody wants them.
 pub(crate) struct Ahead<N> {
     node: Arc<N>,
     ready: HashMap<Cid, Bytes>,
     ready_bytes: usize,
-    flights: FuturesUnordered<Flight>,
+    /// Tasks, so that answers are checked on other threads than the one that writes them out.
+    flights: JoinSet<Landed>,
     asked: HashSet<Cid>,
     /// Bytes of one block of the last answer.
     usual_bytes: usize,
@@ -41,7 +43,7 @@ impl<N: NodeApi> Ahead<N> {
             node,
             ready: HashMap::new(),
             ready_bytes: 0,
-            flights: FuturesUnordered::new(),
+            flights: JoinSet::new(),
             asked: HashSet::new(),
             usual_bytes: path::BLOBS_BYTES,
             last: None,
@@ -66,7 +68,8 @@ impl<N: NodeApi> Ahead<N> {
                 self.fly(vec![wanted]);
             }
             self.ask(upcoming);
-            let Some((cids, answer)) = self.flights.next().await else { continue };
+            let Some(landed) = self.flights.join_next().await else { continue };
+            let (cids, answer) = landed.map_err(Failure::internal)?;
             self.take(wanted, cids, answer)?;
         }
     }
@@ -119,9 +122,9 @@ impl<N: NodeApi> Ahead<N> {
     fn fly(&mut self, cids: Vec<Cid>) {
         self.asked.extend(&cids);
         let node = self.node.clone();
-        self.flights.push(Box::pin(async move {
+        self.flights.spawn(async move {
             let answer = node.blobs(cids.clone()).await;
             (cids, answer)
-        }));
+        });
     }
 }
