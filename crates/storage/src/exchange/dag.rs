@@ -2,7 +2,7 @@
 
 use super::{FetchError, Fetcher, session::Session};
 use identity::PublicKey;
-use objects::{Cid, Codec, Node};
+use objects::{Cid, links};
 use std::collections::HashSet;
 
 /// How much may be below one root.
@@ -15,8 +15,8 @@ pub struct DagLimits {
 }
 
 impl Fetcher {
-    /// Makes sure that a file, or a directory with everything in it, is in the store, and answers
-    /// the bytes of its blocks. A DAG-CBOR value is fetched without what it links to.
+    /// Makes sure that a root and everything that it links to, at any depth, is in the store, and
+    /// answers the bytes of these blocks.
     ///
     /// # Errors
     /// As [`Self::fetch`], [`FetchError::Content`] for malformed blocks, and
@@ -41,7 +41,7 @@ impl Fetcher {
                 if bytes > limits.bytes {
                     return Err(too_large);
                 }
-                for link in links(cid, block)? {
+                for link in links(cid, &block)? {
                     if seen.insert(link) {
                         pending.push(link);
                     }
@@ -53,18 +53,4 @@ impl Fetcher {
         }
         Ok(bytes)
     }
-}
-
-/// What a block leads to; a DAG-CBOR value stands for itself.
-fn links(cid: Cid, block: bytes::Bytes) -> Result<Vec<Cid>, FetchError> {
-    if cid.codec() != Codec::DagPb {
-        return Ok(Vec::new());
-    }
-    Ok(match Node::parse(cid, block)? {
-        Node::Raw(_) => Vec::new(),
-        Node::File(file) => file.links.into_iter().map(|link| link.cid).collect(),
-        Node::Directory(entries) => entries.into_iter().map(|entry| entry.cid).collect(),
-        Node::Shard(shard) => shard.slots.into_iter().map(|slot| slot.cid).collect(),
-        Node::Symlink(_) => Vec::new(),
-    })
 }
