@@ -1,5 +1,6 @@
 //! The settings of bitswap, with their defaults.
 
+use super::{engine::units, message::MESSAGE_BYTES};
 use serde::{Deserialize, Serialize};
 
 /// Settings of bitswap. Every field has a default; unknown fields are refused.
@@ -35,6 +36,13 @@ pub struct Config {
     pub fetch_again_ms: u64,
     /// Silence after which a peer is given up, in milliseconds. Default: 15000.
     pub fetch_patience_ms: u64,
+}
+
+impl Config {
+    /// Each of the two budgets of memory, in units.
+    pub(super) fn memory_units(&self) -> usize {
+        units(self.memory_bytes.max(MESSAGE_BYTES))
+    }
 }
 
 impl Default for Config {
