@@ -1,5 +1,5 @@
-//! The store beside the bare disk and what others would take, content in and out of a node, the
-//! erasure code, and repair.
+//! The store beside the bare disk and what others would take, content in and out of a node, blocks
+//! from a peer of IPFS, the erasure code, and repair.
 
 use super::{
     figure::{Figure, Goal, Unit},
@@ -52,6 +52,7 @@ fn value(line: &str) -> Option<(String, f64)> {
 pub(crate) fn run(world: &World, steps: &Steps) -> anyhow::Result<Vec<Figure>> {
     let mut figures = blocks(world, steps)?;
     figures.extend(tree(world)?);
+    figures.push(exchange(world, steps)?);
     figures.extend(coding(world, steps)?);
     Ok(figures)
 }
@@ -181,6 +182,28 @@ fn write_tree(dir: &Path, mib: usize) -> anyhow::Result<f64> {
     }
     ensure!(Command::new("sync").arg("-f").arg(dir).status()?.success(), "sync failed");
     Ok(written as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// A file over bitswap, beside a stream that does nothing else.
+fn exchange(world: &World, steps: &Steps) -> anyhow::Result<Figure> {
+    let mib = world.either(1_024, 128).to_string();
+    let mut bench = steps.cargo("bench --locked --package storage --bench bitswap --");
+    let said = Said::by(bench.arg(&mib))?;
+    let rate = |name: &str| said.get(name).map(|mb| mb * 1e6);
+    let memory = |name: &str| said.get(name).map(|mib| mib * f64::from(1 << 20));
+    let what = format!("bitswap of {mib} MiB over QUIC on loopback, checked and stored durably");
+    Ok(Figure::new(what)
+        .with("ratio", said.get("bitswap-ratio")?, Unit::Ratio)
+        .with("", rate("bitswap-quic")?, Unit::Rate)
+        .with("client", memory("bitswap-client-memory")?, Unit::Memory)
+        .goal("ratio", Goal::AtLeast(0.6))
+        .goal("client", Goal::AtMost(f64::from(64 << 20)))
+        .beside(
+            &Figure::new("a plain stream that is read and forgotten, in turn")
+                .with("", rate("bitswap-plain-stream")?, Unit::Rate)
+                .with("client", memory("bitswap-plain-client-memory")?, Unit::Memory),
+        )
+        .note("medians of three, the most memory of three; client and server on one machine"))
 }
 
 /// The erasure code beside ISA-L, and repair.
