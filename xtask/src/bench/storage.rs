@@ -52,7 +52,7 @@ fn value(line: &str) -> Option<(String, f64)> {
 pub(crate) fn run(world: &World, steps: &Steps) -> anyhow::Result<Vec<Figure>> {
     let mut figures = blocks(world, steps)?;
     figures.extend(tree(world)?);
-    figures.push(exchange(world, steps)?);
+    figures.extend(exchange(world, steps)?);
     figures.extend(coding(world, steps)?);
     Ok(figures)
 }
@@ -185,25 +185,36 @@ fn write_tree(dir: &Path, mib: usize) -> anyhow::Result<f64> {
 }
 
 /// A file over bitswap, beside a stream that does nothing else.
-fn exchange(world: &World, steps: &Steps) -> anyhow::Result<Figure> {
+fn exchange(world: &World, steps: &Steps) -> anyhow::Result<Vec<Figure>> {
     let mib = world.either(1_024, 128).to_string();
     let mut bench = steps.cargo("bench --locked --package storage --bench bitswap --");
     let said = Said::by(bench.arg(&mib))?;
-    let rate = |name: &str| said.get(name).map(|mb| mb * 1e6);
-    let memory = |name: &str| said.get(name).map(|mib| mib * f64::from(1 << 20));
-    let what = format!("bitswap of {mib} MiB over QUIC on loopback, checked and stored durably");
-    Ok(Figure::new(what)
-        .with("ratio", said.get("bitswap-ratio")?, Unit::Ratio)
-        .with("", rate("bitswap-quic")?, Unit::Rate)
-        .with("client", memory("bitswap-client-memory")?, Unit::Memory)
-        .goal("ratio", Goal::AtLeast(0.6))
-        .goal("client", Goal::AtMost(f64::from(64 << 20)))
-        .beside(
-            &Figure::new("a plain stream that is read and forgotten, in turn")
-                .with("", rate("bitswap-plain-stream")?, Unit::Rate)
-                .with("client", memory("bitswap-plain-client-memory")?, Unit::Memory),
+    let numbers = |figure: Figure, name: &str| {
+        let (rate, memory) = (format!("{name}-rate"), format!("{name}-client-memory"));
+        anyhow::Ok(figure.with("", said.get(&rate)? * 1e6, Unit::Rate).with(
+            "client",
+            said.get(&memory)? * f64::from(1 << 20),
+            Unit::Memory,
+        ))
+    };
+    let plain = Figure::new("a plain stream that is read and forgotten, in turn");
+    let plain = numbers(plain, "plain-stream")?;
+    let figure = |what: &str, name: &str| {
+        let what = format!("bitswap of {mib} MiB over QUIC on loopback, {what}");
+        let figure = numbers(Figure::new(what), name)?;
+        let ratio = said.get(&format!("{name}-ratio"))?;
+        anyhow::Ok(
+            figure
+                .with("ratio", ratio, Unit::Ratio)
+                .goal("client", Goal::AtMost(f64::from(64 << 20)))
+                .beside(&plain)
+                .note("medians of three, the most memory of three; both ends on one machine"),
         )
-        .note("medians of three, the most memory of three; client and server on one machine"))
+    };
+    Ok(vec![
+        figure("blocks checked", "bitswap")?.goal("ratio", Goal::AtLeast(0.6)),
+        figure("blocks checked and stored durably", "bitswap-stored")?,
+    ])
 }
 
 /// The erasure code beside ISA-L, and repair.
