@@ -145,16 +145,8 @@ fn names_a_peer(transport: &str, dir: &Path, node: &Node) {
     let size = (20 << 20) + 1;
     let root = stranger.ask(json!({"command": "add", "size": size, "seed": 11})).as_cid();
     let out = dir.join("out");
-    let got = node.polity(&[
-        "get",
-        &root.to_string(),
-        "--from",
-        &address,
-        "-o",
-        &out.to_string_lossy(),
-        "--quiet",
-    ]);
-    got.ok();
+    let (named, path) = (root.to_string(), out.to_string_lossy());
+    node.polity(&["get", &named, "--from", &address, "-o", &path]).ok();
     assert_eq!(content::hex(&fs::read(&out).unwrap()), digest_of(size, 11), "{}", node.log());
     let tree = stranger.ask(json!({"command": "tree"})).to_string();
     let tree = tree.trim_matches('"');
