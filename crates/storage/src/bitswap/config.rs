@@ -29,7 +29,7 @@ pub struct Config {
     pub idle_ms: u64,
     /// Longest time for sending or receiving one message, in milliseconds. Default: 60000.
     pub message_ms: u64,
-    /// Blocks that one fetch asks for at once, and holds in memory. Default: 24.
+    /// Blocks that one fetch asks for at once, and holds in memory. Default: 16.
     pub fetch_window: usize,
     /// Silence after which a peer is asked again, or another one is, in milliseconds; a peer that
     /// has just sent a block does not send it again within 5 seconds. Default: 5500.
@@ -57,7 +57,7 @@ impl Default for Config {
             memory_bytes: 32 << 20,
             idle_ms: 5_000,
             message_ms: 60_000,
-            fetch_window: 24,
+            fetch_window: 16,
             fetch_again_ms: 5_500,
             fetch_patience_ms: 15_000,
         }
