@@ -4,6 +4,8 @@
 
 #[path = "../api.rs"]
 mod api_list;
+#[path = "../bitswap.rs"]
+mod bitswap;
 #[path = "../../crates/protocol/tests/decoders/list.rs"]
 mod list;
 
@@ -11,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
 static DECODER: LazyLock<list::Decoder> = LazyLock::new(|| {
-    let mut all = list::DECODERS.iter().chain(api_list::DECODERS);
+    let mut all = list::DECODERS.iter().chain(api_list::DECODERS).chain(bitswap::DECODERS);
     let (_, decoder) = all
         .find(|(name, _)| *name == env!("CARGO_BIN_NAME"))
         .expect("every target is called like a decoder");

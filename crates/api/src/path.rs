@@ -104,6 +104,8 @@ pub const EVIDENCE: usize = 1_000;
 pub const BLOBS_BYTES: usize = 4 << 20;
 /// CIDs in one question what is there.
 pub const CIDS: usize = 4_096;
+/// Peers that are named to be asked first.
+pub const FROM: usize = 16;
 /// Pins in one list.
 pub const PINS: usize = 1_000;
 /// CIDs in one list of what is damaged or missing.

@@ -48,7 +48,7 @@ pub struct Received {
     pub bytes: u64,
 }
 
-/// How much a pin keeps.
+/// How much a pin keeps, or how much is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PinMode {
@@ -120,6 +120,20 @@ pub enum Chore {
         /// A name for people.
         #[serde(default)]
         name: Option<String>,
+        /// As in [`Chore::Fetch`].
+        #[serde(default)]
+        from: Vec<String>,
+    },
+    /// Fetch what is missing of something. It is not pinned.
+    Fetch {
+        /// What.
+        root: Cid,
+        /// How much of it.
+        mode: PinMode,
+        /// Peers of IPFS that are asked before all others: multiaddrs that end in `/p2p/` and the
+        /// peer's id, at most [`crate::path::FROM`].
+        #[serde(default)]
+        from: Vec<String>,
     },
     /// Read every record and check it. What is damaged is set aside.
     Verify,
@@ -169,6 +183,13 @@ pub enum ChoreReport {
     /// It is pinned.
     Pinned {
         /// Blocks that it keeps.
+        blocks: u64,
+        /// Bytes of these.
+        bytes: u64,
+    },
+    /// It is here.
+    Fetched {
+        /// Blocks of it.
         blocks: u64,
         /// Bytes of these.
         bytes: u64,

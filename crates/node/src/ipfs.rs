@@ -109,6 +109,44 @@ impl Ipfs {
         if found.is_empty() { fetched } else { self.bitswap.fetch(cid, &found).await }
     }
 
+    /// Notes where peers are, so that they can be asked.
+    ///
+    /// # Errors
+    /// [`network::Error::Address`] for what is no address of a peer.
+    pub(crate) fn know(&self, addresses: &[String]) -> Result<Vec<PublicKey>, network::Error> {
+        let parsed: Result<Vec<Address>, _> = addresses.iter().map(|text| text.parse()).collect();
+        let know = |address: Address| self.network.know_guest(&address).map(|()| address.peer);
+        parsed?.into_iter().map(know).collect()
+    }
+
+    /// Makes sure that blocks are in the store, and what is below them if that is wanted. It takes
+    /// one session, and a second one with those who say in the table that they have it.
+    ///
+    /// # Errors
+    /// As [`bitswap::Bitswap::fetch_all`].
+    pub(crate) async fn fetch_all(
+        &self,
+        roots: &[Cid],
+        extent: bitswap::Extent,
+        mut tell: impl FnMut(u64, u64) + Send,
+    ) -> Result<(), FetchError> {
+        let mut from = self.peers.clone();
+        from.extend(self.network.guests());
+        let fetched = self.bitswap.fetch_all(roots, &from, extent, &mut tell).await;
+        let Err(FetchError::NotFound { cid, .. }) = &fetched else { return fetched.map(drop) };
+        let mut found = self.network.find(*cid).await;
+        if let Some(root) = roots.first().filter(|root| found.is_empty() && *root != cid) {
+            // Who has all of it says so of its root alone.
+            found = self.network.find(*root).await;
+        }
+        found.retain(|peer| !from.contains(peer));
+        if found.is_empty() {
+            return fetched.map(drop);
+        }
+        found.extend(from);
+        self.bitswap.fetch_all(roots, &found, extent, &mut tell).await.map(drop)
+    }
+
     /// Tells the table that this node has something, with everything below it.
     pub(crate) async fn announce(&self, root: Cid) {
         match self.network.provide(root).await {

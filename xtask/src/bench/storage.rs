@@ -1,5 +1,5 @@
-//! The store beside the bare disk and what others would take, content in and out of a node, the
-//! erasure code, and repair.
+//! The store beside the bare disk and what others would take, content in and out of a node, blocks
+//! from a peer of IPFS, the erasure code, and repair.
 
 use super::{
     figure::{Figure, Goal, Unit},
@@ -52,6 +52,7 @@ fn value(line: &str) -> Option<(String, f64)> {
 pub(crate) fn run(world: &World, steps: &Steps) -> anyhow::Result<Vec<Figure>> {
     let mut figures = blocks(world, steps)?;
     figures.extend(tree(world)?);
+    figures.extend(exchange(world, steps)?);
     figures.extend(coding(world, steps)?);
     Ok(figures)
 }
@@ -181,6 +182,39 @@ fn write_tree(dir: &Path, mib: usize) -> anyhow::Result<f64> {
     }
     ensure!(Command::new("sync").arg("-f").arg(dir).status()?.success(), "sync failed");
     Ok(written as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// A file over bitswap, beside a stream that does nothing else.
+fn exchange(world: &World, steps: &Steps) -> anyhow::Result<Vec<Figure>> {
+    let mib = world.either(1_024, 128).to_string();
+    let mut bench = steps.cargo("bench --locked --package storage --bench bitswap --");
+    let said = Said::by(bench.arg(&mib))?;
+    let numbers = |figure: Figure, name: &str| {
+        let (rate, memory) = (format!("{name}-rate"), format!("{name}-client-memory"));
+        anyhow::Ok(figure.with("", said.get(&rate)? * 1e6, Unit::Rate).with(
+            "client",
+            said.get(&memory)? * f64::from(1 << 20),
+            Unit::Memory,
+        ))
+    };
+    let plain = Figure::new("a plain stream that is read and forgotten, in turn");
+    let plain = numbers(plain, "plain-stream")?;
+    let figure = |what: &str, name: &str| {
+        let what = format!("bitswap of {mib} MiB over QUIC on loopback, {what}");
+        let figure = numbers(Figure::new(what), name)?;
+        let ratio = said.get(&format!("{name}-ratio"))?;
+        anyhow::Ok(
+            figure
+                .with("ratio", ratio, Unit::Ratio)
+                .goal("client", Goal::AtMost(f64::from(64 << 20)))
+                .beside(&plain)
+                .note("medians of three, the most memory of three; both ends on one machine"),
+        )
+    };
+    Ok(vec![
+        figure("blocks checked", "bitswap")?.goal("ratio", Goal::AtLeast(0.6)),
+        figure("blocks checked and stored durably", "bitswap-stored")?,
+    ])
 }
 
 /// The erasure code beside ISA-L, and repair.

@@ -9,6 +9,7 @@ use crate::{
         list::{Kind, content_bytes, unreadable},
         place::Place,
         restore::Restore,
+        sources::Sources,
     },
     exit::Exit,
     failure::Failure,
@@ -23,12 +24,14 @@ const AFTER: &str = "\
 Every block is checked against its CID. What is here already is left alone if it
 is the same, so a command that was interrupted goes on where it was; what
 differs is not touched without --force. Links that lead outside are left out.
+What the node does not have is fetched into its store first.
 
 Examples:
   polity get bafy…                     into a file or directory of that name
   polity get bafy… -o data             into data
   polity get bafy…/week/17.csv         one file of a directory
-  polity get bafy… -o - | tar x        to stdout";
+  polity get bafy… -o - | tar x        to stdout
+  polity get bafy… --from /ip4/192.0.2.7/tcp/4001/p2p/12D3Koo…";
 
 /// `polity get`
 #[derive(Debug, clap::Args)]
@@ -43,6 +46,8 @@ pub(super) struct Args {
     /// Replace files that are there and differ
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    from: Sources,
 }
 
 #[derive(Serialize)]
@@ -57,8 +62,12 @@ struct Report {
 
 pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let node = Arc::new(connect::node(&context.data()?)?);
-    let mut ahead = Ahead::new(node);
+    let is_here = args.from.begin(&*node, args.place.root).await?;
+    let mut ahead = Ahead::new(node.clone());
     let found = args.place.resolve(&mut ahead).await?;
+    if !is_here {
+        args.from.fetch(&*node, found.cid, context.out).await?;
+    }
     if args.output.as_deref().is_some_and(|path| path.as_os_str() == "-") {
         return to_stdout(&mut ahead, found, context).await;
     }

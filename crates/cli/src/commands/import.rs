@@ -65,7 +65,8 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     let time = bar.close();
     if !args.no_pin {
         for root in &roots {
-            let pin = Chore::Pin { root: *root, mode: PinMode::Recursive, name: None };
+            let (mode, from) = (PinMode::Recursive, Vec::new());
+            let pin = Chore::Pin { root: *root, mode, name: None, from };
             chores::quiet(&*node, pin).await?;
         }
     }

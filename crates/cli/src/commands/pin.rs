@@ -3,7 +3,7 @@
 use super::Context;
 use crate::{
     connect,
-    content::{ahead::Ahead, chores, place::Place},
+    content::{ahead::Ahead, chores, place::Place, sources::Sources},
     exit::Exit,
     failure::Failure,
 };
@@ -17,7 +17,8 @@ given up by 'polity storage gc'.
 
 Examples:
   polity pin bafy… --name first
-  polity pin bafy…/data";
+  polity pin bafy…/data
+  polity pin bafy… --from /ip4/192.0.2.7/tcp/4001/p2p/12D3Koo…";
 
 /// `polity pin`
 #[derive(Debug, clap::Args)]
@@ -32,6 +33,8 @@ pub(super) struct PinArgs {
     /// Only the block itself, without what is below it
     #[arg(long)]
     direct: bool,
+    #[command(flatten)]
+    from: Sources,
 }
 
 const AFTER_UNPIN: &str = "\
@@ -51,9 +54,11 @@ pub(super) struct UnpinArgs {
 
 pub(super) async fn pin(args: PinArgs, context: &Context<'_>) -> Result<Exit, Failure> {
     let node = Arc::new(connect::node(&context.data()?)?);
+    args.from.begin(&*node, args.place.root).await?;
     let root = args.place.resolve(&mut Ahead::new(node.clone())).await?.cid;
     let mode = if args.direct { PinMode::Direct } else { PinMode::Recursive };
-    chores::told(&*node, Chore::Pin { root, mode, name: args.name }, context.out).await?;
+    let pin = Chore::Pin { root, mode, name: args.name, from: args.from.peers };
+    chores::told(&*node, pin, context.out).await?;
     Ok(Exit::Success)
 }
 

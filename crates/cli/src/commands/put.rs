@@ -103,7 +103,8 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     let (named, sent) = send::produced(node.clone(), produce).await?;
     let Named { cid, bytes, dag_bytes } = named;
     if !args.no_pin {
-        let pin = Chore::Pin { root: cid, mode: PinMode::Recursive, name: args.name };
+        let pin =
+            Chore::Pin { root: cid, mode: PinMode::Recursive, name: args.name, from: Vec::new() };
         chores::quiet(&*node, pin).await?;
     }
     let report = Report {

@@ -17,12 +17,21 @@ pub(crate) async fn told(
     chore: Chore,
     out: Out,
 ) -> Result<ChoreReport, Failure> {
+    let report = watched(node, chore, out).await?;
+    out.data(&report, || shown(&report))?;
+    Ok(report)
+}
+
+/// Does a chore and tells how it goes on.
+pub(crate) async fn watched(
+    node: &impl StorageApi,
+    chore: Chore,
+    out: Out,
+) -> Result<ChoreReport, Failure> {
     let bar = Bar::new(out, None);
     let done = followed(node, chore, |bytes, of_bytes| bar.set(bytes, of_bytes)).await;
     bar.close();
-    let report = done?;
-    out.data(&report, || shown(&report))?;
-    Ok(report)
+    done
 }
 
 async fn followed(
@@ -56,6 +65,7 @@ pub(crate) fn shown(report: &ChoreReport) -> String {
     };
     match report {
         ChoreReport::Pinned { blocks, bytes } => format!("pinned: {}", amount(blocks, bytes)),
+        ChoreReport::Fetched { blocks, bytes } => format!("here: {}", amount(blocks, bytes)),
         ChoreReport::Verified { records, bytes, damaged } if damaged.is_empty() => {
             let records = text::plural(*records as usize, "record");
             format!("OK: {records}, {}", text::size(*bytes))

@@ -2,8 +2,8 @@
 //!
 //! A [`tree`] is what lies below a path. It becomes [`blocks`], of which the node gets those that
 //! it lacks ([`send`]). Back, a [`place`] names content, [`ahead`] has its blocks fetched before
-//! they are wanted, [`list`] reads directories, and [`restore`] writes it all out. [`chores`] are what the node's
-//! store does by itself.
+//! they are wanted, [`list`] reads directories, and [`restore`] writes it all out. [`sources`] are
+//! peers of IPFS that are named, and [`chores`] what the node's store does by itself.
 
 pub(crate) mod ahead;
 pub(crate) mod bar;
@@ -13,5 +13,6 @@ pub(crate) mod list;
 pub(crate) mod place;
 pub(crate) mod restore;
 pub(crate) mod send;
+pub(crate) mod sources;
 pub(crate) mod spread;
 pub(crate) mod tree;

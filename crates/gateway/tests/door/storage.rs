@@ -190,7 +190,8 @@ async fn chores_tell_how_they_go_on_and_that_they_were_cut() {
     assert_eq!(told[1].as_ref().unwrap_err().code, Code::Cut);
     let asked = [
         Chore::Collect { dry_run: true, grace_ms: Some(5) },
-        Chore::Pin { root: root(), mode: PinMode::Direct, name: None },
+        Chore::Pin { root: root(), mode: PinMode::Direct, name: None, from: Vec::new() },
+        Chore::Fetch { root: root(), mode: PinMode::Recursive, from: vec!["/x/p2p/y".into()] },
         Chore::Protect { root: root(), durability: "x3".parse().unwrap() },
     ];
     for chore in asked.clone() {

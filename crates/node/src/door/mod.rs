@@ -52,18 +52,18 @@ impl Door {
     }
 
     async fn block_of_content(&self, cid: Cid) -> Result<Bytes, ApiError> {
-        self.care.block(cid).await.map_err(|error| {
-            ApiError::new(Code::ObjectUnavailable, error.to_string())
-                .next("try again when more nodes are connected: polity node list")
-        })
+        self.care.block(cid).await.map_err(not_had)
     }
 
     async fn blocks_of_content(&self, cids: Vec<Cid>) -> Result<Vec<Bytes>, ApiError> {
-        let Some(first) = cids.first().copied() else { return Ok(Vec::new()) };
+        if cids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted = cids.clone();
         let here = self.home.store.get_some(cids, path::BLOBS_BYTES).await.map_err(blob_error)?;
         let blocks: Vec<Bytes> = here.into_iter().map_while(|block| block).collect();
         if blocks.is_empty() {
-            return Ok(vec![self.block_of_content(first).await?]);
+            return Ok(vec![self.care.first_of(&wanted).await.map_err(not_had)?]);
         }
         Ok(blocks)
     }
@@ -190,6 +190,11 @@ impl Door {
         let one_time = SecretKey::from_seed(seed);
         Ok(join::invite(chain, sponsor, one_time, kind, expires, peers))
     }
+}
+
+fn not_had(error: storage::exchange::FetchError) -> ApiError {
+    ApiError::new(Code::ObjectUnavailable, error.to_string())
+        .next("try again when more nodes are connected: polity node list")
 }
 
 fn internal(error: impl std::fmt::Display) -> ApiError {

@@ -3,7 +3,8 @@
 use super::{Door, internal};
 use crate::{
     home::blob_error,
-    upkeep::{Care, Gone},
+    ipfs::Ipfs,
+    upkeep::{Care, Gone, Wish},
 };
 use api::{
     ApiError, Blocks, Chore, ChoreReport, Chores, Code, HolderInfo, PinInfo, PinMode, Progress,
@@ -123,7 +124,18 @@ fn followed(
 
 async fn do_chore(care: Care, chore: Chore, tell: Tell) -> Result<ChoreReport, ApiError> {
     match chore {
-        Chore::Pin { root, mode, name } => pin(care, (root, mode, name), tell).await,
+        Chore::Pin { root, mode, name, from } => {
+            let first = named(care.ipfs.as_ref(), &from)?;
+            pin(care, (root, mode, name), &first, tell).await
+        }
+        Chore::Fetch { root, mode, from } => {
+            let first = named(care.ipfs.as_ref(), &from)?;
+            let wish = Wish { below: mode == PinMode::Recursive, first: &first };
+            let told = |blocks, bytes| tell.going(blocks, bytes, None);
+            let fetched = care.fetch(root, wish, told).await;
+            let (blocks, bytes) = fetched.map_err(|gone| not_all("some of it is missing", gone))?;
+            Ok(ChoreReport::Fetched { blocks, bytes })
+        }
         Chore::Verify => verify(care, tell).await,
         Chore::Collect { dry_run, grace_ms } => {
             let roots = care.in_use().await?;
@@ -153,9 +165,33 @@ async fn do_chore(care: Care, chore: Chore, tell: Tell) -> Result<ChoreReport, A
     }
 }
 
+/// Peers of IPFS that a person names.
+fn named(ipfs: Option<&Ipfs>, from: &[String]) -> Result<Vec<PublicKey>, ApiError> {
+    if from.is_empty() {
+        return Ok(Vec::new());
+    }
+    if from.len() > path::FROM {
+        let message = format!("{} peers are named, {} at most can be", from.len(), path::FROM);
+        return Err(ApiError::new(Code::Malformed, message));
+    }
+    let ipfs = ipfs.ok_or_else(|| {
+        ApiError::new(Code::Refused, "this node has nothing to do with peers of IPFS")
+            .next("write enabled = true below [ipfs] in config.toml, and start the node again")
+    })?;
+    ipfs.know(from).map_err(|error| {
+        let message = match error {
+            network::Error::Address { address, reason } => format!("{address}: {reason}"),
+            other => other.to_string(),
+        };
+        ApiError::new(Code::Malformed, message)
+            .next("name a peer as /ip4/192.0.2.7/tcp/4001/p2p/12D3Koo…")
+    })
+}
+
 async fn pin(
     care: Care,
     (root, mode, name): (Cid, PinMode, Option<String>),
+    first: &[PublicKey],
     tell: Tell,
 ) -> Result<ChoreReport, ApiError> {
     let mode = match mode {
@@ -166,16 +202,19 @@ async fn pin(
     let since_ms = care.home.clock.now().0;
     let pin = Pin { label, root, mode, since_ms, note: name };
     let told = |blocks, bytes| tell.going(blocks, bytes, None);
-    match care.pin(pin, told).await {
-        Ok((blocks, bytes)) => Ok(ChoreReport::Pinned { blocks, bytes }),
-        Err(Gone::Store(error)) => Err(failed(error)),
-        Err(Gone::Fetch(FetchError::Store(error))) => Err(blob_error(error)),
-        Err(gone @ Gone::Fetch(_)) => {
-            let message = format!("not pinned, some of it is missing: {gone}");
-            Err(ApiError::new(Code::ObjectUnavailable, message)
-                .next("try again when more nodes are connected: polity node list"))
-        }
-        Err(gone) => Err(ApiError::new(Code::Refused, gone.to_string())),
+    let pinned = care.pin(pin, first, told).await;
+    let (blocks, bytes) =
+        pinned.map_err(|gone| not_all("not pinned, some of it is missing", gone))?;
+    Ok(ChoreReport::Pinned { blocks, bytes })
+}
+
+fn not_all(what: &str, gone: Gone) -> ApiError {
+    match gone {
+        Gone::Store(error) => failed(error),
+        Gone::Fetch(FetchError::Store(error)) => blob_error(error),
+        gone @ Gone::Fetch(_) => ApiError::new(Code::ObjectUnavailable, format!("{what}: {gone}"))
+            .next("try again when more nodes are connected: polity node list"),
+        gone => ApiError::new(Code::Refused, gone.to_string()),
     }
 }
 
@@ -203,7 +242,7 @@ async fn protect(
     durability: Durability,
     tell: Tell,
 ) -> Result<ChoreReport, ApiError> {
-    pin(care.clone(), (root, PinMode::Recursive, None), tell.clone()).await?;
+    pin(care.clone(), (root, PinMode::Recursive, None), &[], tell.clone()).await?;
     let limits = DagLimits { blocks: BLOCKS, bytes: u64::MAX };
     let made = care.keeper.protect(root, durability, limits).await.map_err(not_protected)?;
     tell.going(made.blocks, made.bytes, None);
@@ -362,5 +401,21 @@ fn failed(error: impl Into<storage::Error>) -> ApiError {
             ApiError::new(Code::Refused, error.to_string())
         }
         error => internal(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_of_ipfs_are_named_only_where_they_are_wanted_and_not_in_any_number() {
+        assert_eq!(named(None, &[]), Ok(Vec::new()));
+        let peer = "/ip4/192.0.2.7/tcp/4001/p2p/12D3Koo".to_string();
+        let refused = named(None, std::slice::from_ref(&peer)).expect_err("it is switched off");
+        assert_eq!(refused.code, Code::Refused);
+        assert!(refused.next.is_some_and(|next| next.contains("enabled = true")));
+        let many = named(None, &vec![peer; path::FROM + 1]).expect_err("too many");
+        assert_eq!(many.code, Code::Malformed);
     }
 }

@@ -1,14 +1,15 @@
 //! What the node does for its store by itself, and what its owner can ask for: look at every record
 //! from time to time, fetch again what is damaged, give up what nobody wants.
 
+mod fetch;
 mod pin;
 mod roots;
 
+pub(crate) use fetch::Wish;
 pub(crate) use pin::Gone;
 
 use crate::{durability::Members, home::Home, ipfs::Ipfs};
 use bytes::Bytes;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use identity::PublicKey;
 use objects::Cid;
 use protocol::{
@@ -18,7 +19,7 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use storage::{
-    GcOptions, ScrubOptions, Store,
+    GcOptions, ScrubOptions,
     erasure::{self, Keeper, Wanted},
     exchange::FetchError,
 };
@@ -27,8 +28,6 @@ use storage::{
 const ASKED: usize = 32;
 /// Protected objects in which a lost block is looked for.
 const OBJECTS: usize = 256;
-/// Blocks that are asked of peers of IPFS at once.
-const GUESTS: usize = 16;
 /// Damaged blocks, or pins, that are read from a list at once.
 const DAMAGED: usize = 256;
 
@@ -232,28 +231,8 @@ impl Care {
         Ok(None)
     }
 
-    /// Makes sure that blocks are in the store.
-    async fn blocks(&self, cids: &[Cid]) -> Result<(), FetchError> {
-        let fetched = self.home.fetcher.fetch_all(cids, &self.peers()).await;
-        let (Err(FetchError::NotFound { .. }), Some(ipfs)) = (&fetched, &self.ipfs) else {
-            return fetched;
-        };
-        let each =
-            cids.iter().map(|cid| guest(self.home.store.clone(), ipfs.clone(), *cid).boxed());
-        let each: Vec<_> = each.collect();
-        stream::iter(each).buffer_unordered(GUESTS).try_collect().await
-    }
-
     /// Members that may be asked for blocks.
     fn peers(&self) -> Vec<PublicKey> {
         self.peers.peers().into_iter().take(ASKED).collect()
-    }
-}
-
-/// Makes sure that a block is in the store, if a peer of IPFS has it.
-async fn guest(store: Store, ipfs: Ipfs, cid: Cid) -> Result<(), FetchError> {
-    match store.get(cid).await? {
-        Some(_) => Ok(()),
-        None => ipfs.fetch(cid).await.map(drop),
     }
 }

@@ -1,7 +1,11 @@
 //! Pinning: everything below a root is here, then the pin is written.
 
-use super::Care;
+use super::{
+    Care,
+    fetch::{BLOCKS, Wish},
+};
 use bytes::Bytes;
+use identity::PublicKey;
 use objects::{Cid, Codec, links};
 use protocol::port::{BlobError, Blobs};
 use std::collections::HashSet;
@@ -9,8 +13,6 @@ use storage::{Pin, PinMode, exchange::FetchError};
 
 /// Blocks that are looked for together.
 const TOGETHER: usize = 256;
-/// Blocks of one pin, at most: for each its name is in memory while it is looked for.
-const BLOCKS: usize = 100_000_000;
 
 /// Why something is not pinned.
 #[derive(Debug, thiserror::Error)]
@@ -36,19 +38,39 @@ impl From<BlobError> for Gone {
 }
 
 impl Care {
-    /// Fetches what is missing, pins, and answers how many blocks and bytes are kept. `tell` hears how
-    /// far it is. Everything that is found counts as put now, so nothing of it is collected meanwhile.
+    /// Fetches what is missing, pins, and answers how many blocks and bytes are kept. `first` are
+    /// asked before all others; `tell` hears how far it is.
     pub(crate) async fn pin(
         &self,
         pin: Pin,
-        mut tell: impl FnMut(u64, u64),
+        first: &[PublicKey],
+        tell: impl FnMut(u64, u64) + Send,
     ) -> Result<(u64, u64), Gone> {
-        let mut walk = Walk { care: self, seen: HashSet::from([pin.root]), blocks: 0, bytes: 0 };
-        let mut open = vec![pin.root];
+        let root = pin.root;
+        let wish = Wish { below: pin.mode == PinMode::Recursive, first };
+        let kept = self.fetch(root, wish, tell).await?;
+        self.home.store.pin(pin).await?;
+        if let Some(ipfs) = &self.ipfs {
+            ipfs.announce(root).await;
+        }
+        Ok(kept)
+    }
+
+    /// Fetches what is missing, and answers how many blocks and bytes are here then. Everything that
+    /// is found counts as put now, so nothing of it is collected meanwhile.
+    pub(crate) async fn fetch(
+        &self,
+        root: Cid,
+        wish: Wish<'_>,
+        mut tell: impl FnMut(u64, u64) + Send,
+    ) -> Result<(u64, u64), Gone> {
+        let seen = HashSet::from([root]);
+        let mut walk = Walk { care: self, wish, seen, blocks: 0, bytes: 0 };
+        let mut open = vec![root];
         while !open.is_empty() {
             let some = open.split_off(open.len().saturating_sub(TOGETHER));
-            let below = walk.look(&some).await?;
-            if pin.mode == PinMode::Direct {
+            let below = walk.look(&some, &mut tell).await?;
+            if !wish.below {
                 break;
             }
             for cid in below {
@@ -57,22 +79,17 @@ impl Care {
                 }
             }
             if walk.seen.len() > BLOCKS {
-                return Err(Gone::TooLarge(pin.root));
+                return Err(Gone::TooLarge(root));
             }
             tell(walk.blocks, walk.bytes);
         }
-        let kept = (walk.blocks, walk.bytes);
-        let root = pin.root;
-        self.home.store.pin(pin).await?;
-        if let Some(ipfs) = &self.ipfs {
-            ipfs.announce(root).await;
-        }
-        Ok(kept)
+        Ok((walk.blocks, walk.bytes))
     }
 }
 
 struct Walk<'a> {
     care: &'a Care,
+    wish: Wish<'a>,
     seen: HashSet<Cid>,
     blocks: u64,
     bytes: u64,
@@ -80,13 +97,19 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Makes sure that blocks are here, and answers what they link to.
-    async fn look(&mut self, cids: &[Cid]) -> Result<Vec<Cid>, Gone> {
+    async fn look(
+        &mut self,
+        cids: &[Cid],
+        mut tell: impl FnMut(u64, u64) + Send,
+    ) -> Result<Vec<Cid>, Gone> {
         let store = &self.care.home.store;
         let here = store.touch(cids.to_vec()).await?;
         let missing: Vec<_> =
             cids.iter().zip(here).filter(|(_, here)| !here).map(|(cid, _)| *cid).collect();
         if !missing.is_empty() {
-            self.care.blocks(&missing).await?;
+            let (blocks, bytes) = (self.blocks, self.bytes);
+            let told = |more, of_bytes| tell(blocks + more, bytes + of_bytes);
+            self.care.blocks(&missing, self.wish, told).await?;
         }
         // Plain bytes have no links: they need not be read.
         for bytes in store.sizes(cids.to_vec()).await? {

@@ -134,5 +134,27 @@ fn helia_reads(transport: &str, dir: &Path, home: &Path, place: &str, known: &Kn
     let door = society::door::Door::of(home);
     let content = ours::read_file(root, |cid| door.blob(cid));
     assert_eq!(content::hex(&content), digest_of(size, 9));
+    names_a_peer(transport, dir, &node);
     node.stop();
+}
+
+/// Gets and pins what only a peer has that the node has never heard of.
+fn names_a_peer(transport: &str, dir: &Path, node: &Node) {
+    let mut stranger = Peer::start(transport);
+    let address = stranger.address();
+    let size = (20 << 20) + 1;
+    let root = stranger.ask(json!({"command": "add", "size": size, "seed": 11})).as_cid();
+    let out = dir.join("out");
+    let (named, path) = (root.to_string(), out.to_string_lossy());
+    node.polity(&["get", &named, "--from", &address, "-o", &path]).ok();
+    assert_eq!(content::hex(&fs::read(&out).unwrap()), digest_of(size, 11), "{}", node.log());
+    let tree = stranger.ask(json!({"command": "tree"})).to_string();
+    let tree = tree.trim_matches('"');
+    node.polity(&["pin", &format!("{tree}/deep"), "--from", &address]).ok();
+
+    let place = address.split("/p2p/").next().unwrap();
+    for (from, why) in [(place, "/p2p/"), ("Berlin", "Berlin")] {
+        let failed = node.polity(&["get", tree, "--from", from]);
+        assert!(failed.code != Some(0) && failed.err.contains(why), "{from}: {}", failed.err);
+    }
 }

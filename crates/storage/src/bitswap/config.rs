@@ -1,5 +1,6 @@
 //! The settings of bitswap, with their defaults.
 
+use super::{engine::units, message::MESSAGE_BYTES};
 use serde::{Deserialize, Serialize};
 
 /// Settings of bitswap. Every field has a default; unknown fields are refused.
@@ -28,13 +29,20 @@ pub struct Config {
     pub idle_ms: u64,
     /// Longest time for sending or receiving one message, in milliseconds. Default: 60000.
     pub message_ms: u64,
-    /// Blocks that one fetch asks for at once, and holds in memory. Default: 24.
+    /// Blocks that one fetch asks for at once, and holds in memory. Default: 16.
     pub fetch_window: usize,
     /// Silence after which a peer is asked again, or another one is, in milliseconds; a peer that
     /// has just sent a block does not send it again within 5 seconds. Default: 5500.
     pub fetch_again_ms: u64,
     /// Silence after which a peer is given up, in milliseconds. Default: 15000.
     pub fetch_patience_ms: u64,
+}
+
+impl Config {
+    /// Each of the two budgets of memory, in units.
+    pub(super) fn memory_units(&self) -> usize {
+        units(self.memory_bytes.max(MESSAGE_BYTES))
+    }
 }
 
 impl Default for Config {
@@ -49,7 +57,7 @@ impl Default for Config {
             memory_bytes: 32 << 20,
             idle_ms: 5_000,
             message_ms: 60_000,
-            fetch_window: 24,
+            fetch_window: 16,
             fetch_again_ms: 5_500,
             fetch_patience_ms: 15_000,
         }

@@ -66,7 +66,7 @@ impl Engine {
         gate: Arc<dyn Serve>,
         config: Config,
     ) -> Self {
-        let budget = || Arc::new(Semaphore::new(units(config.memory_bytes.max(4 << 20))));
+        let budget = || Arc::new(Semaphore::new(config.memory_units()));
         let (incoming, outgoing) = (budget(), budget());
         let (to_write, state) = (Notify::new(), Mutex::default());
         Self { blobs, streams, clock, gate, config, incoming, outgoing, to_write, state }

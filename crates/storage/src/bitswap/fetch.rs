@@ -57,9 +57,9 @@ impl Bitswap {
         Ok(bytes)
     }
 
-    /// Makes sure that a file, or a directory with everything in it, is in the store, and answers
-    /// the bytes of its blocks. What is here already is not fetched again, so a fetch that was
-    /// broken off goes on where it was. A DAG-CBOR value is fetched without what it links to.
+    /// Makes sure that a block and everything below it is in the store, and answers the bytes of
+    /// all. What is here already is not fetched again, and what came before a fetch failed stays, so
+    /// that one that was broken off goes on where it was.
     ///
     /// # Errors
     /// As [`Self::fetch`], [`FetchError::Content`] for malformed blocks, and
@@ -70,15 +70,32 @@ impl Bitswap {
         from: &[PublicKey],
         limits: DagLimits,
     ) -> Result<u64, FetchError> {
-        let session = Session::new(self.engine.clone(), from);
+        self.fetch_all(&[root], from, Extent::Below(limits), |_, _| {}).await
+    }
+
+    /// As [`Self::fetch_dag`], for several roots in one session. `tell` hears how many blocks were
+    /// found so far, and their bytes.
+    ///
+    /// # Errors
+    /// As [`Self::fetch_dag`].
+    pub async fn fetch_all(
+        &self,
+        roots: &[Cid],
+        from: &[PublicKey],
+        extent: Extent,
+        tell: impl FnMut(u64, u64) + Send,
+    ) -> Result<u64, FetchError> {
+        let Some(root) = roots.first().copied() else { return Ok(0) };
         let dag = Dag {
             engine: self.engine.clone(),
-            session,
+            session: Session::new(self.engine.clone(), from),
             root,
-            limits,
+            extent,
+            tell,
+            blocks: 0,
             bytes: 0,
-            seen: HashSet::from([root]),
-            pending: vec![root],
+            seen: roots.iter().copied().collect(),
+            pending: roots.iter().rev().copied().collect(),
             fresh: VecDeque::new(),
             fresh_bytes: 0,
             storing: None.into(),
@@ -94,15 +111,26 @@ impl Bitswap {
     }
 }
 
+/// How much is fetched.
+#[derive(Clone, Copy, Debug)]
+pub enum Extent {
+    /// The blocks that are named.
+    Alone,
+    /// Everything below them as well, as far as it is not more than this.
+    Below(DagLimits),
+}
+
 type Storing = BoxFuture<'static, Result<Vec<Cid>, BlobError>>;
 
 /// A graph that is being fetched. At no time are there more blocks asked for, waiting to be stored
 /// or being stored than the window allows.
-struct Dag {
+struct Dag<T> {
     engine: Arc<Engine>,
     session: Session,
     root: Cid,
-    limits: DagLimits,
+    extent: Extent,
+    tell: T,
+    blocks: u64,
     bytes: u64,
     seen: HashSet<Cid>,
     /// What was not looked for yet, the next one last.
@@ -114,14 +142,22 @@ struct Dag {
     storing_blocks: usize,
 }
 
-impl Dag {
+impl<T: FnMut(u64, u64)> Dag<T> {
     async fn run(mut self) -> Result<u64, FetchError> {
+        let fetched = self.fetch().await;
+        if !matches!(fetched, Ok(_) | Err(FetchError::Store(_))) {
+            self.keep().await?;
+        }
+        fetched.map(|()| self.bytes)
+    }
+
+    async fn fetch(&mut self) -> Result<(), FetchError> {
         loop {
             self.look_here().await?;
             self.store();
             let (open, storing) = (self.session.open() > 0, self.storing_blocks > 0);
             if !open && !storing {
-                return Ok(self.bytes);
+                return Ok(());
             }
             tokio::select! {
                 next = self.session.next(), if open => {
@@ -130,13 +166,27 @@ impl Dag {
                     self.fresh_bytes += block.len();
                     self.fresh.push_back((cid, block));
                 }
-                Some(stored) = &mut self.storing, if storing => {
-                    self.storing = None.into();
-                    self.storing_blocks = 0;
-                    self.engine.came(&stored?).await;
-                }
+                Some(stored) = &mut self.storing, if storing => self.stored(stored).await?,
             }
         }
+    }
+
+    /// Stores what came before the fetch failed.
+    async fn keep(&mut self) -> Result<(), FetchError> {
+        loop {
+            if self.storing_blocks == 0 {
+                self.begin_to_store();
+            }
+            let Some(stored) = (&mut self.storing).await else { return Ok(()) };
+            self.stored(stored).await?;
+        }
+    }
+
+    async fn stored(&mut self, stored: Result<Vec<Cid>, BlobError>) -> Result<(), FetchError> {
+        self.storing = None.into();
+        self.storing_blocks = 0;
+        self.engine.came(&stored?).await;
+        Ok(())
     }
 
     /// Takes what is in the store already, and asks for the rest, as far as there is room.
@@ -145,7 +195,8 @@ impl Dag {
             let window = self.engine.config.fetch_window.max(1);
             let held = self.session.open() + self.fresh.len() + self.storing_blocks;
             let room = window.saturating_sub(held);
-            if room == 0 {
+            // Looked for and asked for some at once: each time costs a read and a message.
+            if room < window.div_ceil(4).min(self.pending.len()) && held > 0 {
                 return Ok(());
             }
             let mut cids = self.pending.split_off(self.pending.len().saturating_sub(room));
@@ -165,7 +216,10 @@ impl Dag {
 
     /// Counts a block and notes what it links to.
     fn found(&mut self, cid: Cid, block: &Bytes) -> Result<(), FetchError> {
+        self.blocks += 1;
         self.bytes += block.len() as u64;
+        (self.tell)(self.blocks, self.bytes);
+        let Extent::Below(limits) = self.extent else { return Ok(()) };
         let links = links(cid, block)?;
         let pending = self.pending.len();
         for link in links {
@@ -175,11 +229,11 @@ impl Dag {
         }
         // The first link is wanted first.
         self.pending[pending..].reverse();
-        if self.bytes > self.limits.bytes || self.seen.len() > self.limits.blocks {
+        if self.bytes > limits.bytes || self.seen.len() > limits.blocks {
             return Err(FetchError::TooLarge {
                 root: self.root,
-                limit_blocks: self.limits.blocks,
-                limit_bytes: self.limits.bytes,
+                limit_blocks: limits.blocks,
+                limit_bytes: limits.bytes,
             });
         }
         Ok(())
@@ -190,7 +244,13 @@ impl Dag {
         let half = (self.engine.config.fetch_window / 2).max(1);
         let enough =
             self.fresh_bytes >= STORE_BYTES || self.fresh.len() >= half || self.session.open() == 0;
-        if self.storing_blocks > 0 || self.fresh.is_empty() || !enough {
+        if self.storing_blocks == 0 && enough {
+            self.begin_to_store();
+        }
+    }
+
+    fn begin_to_store(&mut self) {
+        if self.fresh.is_empty() {
             return;
         }
         let blocks: Vec<_> = self.fresh.drain(..).collect();
@@ -202,11 +262,11 @@ impl Dag {
     }
 }
 
-/// What a block links to. Read here and not as a file or directory: a graph is fetched as a whole,
-/// whatever its nodes mean.
+/// What a block links to. A node of DAG-PB is read here and not as a file or directory: a graph is
+/// fetched as a whole, whatever its nodes mean.
 fn links(cid: Cid, block: &Bytes) -> Result<Vec<Cid>, FetchError> {
     if cid.codec() != Codec::DagPb {
-        return Ok(Vec::new());
+        return Ok(objects::links(cid, block)?);
     }
     let malformed = |reason: &str| {
         FetchError::Content(objects::Error::Malformed { cid, reason: reason.into() })

@@ -232,13 +232,14 @@ pub(super) async fn read_length(
     }
 }
 
-/// Reads `length` bytes, and tells `progress` whenever some have come.
+/// Reads `length` bytes, for which the caller has found room, and tells `progress` whenever some have
+/// come.
 pub(super) async fn read_body(
     stream: &mut (impl AsyncRead + Unpin + ?Sized),
     length: usize,
     mut progress: impl FnMut(),
 ) -> io::Result<Bytes> {
-    let mut body = Vec::with_capacity(length.min(CHUNK_BYTES));
+    let mut body = Vec::with_capacity(length.min(MESSAGE_BYTES));
     while body.len() < length {
         let have = body.len();
         body.resize(length.min(have + CHUNK_BYTES), 0);

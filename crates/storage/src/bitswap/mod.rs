@@ -7,7 +7,7 @@
 //!   the same that guards the exchange between members), and gives a [`Bitswap`] that fetches.
 //! - Every peer has a queue of its own, of bounded length. Memory for messages is handed out in the
 //!   order in which it was asked for, and nobody asks for a second message before the first is
-//!   sent: peers are served in turn.
+//!   sent, unless there is plenty: peers are served in turn.
 //! - A want whose block is not here is answered at once, remembered for a while, and served when
 //!   the block comes.
 //! - Nothing is believed: a block is what its hash says. One that was not asked for is an offence.
@@ -30,7 +30,7 @@ mod session;
 mod writer;
 
 pub use config::Config;
-pub use fetch::Bitswap;
+pub use fetch::{Bitswap, Extent};
 pub use service::{Service, start};
 
 use protocol::port::Protocol;

@@ -237,8 +237,13 @@ impl Peer {
         Batch {
             presences: presences.collect(),
             asks: self.asks.drain(..asks).collect(),
-            blocks: self.blocks.values().take(MESSAGE_BLOCKS).cloned().collect(),
+            blocks: self.blocks(),
         }
+    }
+
+    /// Blocks that it waits for, the next ones.
+    pub(super) fn blocks(&self) -> Vec<Want> {
+        self.blocks.values().take(MESSAGE_BLOCKS).cloned().collect()
     }
 
     /// Takes a block from the queue that was looked for; false if it is not wanted any longer.

@@ -226,6 +226,18 @@ fn damage_is_told_with_what_to_do_and_lost_blocks_with_their_names() {
 }
 
 #[test]
+fn what_the_node_lacks_is_fetched_first_and_a_peer_can_be_named() {
+    let world = World::new();
+    let (root, blocks) = file(&vec![9; 3 << 20].into());
+    world.polity.foreign(blocks);
+    assert_eq!(type_with(&world, "get % -o @out", root.cid), Exit::Unverified);
+    assert_eq!(type_with(&world, "get % -o @out --from /peer", root.cid), Exit::Success);
+    assert_eq!(fs::read(world.path("out")).unwrap(), vec![9; 3 << 20]);
+    let line = "pin % --from /peer --from /other";
+    assert_eq!(type_with(&world, line, root.cid), Exit::Success);
+}
+
+#[test]
 fn what_is_spread_is_found_and_what_is_not_is_told() {
     let world = filled();
     assert_eq!(world.type_in("put @in --durability 4+2"), Exit::Success);

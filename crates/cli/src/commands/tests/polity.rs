@@ -65,6 +65,8 @@ struct State {
     spread: HashMap<Cid, Whereabouts>,
     /// Blocks that were put.
     put: u64,
+    /// What a peer of IPFS has.
+    foreign: Vec<objects::Block>,
 }
 
 /// Four founders, of which the first one's node is the home of every job.

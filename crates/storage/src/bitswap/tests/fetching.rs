@@ -214,6 +214,7 @@ async fn a_tree_is_fetched_from_several_and_taken_up_where_it_was_left() {
     nodes[2].keep(&blocks[2..]).await;
     let only = nodes[0].bitswap.fetch_dag(root, &[key(3)], LIMITS).await;
     assert!(matches!(only, Err(FetchError::NotFound { .. })));
+    assert!(nodes[0].blobs.count() >= 2, "what came before stays");
     let from = [key(2), key(3)];
     assert_eq!(nodes[0].bitswap.fetch_dag(root, &from, LIMITS).await, Ok(size));
     assert_eq!(nodes[0].blobs.count(), blocks.len());
@@ -223,6 +224,27 @@ async fn a_tree_is_fetched_from_several_and_taken_up_where_it_was_left() {
         let failed = nodes[1].bitswap.fetch_dag(root, &[key(1)], limits).await;
         assert!(matches!(failed, Err(FetchError::TooLarge { .. })), "{failed:?}");
     }
+}
+
+#[tokio::test]
+async fn as_much_as_was_said_comes_of_several_roots_and_all_of_it_is_told() {
+    let mesh = Mesh::new();
+    let [a, b] = [1, 2].map(|seed| node(&mesh, seed, Config::default()));
+    let leaf = Block::of(Codec::Raw, &b"leaf"[..]);
+    let link = [&[0x81, 0xd8, 0x2a, 0x58, 37, 0][..], &leaf.cid.to_bytes()].concat();
+    let value = Block::of(Codec::DagCbor, link);
+    let other = Block::of(Codec::Raw, &b"other"[..]);
+    let all = [&leaf, &value, &other].map(|block| (block.cid, block.bytes.clone()));
+    b.keep(&all).await;
+    let (roots, from) = ([value.cid, other.cid], [key(2)]);
+    for (extent, count) in [(Extent::Alone, 2), (Extent::Below(LIMITS), 3)] {
+        let mut told = Vec::new();
+        let tell = |blocks, bytes| told.push((blocks, bytes));
+        let bytes = a.bitswap.fetch_all(&roots, &from, extent, tell).await.expect("it is there");
+        assert_eq!((a.blobs.count(), told.last()), (count, Some(&(count as u64, bytes))));
+        assert!(told.is_sorted());
+    }
+    assert_eq!(a.bitswap.fetch_all(&[], &from, Extent::Alone, |_, _| {}).await, Ok(0));
 }
 
 #[tokio::test]

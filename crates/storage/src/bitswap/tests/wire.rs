@@ -78,11 +78,37 @@ async fn lengths_beyond_the_bound_are_refused_before_anything_is_read() {
 proptest! {
     #[test]
     fn any_bytes_are_a_message_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        if let Ok(message) = Message::decode(bytes.into()) {
-            let parts = message.encode().concat();
-            let length = read_length_of(&parts);
-            prop_assert_eq!(Message::decode(parts[length..].to_vec().into()), Ok(message));
+        comes_back(bytes);
+    }
+
+    #[test]
+    fn a_damaged_message_is_another_one_or_refused(
+        damage in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..4),
+        end in proptest::option::of(any::<proptest::sample::Index>()),
+    ) {
+        let cid = Cid::of(Codec::Raw, b"a");
+        let good = Message {
+            full: true,
+            wants: vec![want(&cid, Kind::Have), want(&cid, Kind::Block)],
+            blocks: vec![payload(&blob(0)), payload(&blob(1))],
+            presences: vec![Presence { name: Name::of(&cid), here: false }],
+        };
+        let mut bytes = good.encode()[1..].concat();
+        for (at, byte) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
         }
+        bytes.truncate(end.map_or(bytes.len(), |end| end.index(bytes.len())));
+        comes_back(bytes);
+    }
+}
+
+/// What can be read is the same after it was written again.
+fn comes_back(bytes: Vec<u8>) {
+    if let Ok(message) = Message::decode(bytes.into()) {
+        let parts = message.encode().concat();
+        let length = read_length_of(&parts);
+        assert_eq!(Message::decode(parts[length..].to_vec().into()), Ok(message));
     }
 }
 

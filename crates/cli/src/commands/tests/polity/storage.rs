@@ -2,13 +2,13 @@
 
 use super::{Polity, State};
 use api::{
-    ApiError, Blocks, Chore, ChoreReport, Chores, Code, HolderInfo, PinInfo, Progress, Received,
-    Reply, Stock, StorageApi, USER_LABEL, Whereabouts,
+    ApiError, Blocks, Chore, ChoreReport, Chores, Code, HolderInfo, PinInfo, PinMode, Progress,
+    Received, Reply, Stock, StorageApi, USER_LABEL, Whereabouts,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future, stream};
 use identity::PublicKey;
-use objects::{Cid, links};
+use objects::{Block, Cid, links};
 use protocol::{Time, durability::Tolerance};
 use std::collections::HashSet;
 
@@ -27,18 +27,32 @@ impl State {
         (found, missing)
     }
 
+    fn all_below(&self, root: Cid) -> Result<HashSet<Cid>, ApiError> {
+        let (found, missing) = self.below([root]);
+        if missing > 0 {
+            let message = format!("nobody has all of {root} now");
+            return Err(ApiError::new(Code::ObjectUnavailable, message));
+        }
+        Ok(found)
+    }
+
     fn bytes(&self, cids: &HashSet<Cid>) -> u64 {
         cids.iter().map(|cid| self.blobs[cid].len() as u64).sum()
     }
 
     fn chore(&mut self, chore: Chore) -> Result<ChoreReport, ApiError> {
         match chore {
-            Chore::Pin { root, mode, name } => {
-                let (found, missing) = self.below([root]);
-                if missing > 0 {
-                    let message = format!("nobody has all of {root} now");
-                    return Err(ApiError::new(Code::ObjectUnavailable, message));
+            Chore::Fetch { root, mode, from } => {
+                for block in from.iter().flat_map(|_| std::mem::take(&mut self.foreign)) {
+                    self.blobs.insert(block.cid, block.bytes);
                 }
+                let found = self.all_below(root)?;
+                let bytes = self.bytes(&found);
+                let blocks = if mode == PinMode::Direct { 1 } else { found.len() as u64 };
+                Ok(ChoreReport::Fetched { blocks, bytes })
+            }
+            Chore::Pin { root, mode, name, .. } => {
+                let found = self.all_below(root)?;
                 let label = USER_LABEL.to_string();
                 self.pins.retain(|pin| pin.root != root);
                 self.pins.push(PinInfo { label, root, mode, name, since: Time(1) });
@@ -124,6 +138,11 @@ impl Polity {
             Some(bytes) => drop(state.blobs.insert(cid, Bytes::copy_from_slice(bytes))),
             None => drop(state.blobs.remove(&cid)),
         }
+    }
+
+    /// What a peer of IPFS has; whoever is named is that peer.
+    pub(crate) fn foreign(&self, blocks: Vec<Block>) {
+        self.state.lock().unwrap().foreign = blocks;
     }
 
     /// How many blocks came with puts.
