@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn what_is_said_twice_is_said_once() {
-        let items = gather(vec![sets(1, &[1, 2]), sets(1, &[2, 3]), close(2, &[4]), close(2, &[4])]);
+        let items =
+            gather(vec![sets(1, &[1, 2]), sets(1, &[2, 3]), close(2, &[4]), close(2, &[4])]);
         let said = |item: &Item| match &item.mail {
             Mail::Worker(message) => match &**message {
                 ToWorker::Sets { sets, .. } => sets.iter().map(|(task, _)| task.0).collect(),
