@@ -14,6 +14,7 @@
 
 pub mod bitswap;
 mod config;
+mod desk;
 mod disk;
 pub mod erasure;
 mod error;
