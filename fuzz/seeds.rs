@@ -1,8 +1,12 @@
-//! Writes one good input for each decoder of `protocol` to `fuzz/corpus`, for the fuzzer to start
-//! from: `cargo run --example seeds` in this directory.
+//! Writes one good input for each decoder of `protocol` and `storage` to `fuzz/corpus`, for the
+//! fuzzer to start from: `cargo run --example seeds` in this directory.
 
 #[path = "../crates/protocol/tests/decoders/list.rs"]
 mod list;
+#[path = "../crates/storage/tests/packs/list.rs"]
+mod packs;
+#[path = "../crates/storage/tests/packs/specimens.rs"]
+mod packs_specimens;
 #[path = "../crates/protocol/tests/decoders/specimens.rs"]
 mod specimens;
 
@@ -10,12 +14,14 @@ use std::{fs, io, path::Path};
 
 fn main() -> io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    for (name, decoder) in list::DECODERS {
-        let seed = specimens::specimen(name);
-        assert!(decoder(&seed), "{name} refuses its own specimen");
+    let nouns = list::DECODERS.iter().map(|own| (own, specimens::specimen(own.0)));
+    let packs = packs::DECODERS.iter().map(|own| (own, packs_specimens::specimen(own.0)));
+    let all: Vec<_> = nouns.chain(packs).collect();
+    for ((name, decoder), seed) in &all {
+        assert!(decoder(seed), "{name} refuses its own specimen");
         fs::create_dir_all(corpus.join(name))?;
         fs::write(corpus.join(name).join("specimen"), seed)?;
     }
-    println!("{} seeds in {}", list::DECODERS.len(), corpus.display());
+    println!("{} seeds in {}", all.len(), corpus.display());
     Ok(())
 }
