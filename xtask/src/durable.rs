@@ -129,8 +129,8 @@ impl<'a> Show<'a> {
     /// Reads all of it through a node into a file, and compares every byte.
     fn read(&self, at: usize, what: &str) -> anyhow::Result<()> {
         let out = self.world.absent("out");
-        let mut get = self.society.nodes[at].polity(&["get", &self.root, "-o"]);
-        let get = process::run(&self.world.scratch, get.arg(&out), LIMIT)?;
+        let mut get = self.society.nodes[at].polity(&["get", &self.root]);
+        let get = process::run(&self.world.scratch, get.arg("-o").arg(&out), LIMIT)?;
         let differs = first_difference(File::open(&self.file)?, File::open(&out)?)?;
         if let Some(place) = differs {
             bail!("{what}: byte {place} differs");
