@@ -19,12 +19,12 @@ use std::{
 };
 
 /// Objects that are put and acknowledged.
-const OBJECTS: usize = 12;
+const OBJECTS: usize = 9;
 /// The nodes that content is put through, one after the other. All but the last one are killed,
 /// and their whole copies with them: what they put has to be read from its shards.
 const MAKERS: [usize; 3] = [1, 2, 3];
 /// How many objects are acknowledged when each of them is killed.
-const KILLS: [usize; 2] = [4, 8];
+const KILLS: [usize; 2] = [3, 6];
 /// The nodes that content is read through.
 const READERS: [usize; 3] = [0, 4, 5];
 /// Reads through each of them after the last put, at least.
