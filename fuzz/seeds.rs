@@ -1,9 +1,13 @@
-//! Writes one good input for each decoder of `protocol`, and of bitswap, to `fuzz/corpus`, for the
+//! Writes one good input for each decoder of `protocol` and `storage` to `fuzz/corpus`, for the
 //! fuzzer to start from: `cargo run --example seeds` in this directory.
 
 mod bitswap;
 #[path = "../crates/protocol/tests/decoders/list.rs"]
 mod list;
+#[path = "../crates/storage/tests/packs/list.rs"]
+mod packs;
+#[path = "../crates/storage/tests/packs/specimens.rs"]
+mod packs_specimens;
 #[path = "../crates/protocol/tests/decoders/specimens.rs"]
 mod specimens;
 
@@ -11,14 +15,15 @@ use std::{fs, io, path::Path};
 
 fn main() -> io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    let specimens = list::DECODERS.iter().map(|one| (one, specimens::specimen(one.0)));
-    let messages = bitswap::DECODERS.iter().map(|one| (one, bitswap::specimen(one.0)));
-    for ((name, decoder), seed) in specimens.chain(messages) {
-        assert!(decoder(&seed), "{name} refuses its own specimen");
+    let nouns = list::DECODERS.iter().map(|own| (own, specimens::specimen(own.0)));
+    let messages = bitswap::DECODERS.iter().map(|own| (own, bitswap::specimen(own.0)));
+    let packs = packs::DECODERS.iter().map(|own| (own, packs_specimens::specimen(own.0)));
+    let all: Vec<_> = nouns.chain(messages).chain(packs).collect();
+    for ((name, decoder), seed) in &all {
+        assert!(decoder(seed), "{name} refuses its own specimen");
         fs::create_dir_all(corpus.join(name))?;
         fs::write(corpus.join(name).join("specimen"), seed)?;
     }
-    let seeds = list::DECODERS.len() + bitswap::DECODERS.len();
-    println!("{seeds} seeds in {}", corpus.display());
+    println!("{} seeds in {}", all.len(), corpus.display());
     Ok(())
 }

@@ -8,12 +8,18 @@ mod api_list;
 mod bitswap;
 #[path = "../../crates/protocol/tests/decoders/list.rs"]
 mod list;
+#[path = "../../crates/storage/tests/packs/list.rs"]
+mod packs_list;
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
 static DECODER: LazyLock<list::Decoder> = LazyLock::new(|| {
-    let mut all = list::DECODERS.iter().chain(api_list::DECODERS).chain(bitswap::DECODERS);
+    let mut all = list::DECODERS
+        .iter()
+        .chain(api_list::DECODERS)
+        .chain(bitswap::DECODERS)
+        .chain(packs_list::DECODERS);
     let (_, decoder) = all
         .find(|(name, _)| *name == env!("CARGO_BIN_NAME"))
         .expect("every target is called like a decoder");

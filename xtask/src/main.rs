@@ -5,6 +5,7 @@ mod bench;
 mod c_compiler;
 mod check;
 mod demo;
+mod durable;
 mod fix;
 mod guest_tools;
 mod guests;
@@ -37,6 +38,8 @@ Every project command.
                                 kills nodes under load, 200 times if not told otherwise
     cargo xtask soak --seeds N [--from SEED]
                                 runs so many seeds of the simulation in which everything goes wrong
+    cargo xtask durable [--mib N] [--no-build] [--dir DIR]
+                                a GiB at 4+2 on six nodes: two are killed, all is read and repaired
     cargo xtask bench [NAME]… [--quick] [--no-build] [--dir DIR]
                                 measures what is promised, and writes docs/benchmarks.md
     cargo xtask package [--no-build]
@@ -61,7 +64,7 @@ fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
         None => return help(),
         Some((command, rest)) => (command.as_str(), rest),
     };
-    if !matches!(command, "demo" | "soak" | "bench" | "package") && !rest.is_empty() {
+    if !matches!(command, "demo" | "durable" | "soak" | "bench" | "package") && !rest.is_empty() {
         bail!("{command} takes no arguments; `cargo xtask` prints the commands");
     }
     if matches!(command, "help" | "--help" | "-h") {
@@ -77,6 +80,7 @@ fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
         "helia" => helia::run(&project, &mut steps)?,
         "planted" => planted::run(&project, &mut steps)?,
         "package" => package::run(&project, &mut steps, rest)?,
+        "durable" => durable::run(&project, &mut steps, rest)?,
         "bench" => bench::run(&project, &mut steps, rest)?,
         "soak" => soak::run(&project, &mut steps, rest)?,
         "demo" => match demo::run(&project, &mut steps, rest)? {},

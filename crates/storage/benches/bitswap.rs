@@ -189,7 +189,7 @@ impl Blobs for Forgetful {
     }
 }
 
-fn exchange(blobs: Arc<dyn Blobs>, network: &Network) -> (Bitswap, bitswap::Service) {
+fn exchange(blobs: Arc<dyn Blobs>, network: &Network) -> (Bitswap, bitswap::Server) {
     let anything = Arc::new(|_: PublicKey, _: &Cid| true);
     bitswap::start(
         blobs,

@@ -14,6 +14,7 @@
 
 pub mod bitswap;
 mod config;
+mod desk;
 mod disk;
 pub mod erasure;
 mod error;
@@ -30,6 +31,6 @@ pub use disk::is_exhausted;
 pub use error::Error;
 pub use journal::Journal;
 pub use store::{
-    CompactOptions, CompactReport, GcOptions, GcReport, Label, Pin, PinKey, PinMode, Progress,
-    ScrubOptions, ScrubReport, ScrubState, Store, StoreStatus, open,
+    CompactOptions, CompactReport, GcOptions, GcReport, Label, PackImage, PackRecord, Pin, PinKey,
+    PinMode, Progress, ScrubOptions, ScrubReport, ScrubState, Store, StoreStatus, open,
 };

@@ -42,6 +42,16 @@ impl Society {
     /// Founds a polity of `nodes` owners with a node each, of which the first `validators` vote,
     /// starts it, and waits until everybody sees everybody.
     pub(crate) fn start(world: &World, nodes: usize, validators: usize) -> anyhow::Result<Self> {
+        let (homes, genesis) = Self::found(world, nodes, validators)?;
+        Self::up(world, &homes, genesis)
+    }
+
+    /// Founds such a polity: the directories of its nodes, and the genesis.
+    pub(crate) fn found(
+        world: &World,
+        nodes: usize,
+        validators: usize,
+    ) -> anyhow::Result<(Vec<PathBuf>, PathBuf)> {
         let dir = world.fresh("society")?;
         let mut homes = Vec::new();
         let mut lines = String::new();
@@ -57,7 +67,7 @@ impl Society {
         let mut found = Command::new(&world.polity);
         found.arg("found").arg(&all).args(["--validators", &validators.to_string(), "-o"]);
         process::run(&world.scratch, found.arg(&genesis), COMMAND)?;
-        Self::up(world, &homes, genesis)
+        Ok((homes, genesis))
     }
 
     /// Starts nodes that were founded before.

@@ -26,7 +26,7 @@ pub(crate) struct Ours {
     network: Network,
     service: network::Service,
     bitswap: bitswap::Bitswap,
-    blocks: bitswap::Service,
+    blocks: bitswap::Server,
     store: Store,
     dir: PathBuf,
 }

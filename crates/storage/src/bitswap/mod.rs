@@ -29,9 +29,10 @@ mod service;
 mod session;
 mod writer;
 
+pub use crate::desk::Server;
 pub use config::Config;
 pub use fetch::{Bitswap, Extent};
-pub use service::{Service, start};
+pub use service::start;
 
 use protocol::port::Protocol;
 

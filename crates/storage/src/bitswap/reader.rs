@@ -9,42 +9,28 @@ use identity::PublicKey;
 use protocol::port::{Offence, Stream};
 use std::{io, sync::Arc};
 
-/// The right to read one stream of a peer.
+/// A stream of a peer that is read.
 pub(super) struct Reader {
     engine: Arc<Engine>,
     peer: PublicKey,
 }
 
 impl Reader {
-    /// Takes the right; without it the stream is closed.
+    /// `None` if there is no room for one more peer: then the stream is closed.
     pub(super) fn new(engine: &Arc<Engine>, peer: PublicKey) -> Option<Self> {
-        let limit = engine.config.streams_per_peer;
-        let room = engine.with_peer(peer, |known| {
-            let room = known.reading < limit;
-            known.reading += usize::from(room);
-            room
-        })?;
-        if room {
-            return Some(Self { engine: engine.clone(), peer });
-        }
-        engine.streams.penalise(peer, Offence::Flooding);
-        None
+        engine.with_peer(peer, |known| known.reading += 1)?;
+        Some(Self { engine: engine.clone(), peer })
     }
 
     /// Reads messages until the peer ends the stream, is silent, or says something wrong.
-    pub(super) async fn run(self, mut stream: Stream) {
-        loop {
-            match self.message(&mut stream).await {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => {
-                    if error.kind() == io::ErrorKind::InvalidData {
-                        self.engine.streams.penalise(self.peer, Offence::Oversized);
-                    }
-                    let peer = self.peer.short();
-                    return tracing::debug!(%peer, %error, "a stream of bitswap ended");
-                }
-            }
+    pub(super) async fn run(self, mut stream: Stream) -> io::Result<()> {
+        while self.message(&mut stream).await.inspect_err(|error| self.blame(error))? {}
+        Ok(())
+    }
+
+    fn blame(&self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::InvalidData {
+            self.engine.streams.penalise(self.peer, Offence::Oversized);
         }
     }
 

@@ -27,6 +27,7 @@ mod walk;
 mod whereabouts;
 mod wire;
 
+pub use crate::desk::Server;
 pub use code::Code;
 pub use config::Config;
 pub use distribute::Spread;
@@ -35,7 +36,6 @@ pub use keep::{Keep, Kept, Lend};
 pub use keeper::{Keeper, Parts};
 pub use protect::Protected;
 pub use recover::{Recovered, Wanted};
-pub use server::Server;
 pub use whereabouts::{HolderAt, Look, Presence, ShardAt, Whereabouts};
 pub use wire::PROTOCOL;
 

@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use identity::PublicKey;
 use objects::Cid;
 use protocol::{Groups, durability::Placement};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is to be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,9 +88,13 @@ impl Inner {
         }
         let cids: Vec<Cid> = data.iter().map(|(.., shard, _)| shard.cid).collect();
         let before = self.parts.blobs.has(cids.clone()).await?;
+        // Whoever is away costs a wait for every block: decoding asks them too, if it takes that.
+        let connected: BTreeSet<PublicKey> = self.parts.streams.peers().into_iter().collect();
         let mut orders: BTreeMap<PublicKey, Vec<Cid>> = BTreeMap::new();
-        for ((.., shard, slot), _) in data.iter().zip(&before).filter(|(_, is_here)| !**is_here) {
-            orders.entry(slots[*slot]).or_default().push(shard.cid);
+        for ((.., shard, slot), is_here) in data.iter().zip(&before) {
+            if !is_here && connected.contains(&slots[*slot]) {
+                orders.entry(slots[*slot]).or_default().push(shard.cid);
+            }
         }
         let fetches =
             orders.iter().map(|(node, cids)| gathering.fetch(&self.parts.fetcher, *node, cids));

@@ -13,11 +13,12 @@ mod server;
 mod session;
 mod wire;
 
+pub use crate::desk::Server;
 pub use config::Config;
 pub use dag::DagLimits;
 pub use fetcher::{FetchError, Fetcher, Refusal};
 pub use gate::Serve;
-pub use server::{Server, serve};
+pub use server::serve;
 pub use wire::MAX_WANTS;
 
 use futures::future::{Either, select};

@@ -10,6 +10,7 @@ mod api;
 mod care;
 mod compact;
 mod gc;
+mod image;
 mod index;
 mod pack;
 mod pin;
@@ -25,6 +26,7 @@ mod writer;
 
 pub use compact::{CompactOptions, CompactReport};
 pub use gc::{GcOptions, GcReport};
+pub use image::{PackImage, PackRecord};
 pub use pin::{Label, Pin, PinKey, PinMode};
 pub use scrub::{Progress, ScrubOptions, ScrubReport, ScrubState};
 pub use status::StoreStatus;

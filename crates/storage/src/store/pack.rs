@@ -73,6 +73,14 @@ pub(super) struct Pack {
     pub(super) framing: Framing,
 }
 
+impl Pack {
+    /// Bodies of records have `limit_bytes` at most.
+    pub(super) fn new(file: Arc<dyn DiskFile>, limit_bytes: u64) -> io::Result<Self> {
+        let framing = Framing::new(salt(&*file)?, limit_bytes);
+        Ok(Self { file, framing })
+    }
+}
+
 impl Packs {
     pub(super) fn open(
         disk: Arc<dyn Disk>,
@@ -195,8 +203,7 @@ impl Packs {
             return Ok(entry.1);
         }
         let file = self.disk.open(&self.path(number), Mode::Existing)?;
-        let framing = Framing::new(salt(&*file)?, self.limit_bytes);
-        let pack = Arc::new(Pack { file, framing });
+        let pack = Arc::new(Pack::new(file, self.limit_bytes)?);
         if open.len() == OPEN_PACKS {
             open.pop_front();
         }
@@ -240,6 +247,15 @@ fn salt(file: &dyn DiskFile) -> io::Result<u64> {
 /// Whether a file, or the end of it, is not there.
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof)
+}
+
+/// The bytes of the first pack of a store whose records have these bodies.
+pub(super) fn encode(bodies: &[&[u8]], salt: u64) -> Vec<u8> {
+    let head = FileHead { version: VERSION, salt, number: 0 };
+    let mut out = head.encode(KIND).to_vec();
+    let framing = Framing::new(salt, u64::from(u32::MAX));
+    bodies.iter().for_each(|body| framing.put(&mut out, &[body]));
+    out
 }
 
 fn write_head(file: &dyn DiskFile, number: u32) -> io::Result<()> {

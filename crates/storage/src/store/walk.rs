@@ -43,7 +43,11 @@ pub(super) struct Walk {
 impl Walk {
     /// Begins at a place where a record is.
     pub(super) fn new(packs: &Packs, number: u32, at: u64) -> io::Result<Self> {
-        let pack = packs.pack(number)?;
+        Self::over(packs.pack(number)?, at)
+    }
+
+    /// The same in any pack.
+    pub(super) fn over(pack: Arc<Pack>, at: u64) -> io::Result<Self> {
         let end = pack.file.length()?;
         Ok(Self { pack, at, end, window: Vec::new(), window_at: 0 })
     }

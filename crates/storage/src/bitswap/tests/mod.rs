@@ -79,7 +79,7 @@ struct Node {
     blobs: MemoryBlobs,
     clock: Hands,
     gate: Arc<Gate>,
-    service: Service,
+    service: Server,
 }
 
 fn node(mesh: &Mesh, seed: u8, config: Config) -> Node {

@@ -4,7 +4,9 @@ use super::*;
 use crate::exchange::PROTOCOL as BLOBS;
 use futures::StreamExt;
 use proptest::prelude::*;
-use protocol::port::{Offence, Stream, Streams, read_frame};
+use protocol::port::{
+    Events, Incoming, Offence, PeerEvent, Protocol, Stream, StreamError, Streams, read_frame,
+};
 
 #[tokio::test]
 async fn with_two_of_six_killed_everything_is_readable() {
@@ -24,6 +26,70 @@ async fn with_two_of_six_killed_everything_is_readable() {
     assert!(done.decoded > 0 && done.fetched + done.decoded == 31, "{done:?}");
     let again = reader.keeper.recover(found.manifest, Wanted::All, &[]).await;
     assert_eq!(again, Ok(Recovered::default()), "all is here");
+}
+
+/// The streams of a node, and to whom it opened some although there was no connection: on a real
+/// network each of these is a wait.
+struct Dialled(Arc<dyn Streams>, Mutex<Vec<PublicKey>>);
+
+impl Streams for Dialled {
+    fn me(&self) -> PublicKey {
+        self.0.me()
+    }
+
+    fn open(
+        &self,
+        peer: PublicKey,
+        protocol: Protocol,
+    ) -> Answer<'static, Result<Stream, StreamError>> {
+        if !self.peers().contains(&peer) {
+            self.1.lock().expect("no test panics with it").push(peer);
+        }
+        self.0.open(peer, protocol)
+    }
+
+    fn accept(&self, protocol: Protocol) -> Result<Events<Incoming>, StreamError> {
+        self.0.accept(protocol)
+    }
+
+    fn peers(&self) -> Vec<PublicKey> {
+        self.0.peers()
+    }
+
+    fn events(&self) -> Events<PeerEvent> {
+        self.0.events()
+    }
+
+    fn know(&self, peer: PublicKey, addresses: Vec<String>) {
+        self.0.know(peer, addresses);
+    }
+
+    fn penalise(&self, peer: PublicKey, offence: Offence) {
+        self.0.penalise(peer, offence);
+    }
+}
+
+#[tokio::test]
+async fn who_is_away_is_not_waited_for_as_long_as_others_are_enough() {
+    let world = World::new();
+    let nodes = world.nodes(1..=7).await;
+    let (root, blocks) = object(12);
+    spread(&nodes[6], &blocks, "4+2", 1..=6).await;
+    let (blobs, keep) = (MemoryBlobs::new(), MemoryKeep::default());
+    let mut parts = world.parts(8, &blobs, &keep, Config::default());
+    let streams = Arc::new(Dialled(parts.streams.clone(), Mutex::default()));
+    let (clock, own) = (parts.clock.clone(), exchange::Config::default());
+    parts.fetcher = Fetcher::new(Arc::new(blobs.clone()), streams.clone(), clock, own);
+    parts.streams = streams.clone();
+    let keeper = Keeper::open(parts).await.expect("nothing is kept yet");
+    let found = keeper.find(root, &[key(4)]).await.expect("the store works").remove(0);
+    for dead in [2, 5, 7] {
+        world.kill(dead);
+    }
+    for block in &blocks {
+        keeper.recover(found.manifest, Wanted::Block(block.cid), &[]).await.expect("enough");
+    }
+    assert_eq!(*streams.1.lock().expect("no test panics with it"), []);
 }
 
 #[tokio::test]
