@@ -33,10 +33,10 @@ fn one(bytes: &[u8]) -> bool {
     for name in message.wants.iter().map(|want| &want.name) {
         // Whatever it names, there is a head for blocks of that name.
         let prefix = name.prefix();
-        assert!(name.cid().is_none() || name::cid_of(&prefix, b"").is_some());
+        assert!(name.cid().is_none() || name::block_of(&prefix, Bytes::new()).is_some());
     }
     for block in &message.blocks {
-        let _of_any_kind = name::cid_of(&block.prefix, &block.data);
+        let _of_any_kind = name::block_of(&block.prefix, block.data.clone());
     }
     let written = message.encode().concat();
     let (length, body) = protobuf::read_varint(&written).expect("a length");

@@ -21,7 +21,7 @@ mod name;
 mod unixfs;
 mod wire;
 
-pub use block::Block;
+pub use block::{Block, Checked};
 pub use cid::{Cid, Codec};
 pub use dag_walker::{DagLimits, DagWalker};
 pub use error::Error;

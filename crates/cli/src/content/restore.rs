@@ -251,9 +251,12 @@ fn make_directory(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Where a file is until it is whole, beside where it will be.
-fn part(path: &Path, cid: Cid) -> PathBuf {
-    path.with_file_name(format!("{PART}{cid}"))
+/// Where a file is until it is whole, beside where it will be. One that gets another name at the
+/// same time has another part.
+pub(crate) fn part(path: &Path, cid: Cid) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let name = Cid::of(Codec::Raw, name).to_string();
+    path.with_file_name(format!("{PART}{cid}-{}", &name[name.len() - 8..]))
 }
 
 /// Bytes of a part that can stay: whole chunks.

@@ -2,7 +2,7 @@
 
 use super::Answer;
 use bytes::Bytes;
-use objects::Cid;
+use objects::{Checked, Cid};
 
 /// Why bytes could not be kept or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +54,12 @@ pub trait Blobs: Send + Sync + 'static {
     /// against its CID before anything is written.
     fn put(&self, blobs: Vec<(Cid, Bytes)>) -> Answer<'static, Result<(), BlobError>>;
 
+    /// As [`Self::put`], of blobs that were checked where they came in.
+    fn put_checked(&self, blobs: Vec<Checked>) -> Answer<'static, Result<(), BlobError>> {
+        let blobs = blobs.into_iter().map(Checked::into_block);
+        self.put(blobs.map(|block| (block.cid, block.bytes)).collect())
+    }
+
     /// Reads a blob, checked against its CID; `None` if it is not here.
     fn get(&self, cid: Cid) -> Answer<'static, Result<Option<Bytes>, BlobError>>;
 
@@ -64,6 +70,16 @@ pub trait Blobs: Send + Sync + 'static {
         cids: Vec<Cid>,
         limit_bytes: usize,
     ) -> Answer<'static, Result<Vec<Option<Bytes>>, BlobError>>;
+
+    /// As [`Self::get_some`], for somebody who checks what he gets: whether bytes still are what was
+    /// written may be told by a checksum alone.
+    fn get_some_to_send(
+        &self,
+        cids: Vec<Cid>,
+        limit_bytes: usize,
+    ) -> Answer<'static, Result<Vec<Option<Bytes>>, BlobError>> {
+        self.get_some(cids, limit_bytes)
+    }
 
     /// Which of `cids` are here, in the same order.
     fn has(&self, cids: Vec<Cid>) -> Answer<'static, Result<Vec<bool>, BlobError>>;

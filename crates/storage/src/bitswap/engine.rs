@@ -4,7 +4,7 @@ use super::{
     Config,
     mail::{Arrived, Mail},
     message::{Entry, Kind, Message, Payload, Presence},
-    name::cid_of,
+    name::block_of,
     peer::{Ask, Peer, Want, want_of},
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 };
 use bytes::Bytes;
 use identity::PublicKey;
-use objects::Cid;
+use objects::{Checked, Cid};
 use protocol::{
     Time,
     port::{Blobs, Clock, Offence, Streams},
@@ -218,17 +218,20 @@ impl Engine {
     /// also what a damaged one looks like, is an offence.
     fn take_blocks(&self, key: PublicKey, blocks: Vec<Payload>) {
         for Payload { prefix, data } in blocks {
-            let cid = cid_of(&prefix, &data).filter(|_| data.len() <= self.config.block_bytes);
-            let asked = |cid: &Cid| self.with_peer(key, |peer| peer.was_asked(cid)) == Some(true);
-            let Some(cid) = cid.filter(asked) else {
+            let fits = data.len() <= self.config.block_bytes;
+            let block = block_of(&prefix, own(&data)).filter(|_| fits);
+            let asked = |block: &Checked| {
+                self.with_peer(key, |peer| peer.was_asked(&block.block().cid)) == Some(true)
+            };
+            let Some(block) = block.filter(asked) else {
                 self.streams.penalise(key, Offence::BadContent);
                 self.tell_fault(key, &Refusal::BadContent);
                 continue;
             };
-            let interested = lock(&self.state).interest.remove(&cid).unwrap_or_default();
-            for mail in interested {
-                let bytes = own(&data);
-                mail.add(|news| news.blocks.push_back(Arrived { peer: key, cid, bytes }));
+            let interested = lock(&self.state).interest.remove(&block.block().cid);
+            for mail in interested.unwrap_or_default() {
+                let block = block.clone();
+                mail.add(|news| news.blocks.push_back(Arrived { peer: key, block }));
             }
         }
     }

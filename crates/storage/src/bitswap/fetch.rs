@@ -10,7 +10,7 @@ use crate::exchange::{DagLimits, FetchError};
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, OptionFuture};
 use identity::PublicKey;
-use objects::{Cid, Codec};
+use objects::{Block, Checked, Cid, Codec};
 use protocol::port::BlobError;
 use std::{
     collections::{HashSet, VecDeque},
@@ -51,8 +51,9 @@ impl Bitswap {
         }
         let mut session = Session::new(self.engine.clone(), from);
         session.want(cid);
-        let (_, bytes) = session.next().await?;
-        self.engine.blobs.put(vec![(cid, bytes.clone())]).await?;
+        let block = session.next().await?;
+        let bytes = block.block().bytes.clone();
+        self.engine.blobs.put_checked(vec![block]).await?;
         self.engine.came(&[cid]).await;
         Ok(bytes)
     }
@@ -136,7 +137,7 @@ struct Dag<T> {
     /// What was not looked for yet, the next one last.
     pending: Vec<Cid>,
     /// What came and is not stored yet.
-    fresh: VecDeque<(Cid, Bytes)>,
+    fresh: VecDeque<Checked>,
     fresh_bytes: usize,
     storing: OptionFuture<Storing>,
     storing_blocks: usize,
@@ -161,10 +162,11 @@ impl<T: FnMut(u64, u64)> Dag<T> {
             }
             tokio::select! {
                 next = self.session.next(), if open => {
-                    let (cid, block) = next?;
-                    self.found(cid, &block)?;
-                    self.fresh_bytes += block.len();
-                    self.fresh.push_back((cid, block));
+                    let next = next?;
+                    let Block { cid, bytes } = next.block();
+                    self.found(*cid, bytes)?;
+                    self.fresh_bytes += bytes.len();
+                    self.fresh.push_back(next);
                 }
                 Some(stored) = &mut self.storing, if storing => self.stored(stored).await?,
             }
@@ -256,8 +258,8 @@ impl<T: FnMut(u64, u64)> Dag<T> {
         let blocks: Vec<_> = self.fresh.drain(..).collect();
         self.fresh_bytes = 0;
         self.storing_blocks = blocks.len();
-        let cids = blocks.iter().map(|(cid, _)| *cid).collect();
-        let put = self.engine.blobs.put(blocks);
+        let cids = blocks.iter().map(|checked| checked.block().cid).collect();
+        let put = self.engine.blobs.put_checked(blocks);
         self.storing = Some(async move { put.await.map(|()| cids) }.boxed()).into();
     }
 }

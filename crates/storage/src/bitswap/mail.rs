@@ -1,9 +1,8 @@
 //! What peers said that one fetch waits for.
 
 use crate::{exchange::Refusal, lock::lock};
-use bytes::Bytes;
 use identity::PublicKey;
-use objects::Cid;
+use objects::{Checked, Cid};
 use std::{
     collections::{HashMap, VecDeque},
     sync::Mutex,
@@ -14,8 +13,7 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub(super) struct Arrived {
     pub(super) peer: PublicKey,
-    pub(super) cid: Cid,
-    pub(super) bytes: Bytes,
+    pub(super) block: Checked,
 }
 
 /// The news of one fetch. Bounded by what it wants and whom it asks: a block comes once, and of

@@ -3,7 +3,7 @@
 
 use super::protobuf::{put_varint, read_varint};
 use bytes::Bytes;
-use objects::Cid;
+use objects::{Checked, Cid};
 
 /// The longest CID that is looked at, in bytes.
 const MAX_BYTES: usize = 128;
@@ -68,9 +68,8 @@ fn digest_bytes(bytes: &[u8]) -> Option<usize> {
     (version == 1 && length == digest.len() as u64).then_some(digest.len())
 }
 
-/// The object that a block with this prefix is; `None` if it is of a kind that nobody here asks
-/// for.
-pub(super) fn cid_of(prefix: &[u8], data: &[u8]) -> Option<Cid> {
+/// The block that comes with this prefix; `None` if it is of a kind that nobody here asks for.
+pub(super) fn block_of(prefix: &[u8], data: Bytes) -> Option<Checked> {
     let (version, rest) = read_varint(prefix)?;
     if version > 1 {
         return None;
@@ -78,7 +77,7 @@ pub(super) fn cid_of(prefix: &[u8], data: &[u8]) -> Option<Cid> {
     // The name of other bytes that begins in the same way.
     let alike = [&[1][..], rest, &[0; 32]].concat();
     let alike = Cid::try_from(&alike[..]).ok()?;
-    Some(Cid::with(alike.hash(), alike.codec(), data))
+    Some(Checked::with(alike.hash(), alike.codec(), data))
 }
 
 #[cfg(test)]
@@ -97,8 +96,12 @@ mod tests {
         assert_eq!(old.prefix(), [0, 0x70, 0x12, 0x20]);
         assert_eq!(new.prefix(), [1, 0x70, 0x12, 0x20]);
         for prefix in [old.prefix(), new.prefix()] {
-            assert_eq!(cid_of(&prefix, b"node"), Some(cid));
+            assert_eq!(named(&prefix, b"node"), Some(cid));
         }
+    }
+
+    fn named(prefix: &[u8], data: &'static [u8]) -> Option<Cid> {
+        block_of(prefix, Bytes::from_static(data)).map(|block| block.block().cid)
     }
 
     #[test]
@@ -107,7 +110,7 @@ mod tests {
             let cid = Cid::with(hash, Codec::Raw, b"bytes");
             let name = Name::of(&cid);
             assert_eq!(name.cid(), Some(cid));
-            assert_eq!(cid_of(&name.prefix(), b"bytes"), Some(cid));
+            assert_eq!(named(&name.prefix(), b"bytes"), Some(cid));
         }
     }
 
@@ -119,7 +122,7 @@ mod tests {
         for other in [&sha512[..], &git, &inline] {
             let name = Name::parse(other).expect("a CID of another kind");
             assert_eq!((name.cid(), name.bytes()), (None, other));
-            assert_eq!(cid_of(&name.prefix(), b"data"), None);
+            assert_eq!(named(&name.prefix(), b"data"), None);
         }
     }
 

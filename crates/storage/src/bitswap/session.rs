@@ -6,9 +6,8 @@ use super::{
     peer::Ask,
 };
 use crate::exchange::{FetchError, Refusal};
-use bytes::Bytes;
 use identity::PublicKey;
-use objects::Cid;
+use objects::{Checked, Cid};
 use protocol::{Time, port::StreamError};
 use std::{
     collections::{BTreeMap, HashSet, btree_map::Entry},
@@ -84,11 +83,11 @@ impl Session {
         }
     }
 
-    /// The next block that comes, checked. Waiting for it can be broken off and taken up again.
+    /// The next block that comes. Waiting for it can be broken off and taken up again.
     ///
     /// # Errors
     /// [`FetchError::NotFound`] as soon as nobody is left who could have one of the objects.
-    pub(super) async fn next(&mut self) -> Result<(Cid, Bytes), FetchError> {
+    pub(super) async fn next(&mut self) -> Result<Checked, FetchError> {
         loop {
             while let Some(arrived) = self.mail.block() {
                 if let Some(found) = self.arrived(arrived) {
@@ -107,8 +106,9 @@ impl Session {
         }
     }
 
-    fn arrived(&mut self, arrived: Arrived) -> Option<(Cid, Bytes)> {
-        let Arrived { peer, cid, bytes } = arrived;
+    fn arrived(&mut self, arrived: Arrived) -> Option<Checked> {
+        let Arrived { peer, block } = arrived;
+        let cid = block.block().cid;
         let want = self.wants.remove(&cid)?;
         if self.engine.unwant(&cid, &self.mail) {
             for other in want.asked.iter().filter(|other| **other != peer) {
@@ -122,7 +122,7 @@ impl Session {
             contact.slow = false;
             contact.since = now;
         }
-        Some((cid, bytes))
+        Some(block)
     }
 
     fn hear_words(&mut self) {

@@ -83,7 +83,7 @@ impl To {
         let open: Vec<Cid> = wants.iter().take_while(may).map(|want| want.cid).collect();
         let mut found: Vec<Option<Bytes>> = Vec::new();
         if !open.is_empty() {
-            match self.engine.blobs.get_some(open, BLOCKS_BYTES).await {
+            match self.engine.blobs.get_some_to_send(open, BLOCKS_BYTES).await {
                 Ok(some) => found = some,
                 Err(error) => tracing::warn!(%error, "blobs that a peer wants cannot be read"),
             }

@@ -8,7 +8,7 @@ use crate::{
 use bytes::Bytes;
 use futures::future::try_join_all;
 use identity::PublicKey;
-use objects::{Block, Cid};
+use objects::{Checked, Cid};
 use protocol::durability::{Group, Placement, slot_of};
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -48,10 +48,9 @@ impl<'a> Gathering<'a> {
     /// As [`Self::rebuild`], into the store; answers how many blocks and bytes that were.
     pub(super) async fn restore(&self, wants: Vec<Want>) -> Result<(u64, u64), Error> {
         let blocks = self.rebuild(wants).await?;
-        let bytes = blocks.iter().map(|block| block.bytes.len() as u64).sum();
-        let blobs: Vec<_> = blocks.into_iter().map(|block| (block.cid, block.bytes)).collect();
-        let count = blobs.len() as u64;
-        self.inner.parts.blobs.put(blobs).await?;
+        let bytes = blocks.iter().map(|checked| checked.block().bytes.len() as u64).sum();
+        let count = blocks.len() as u64;
+        self.inner.parts.blobs.put_checked(blocks).await?;
         Ok((count, bytes))
     }
 
@@ -85,7 +84,7 @@ impl<'a> Gathering<'a> {
     ///
     /// # Errors
     /// [`Error::TooFew`], [`Error::Inconsistent`], [`Error::Store`].
-    pub(super) async fn rebuild(&self, wants: Vec<Want>) -> Result<Vec<Block>, Error> {
+    pub(super) async fn rebuild(&self, wants: Vec<Want>) -> Result<Vec<Checked>, Error> {
         let mut all = self.local(wants).await?;
         let cids = all.iter().flat_map(|one| one.want.group.shards().map(|shard| shard.cid));
         let lease = self.inner.scratch.lease(cids.collect());
@@ -184,7 +183,7 @@ impl<'a> Gathering<'a> {
         reasons.into_iter().collect()
     }
 
-    async fn decode(&self, all: Vec<Collected>) -> Result<Vec<Block>, Error> {
+    async fn decode(&self, all: Vec<Collected>) -> Result<Vec<Checked>, Error> {
         let mut codes = Vec::with_capacity(all.len());
         for one in &all {
             codes.push(self.inner.code(one.want.group.data.len(), one.want.group.total())?);
@@ -207,7 +206,7 @@ impl Collected {
         data.get(place).unwrap_or_else(|| &self.want.group.parity[place - data.len()]).cid
     }
 
-    fn decode(&self, code: &super::Code, manifest: Cid) -> Result<Vec<Block>, Error> {
+    fn decode(&self, code: &super::Code, manifest: Cid) -> Result<Vec<Checked>, Error> {
         let group = &self.want.group;
         let lengths: Vec<usize> = group.shards().map(|shard| shard.bytes as usize).collect();
         let shards: Vec<Option<&[u8]>> =
@@ -216,11 +215,8 @@ impl Collected {
             self.want.places.iter().map(|place| (*place, lengths[*place])).collect();
         let made = code.reconstruct(&shards, &wanted)?;
         let named = wanted.iter().zip(made).map(|((place, _), bytes)| {
-            let cid = self.cid(*place);
-            match cid.check(&bytes) {
-                Ok(()) => Ok(Block { cid, bytes: bytes.into() }),
-                Err(_) => Err(Error::Inconsistent { manifest, group: self.want.number }),
-            }
+            Checked::check(self.cid(*place), bytes.into())
+                .map_err(|_| Error::Inconsistent { manifest, group: self.want.number })
         });
         named.collect()
     }

@@ -10,7 +10,7 @@ use super::{
 use crate::exchange::DagLimits;
 use futures::{TryStreamExt, stream};
 use identity::{Signed, canonical};
-use objects::{Block, Cid, Codec};
+use objects::{Block, Checked, Cid, Codec, Hash};
 use protocol::{
     Durability, Groups, Manifest,
     durability::{CODE, Group, Shard, UNIT_BYTES},
@@ -201,28 +201,27 @@ impl Inner {
         }
         let made = run(move || {
             let groups = codes.iter().zip(&batch).map(|(code, blocks)| group_of(code, blocks));
-            let (groups, parity): (Vec<Group>, Vec<Vec<Block>>) = groups.unzip();
+            let (groups, parity): (Vec<Group>, Vec<Vec<Checked>>) = groups.unzip();
             (groups, parity.concat())
         });
         let (groups, parity) = made.await?;
-        let blobs: Vec<_> = parity.into_iter().map(|block| (block.cid, block.bytes)).collect();
-        if !blobs.is_empty() {
-            self.parts.blobs.put(blobs).await?;
+        if !parity.is_empty() {
+            self.parts.blobs.put_checked(parity).await?;
         }
         Ok(groups)
     }
 }
 
-fn group_of(code: &Code, blocks: &[Block]) -> (Group, Vec<Block>) {
+fn group_of(code: &Code, blocks: &[Block]) -> (Group, Vec<Checked>) {
     let data: Vec<Shard> = blocks.iter().map(Shard::of).collect();
     if let [one] = &data[..] {
         let parity = vec![*one; code.total() - 1];
         return (Group { data, parity }, Vec::new());
     }
     let slices: Vec<&[u8]> = blocks.iter().map(|block| &block.bytes[..]).collect();
-    let made = code.encode(&slices).into_iter().map(|bytes| Block::of(Codec::Raw, bytes));
-    let made: Vec<Block> = made.collect();
-    let parity = made.iter().map(Shard::of).collect();
+    let named = |bytes: Vec<u8>| Checked::with(Hash::Sha2_256, Codec::Raw, bytes.into());
+    let made: Vec<Checked> = code.encode(&slices).into_iter().map(named).collect();
+    let parity = made.iter().map(|checked| Shard::of(checked.block())).collect();
     (Group { data, parity }, made)
 }
 

@@ -85,7 +85,7 @@ impl Visit {
         if open.is_empty() {
             return vec![None];
         }
-        match self.shared.blobs.get_some(open, AT_ONCE_BYTES).await {
+        match self.shared.blobs.get_some_to_send(open, AT_ONCE_BYTES).await {
             Ok(found) if !found.is_empty() => found,
             Ok(_) => vec![None],
             Err(error) => {

@@ -8,7 +8,7 @@ use super::{
 };
 use bytes::Bytes;
 use identity::PublicKey;
-use objects::Cid;
+use objects::{Checked, Cid};
 use protocol::port::{Offence, Stream, read_frame, write_frame};
 use std::{collections::HashMap, io, sync::Arc};
 use tokio::sync::OwnedSemaphorePermit;
@@ -83,13 +83,13 @@ impl Session {
             if refusal.is_some() {
                 self.open = None;
             }
-            wants.retain(|cid| news.iter().all(|(name, _)| name != cid));
+            wants.retain(|cid| news.iter().all(|new| new.block().cid != *cid));
             if let Some(refusal) = refusal.or((!wants.is_empty()).then_some(Refusal::Missing)) {
                 self.refused.insert(peer, refusal);
             }
             if !news.is_empty() {
-                self.inner.blobs.put(news.clone()).await?;
-                found.extend(news);
+                found.extend(news.iter().map(|new| (new.block().cid, new.block().bytes.clone())));
+                self.inner.blobs.put_checked(news).await?;
             }
         }
         match wants.first() {
@@ -107,7 +107,7 @@ impl Session {
         &mut self,
         peer: PublicKey,
         wants: &[Cid],
-        news: &mut Vec<(Cid, Bytes)>,
+        news: &mut Vec<Checked>,
     ) -> Result<(), Refusal> {
         let inner = self.inner.clone();
         let open = self.stream(peer).await?;
@@ -118,11 +118,11 @@ impl Session {
             within(&*inner.clock, inner.config.fetch_answer_ms, sent).await.map_err(broken)?;
             for cid in wants {
                 if let Some(bytes) = read_answer(&inner, peer, &mut open.stream).await? {
-                    if cid.check(&bytes).is_err() {
+                    let Ok(block) = Checked::check(*cid, bytes) else {
                         inner.streams.penalise(peer, Offence::BadContent);
                         return Err(Refusal::BadContent);
-                    }
-                    news.push((*cid, bytes));
+                    };
+                    news.push(block);
                 }
             }
         }

@@ -8,7 +8,7 @@ use super::{
     Shared,
     care::Caller,
     index::{Failure, PackLoad},
-    pack::{Location, OVERHEAD_BYTES},
+    pack::{Location, OVERHEAD_BYTES, Proof},
     reader,
     ready::Ready,
     record::{Control, Place, Record},
@@ -251,7 +251,7 @@ impl Rewrite<'_> {
             let Some((last, _)) = rows.last() else { return Ok(()) };
             after = Some(*last);
             for (cid, at) in rows.into_iter().filter(|(_, at)| at.pack == self.pack) {
-                let found = self.shared.packs.blob(&cid, at);
+                let found = self.shared.packs.blob(&cid, at, Proof::Name);
                 if found.map_err(Error::io(self.shared.packs.dir()))?.is_none() {
                     reader::set_aside(self.shared, cid, at)?;
                 }

@@ -41,10 +41,10 @@ use bytes::Bytes;
 use care::{Asked, Caller, Stop, StopOnDrop};
 use futures::future::try_join_all;
 use index::Index;
-use objects::Cid;
-use pack::Packs;
+use objects::{Checked, Cid};
+use pack::{Packs, Proof};
 use protocol::port::{Answer, BlobError, Blobs};
-use reader::Read;
+use reader::{Read, Several};
 use ready::Ready;
 use recent::Recent;
 use std::{
@@ -62,6 +62,8 @@ const FORMAT: u32 = 2;
 const CHECK_BYTES: usize = 64 << 10;
 /// Bytes of blobs for which another one of these threads is woken.
 const CHECK_SHARE_BYTES: usize = 512 << 10;
+/// How much less it takes to sum a blob up for its record than to check it first, at least.
+const CHEAPER: usize = 8;
 /// Calls that wait for collection, compaction or scrub.
 const CARE_QUEUE: usize = 4;
 
@@ -110,8 +112,8 @@ impl Shared {
     }
 }
 
-/// Blobs that are to be checked against their CIDs.
-struct Check(Vec<(Cid, Bytes)>, oneshot::Sender<Result<Vec<Ready>, BlobError>>);
+/// Makes a share of blobs ready, and answers.
+type Check = Box<dyn FnOnce() + Send>;
 
 /// Opens the store in `dir`, making it if it is missing. What a crash left behind is repaired: a
 /// torn tail is cut off, and an index that is missing, damaged or behind is completed from the
@@ -149,10 +151,7 @@ fn open_on(
     let reading = reader::Reader { shared: shared.clone() };
     let readers = Lane::pool("store-read", readers, queue, move |read| reading.answer(read));
     let readers = readers.map_err(&start)?;
-    let checks = Lane::pool("store-check", checkers, queue, |Check(blobs, reply)| {
-        // Whoever asked may have gone away.
-        drop(reply.send(check(blobs)));
-    });
+    let checks = Lane::pool("store-check", checkers, queue, |check: Check| check());
     let checks = checks.map_err(&start)?;
     let writing = Writer::new(shared.clone(), tail);
     let writer = Lane::single("store-write", queue, |jobs| writing.run(jobs)).map_err(&start)?;
@@ -169,14 +168,23 @@ impl Blobs for Store {
     fn put(&self, blobs: Vec<(Cid, Bytes)>) -> Answer<'static, Result<(), BlobError>> {
         let inner = self.0.clone();
         Box::pin(async move {
-            let limit_bytes = inner.shared.config.max_blob_bytes;
-            if let Some((_, bytes)) = blobs.iter().find(|(_, bytes)| bytes.len() > limit_bytes) {
-                return Err(BlobError::TooLarge { size_bytes: bytes.len(), limit_bytes });
-            }
-            let small = recent::small(&blobs);
-            let blobs = inner.check(blobs).await?;
-            let put = Put { blobs, small };
-            inner.writer.ask(|reply| Job::Put(put, reply)).await.unwrap_or_else(died)
+            inner.limit(blobs.iter().map(|(_, bytes)| bytes))?;
+            let small = recent::small(blobs.iter().map(|(cid, bytes)| (cid, bytes)));
+            let make = |(cid, bytes)| Ready::check(cid, bytes);
+            let blobs = inner.ready(blobs, |(_, bytes)| bytes.len(), make).await?;
+            inner.write(Put { blobs, small }).await
+        })
+    }
+
+    fn put_checked(&self, blobs: Vec<Checked>) -> Answer<'static, Result<(), BlobError>> {
+        let inner = self.0.clone();
+        Box::pin(async move {
+            let blocks = || blobs.iter().map(Checked::block);
+            inner.limit(blocks().map(|block| &block.bytes))?;
+            let small = recent::small(blocks().map(|block| (&block.cid, &block.bytes)));
+            let cost_bytes = |blob: &Checked| blob.block().bytes.len() / CHEAPER;
+            let blobs = inner.ready(blobs, cost_bytes, |blob| Ok(Ready::of(blob))).await?;
+            inner.write(Put { blobs, small }).await
         })
     }
 
@@ -196,13 +204,18 @@ impl Blobs for Store {
         limit_bytes: usize,
     ) -> Answer<'static, Result<Vec<Option<Bytes>>, BlobError>> {
         let inner = self.0.clone();
-        Box::pin(async move {
-            if let Some(found) = inner.shared.recent.get_some(&cids, limit_bytes) {
-                return Ok(found.into_iter().map(Some).collect());
-            }
-            let ask = |reply| Read::GetSome(cids, limit_bytes, reply);
-            inner.readers.ask(ask).await.unwrap_or_else(died)
-        })
+        let some = Several { cids, limit_bytes, proof: Proof::Name };
+        Box::pin(async move { inner.read_some(some).await })
+    }
+
+    fn get_some_to_send(
+        &self,
+        cids: Vec<Cid>,
+        limit_bytes: usize,
+    ) -> Answer<'static, Result<Vec<Option<Bytes>>, BlobError>> {
+        let inner = self.0.clone();
+        let some = Several { cids, limit_bytes, proof: Proof::Checksum };
+        Box::pin(async move { inner.read_some(some).await })
     }
 
     fn has(&self, cids: Vec<Cid>) -> Answer<'static, Result<Vec<bool>, BlobError>> {
@@ -217,23 +230,54 @@ impl Blobs for Store {
 }
 
 impl Inner {
-    /// Checks blobs against their CIDs, many of them on several threads. Each thread is given all
-    /// of its share at once: waking one can take longer than checking a megabyte.
-    async fn check(&self, blobs: Vec<(Cid, Bytes)>) -> Result<Vec<Ready>, BlobError> {
-        let size_bytes: usize = blobs.iter().map(|(_, bytes)| bytes.len()).sum();
-        if size_bytes <= CHECK_BYTES {
-            return check(blobs);
+    /// Makes blobs ready, many of them on several threads. Each thread is given all of its share at
+    /// once: waking one can take longer than checking a megabyte.
+    async fn ready<B: Send + 'static>(
+        &self,
+        blobs: Vec<B>,
+        cost_bytes: fn(&B) -> usize,
+        make: fn(B) -> Result<Ready, BlobError>,
+    ) -> Result<Vec<Ready>, BlobError> {
+        let make_all = move |blobs: Vec<B>| blobs.into_iter().map(make).collect();
+        let all_bytes: usize = blobs.iter().map(cost_bytes).sum();
+        if all_bytes <= CHECK_BYTES {
+            return make_all(blobs);
         }
-        let checkers = (size_bytes / CHECK_SHARE_BYTES).clamp(1, self.shared.config.checkers);
-        let checks = shares(blobs, size_bytes.div_ceil(checkers)).into_iter().map(|share| async {
-            self.checks.ask(|reply| Check(share, reply)).await.unwrap_or_else(died)
+        let checkers = (all_bytes / CHECK_SHARE_BYTES).clamp(1, self.shared.config.checkers);
+        let shares = shares(blobs, all_bytes.div_ceil(checkers), cost_bytes);
+        let checks = shares.into_iter().map(|share| async {
+            // Whoever asked may have gone away.
+            let check = |reply: oneshot::Sender<_>| -> Check {
+                Box::new(move || drop(reply.send(make_all(share))))
+            };
+            self.checks.ask(check).await.unwrap_or_else(died)
         });
-        Ok(try_join_all(checks).await?.into_iter().flatten().collect())
+        Ok(try_join_all(checks).await?.into_iter().flatten().collect::<Vec<Ready>>())
+    }
+
+    /// Refuses blobs that are larger than the store takes.
+    fn limit<'a>(&self, mut blobs: impl Iterator<Item = &'a Bytes>) -> Result<(), BlobError> {
+        let limit_bytes = self.shared.config.max_blob_bytes;
+        match blobs.find(|bytes| bytes.len() > limit_bytes) {
+            Some(bytes) => Err(BlobError::TooLarge { size_bytes: bytes.len(), limit_bytes }),
+            None => Ok(()),
+        }
+    }
+
+    async fn write(&self, put: Put) -> Result<(), BlobError> {
+        self.writer.ask(|reply| Job::Put(put, reply)).await.unwrap_or_else(died)
+    }
+
+    async fn read_some(&self, some: Several) -> Result<Vec<Option<Bytes>>, BlobError> {
+        if let Some(found) = self.shared.recent.get_some(&some.cids, some.limit_bytes) {
+            return Ok(found.into_iter().map(Some).collect());
+        }
+        self.readers.ask(|reply| Read::GetSome(some, reply)).await.unwrap_or_else(died)
     }
 }
 
 /// Parts blobs, in their order, into shares of at least so many bytes, but for the last.
-fn shares(blobs: Vec<(Cid, Bytes)>, least_bytes: usize) -> Vec<Vec<(Cid, Bytes)>> {
+fn shares<B>(blobs: Vec<B>, least_bytes: usize, cost_bytes: fn(&B) -> usize) -> Vec<Vec<B>> {
     let mut shares = Vec::new();
     let mut share_bytes = least_bytes;
     for blob in blobs {
@@ -241,14 +285,10 @@ fn shares(blobs: Vec<(Cid, Bytes)>, least_bytes: usize) -> Vec<Vec<(Cid, Bytes)>
             shares.push(Vec::new());
             share_bytes = 0;
         }
-        share_bytes += blob.1.len();
+        share_bytes += cost_bytes(&blob);
         shares.last_mut().expect("the first one opens a share").push(blob);
     }
     shares
-}
-
-fn check(blobs: Vec<(Cid, Bytes)>) -> Result<Vec<Ready>, BlobError> {
-    blobs.into_iter().map(|(cid, bytes)| Ready::check(cid, bytes)).collect()
 }
 
 fn died<T>() -> Result<T, BlobError> {

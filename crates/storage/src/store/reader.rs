@@ -3,7 +3,7 @@
 use super::{
     Shared,
     index::Failure,
-    pack::Location,
+    pack::{Location, Proof},
     status::{StoreStatus, status},
 };
 use crate::Error;
@@ -21,11 +21,18 @@ type Reply<T> = oneshot::Sender<Result<T, BlobError>>;
 /// What is asked of a reading thread. Whoever asked may have gone away meanwhile.
 pub(super) enum Read {
     Get(Cid, Reply<Option<Bytes>>),
-    GetSome(Vec<Cid>, usize, Reply<Vec<Option<Bytes>>>),
+    GetSome(Several, Reply<Vec<Option<Bytes>>>),
     Has(Vec<Cid>, Reply<Vec<bool>>),
     Status(oneshot::Sender<Result<StoreStatus, Error>>),
     /// Anything else, which answers by itself.
     Other(Box<dyn FnOnce(&Shared) + Send>),
+}
+
+/// The first of some blobs, as many as have so many bytes together.
+pub(super) struct Several {
+    pub(super) cids: Vec<Cid>,
+    pub(super) limit_bytes: usize,
+    pub(super) proof: Proof,
 }
 
 pub(super) struct Reader {
@@ -36,25 +43,24 @@ impl Reader {
     pub(super) fn answer(&self, read: Read) {
         match read {
             Read::Get(cid, reply) => drop(reply.send(get(&self.shared, cid))),
-            Read::GetSome(cids, limit_bytes, reply) => {
-                drop(reply.send(self.get_some(&cids, limit_bytes)));
-            }
+            Read::GetSome(some, reply) => drop(reply.send(self.get_some(&some))),
             Read::Has(cids, reply) => drop(reply.send(self.has(&cids))),
             Read::Status(reply) => drop(reply.send(status(&self.shared))),
             Read::Other(run) => run(&self.shared),
         }
     }
 
-    fn get_some(&self, cids: &[Cid], limit_bytes: usize) -> Result<Vec<Option<Bytes>>, BlobError> {
+    fn get_some(&self, some: &Several) -> Result<Vec<Option<Bytes>>, BlobError> {
+        let Several { cids, limit_bytes, proof } = some;
         let places = self.shared.index.find(cids).map_err(Failure::into_blob_error)?;
         let (mut found, mut size_bytes) = (Vec::with_capacity(cids.len()), 0);
         for (cid, at) in cids.iter().zip(places) {
-            let blob = match at.map(|at| read(&self.shared, *cid, at)) {
+            let blob = match at.map(|at| read(&self.shared, *cid, at, *proof)) {
                 None | Some(Err(BlobError::Corrupt(_))) => None,
                 Some(read) => read?,
             };
             size_bytes += blob.as_ref().map_or(0, Bytes::len);
-            if size_bytes > limit_bytes && !found.is_empty() {
+            if size_bytes > *limit_bytes && !found.is_empty() {
                 break;
             }
             found.push(blob);
@@ -71,7 +77,7 @@ impl Reader {
 /// Reads a blob.
 pub(super) fn get(shared: &Shared, cid: Cid) -> Result<Option<Bytes>, BlobError> {
     match find(shared, cid)? {
-        Some(at) => read(shared, cid, at),
+        Some(at) => read(shared, cid, at, Proof::Name),
         None => Ok(None),
     }
 }
@@ -81,9 +87,14 @@ fn find(shared: &Shared, cid: Cid) -> Result<Option<Location>, BlobError> {
 }
 
 /// Reads a blob that was at a place a moment ago.
-fn read(shared: &Shared, cid: Cid, mut at: Location) -> Result<Option<Bytes>, BlobError> {
+fn read(
+    shared: &Shared,
+    cid: Cid,
+    mut at: Location,
+    proof: Proof,
+) -> Result<Option<Bytes>, BlobError> {
     for _ in 0..TRIES {
-        let found = shared.packs.blob(&cid, at);
+        let found = shared.packs.blob(&cid, at, proof);
         let found =
             found.map_err(|error| BlobError::Io(format!("reading {cid} failed: {error}")))?;
         if let Some(bytes) = found {

@@ -4,7 +4,7 @@
 use super::{pack::OVERHEAD_BYTES, record::CID_BYTES};
 use crate::frame::{Framing, HEAD_BYTES, checksum};
 use bytes::Bytes;
-use objects::Cid;
+use objects::{Block, Checked, Cid};
 use protocol::port::BlobError;
 
 /// Bytes of the smallest blob that is not copied on its way to the disk.
@@ -21,9 +21,14 @@ pub(super) struct Ready {
 
 impl Ready {
     pub(super) fn check(cid: Cid, bytes: Bytes) -> Result<Self, BlobError> {
-        cid.check(&bytes).map_err(|_| BlobError::Mismatch(cid))?;
+        let checked = Checked::check(cid, bytes).map_err(|_| BlobError::Mismatch(cid))?;
+        Ok(Self::of(checked))
+    }
+
+    pub(super) fn of(checked: Checked) -> Self {
+        let Block { cid, bytes } = checked.into_block();
         let checksum = checksum(&[&cid.to_bytes(), &bytes]);
-        Ok(Self { cid, bytes, checksum })
+        Self { cid, bytes, checksum }
     }
 
     /// Bytes of its record.

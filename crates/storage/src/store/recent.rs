@@ -24,11 +24,11 @@ struct State {
 }
 
 /// The small ones among blobs.
-pub(super) fn small(blobs: &[(Cid, Bytes)]) -> Vec<(Cid, Bytes)> {
-    let small = |(_, bytes): &&(Cid, Bytes)| bytes.len() <= SMALL_BYTES;
+pub(super) fn small<'a>(blobs: impl Iterator<Item = (&'a Cid, &'a Bytes)>) -> Vec<(Cid, Bytes)> {
+    let small = |(_, bytes): &(&Cid, &Bytes)| bytes.len() <= SMALL_BYTES;
     // A copy, because they may be a part of something much larger.
-    let copied = |(cid, bytes): &(Cid, Bytes)| (*cid, Bytes::copy_from_slice(bytes));
-    blobs.iter().filter(small).map(copied).collect()
+    let copied = |(cid, bytes): (&Cid, &Bytes)| (*cid, Bytes::copy_from_slice(bytes));
+    blobs.filter(small).map(copied).collect()
 }
 
 impl Recent {
@@ -99,6 +99,10 @@ mod tests {
     use super::*;
     use objects::Codec;
 
+    fn small_of(blobs: &[(Cid, Bytes)]) -> Vec<(Cid, Bytes)> {
+        small(blobs.iter().map(|(cid, bytes)| (cid, bytes)))
+    }
+
     fn blob(n: u32, size_bytes: usize) -> (Cid, Bytes) {
         let mut bytes = vec![0; size_bytes];
         bytes[..4].copy_from_slice(&n.to_be_bytes());
@@ -108,14 +112,14 @@ mod tests {
     #[test]
     fn large_blobs_are_not_kept_and_the_oldest_go_first() {
         let recent = Recent::default();
-        assert!(small(&[blob(0, SMALL_BYTES + 1)]).is_empty());
+        assert!(small_of(&[blob(0, SMALL_BYTES + 1)]).is_empty());
         let count = BYTES / SMALL_BYTES;
         for n in 0..=count {
-            recent.keep(small(&[blob(n as u32, SMALL_BYTES)]));
+            recent.keep(small_of(&[blob(n as u32, SMALL_BYTES)]));
         }
         assert!(!recent.has(&blob(0, SMALL_BYTES).0));
         assert!(recent.has(&blob(1, SMALL_BYTES).0));
-        recent.keep(small(&[blob(1, SMALL_BYTES)]));
+        recent.keep(small_of(&[blob(1, SMALL_BYTES)]));
         assert_eq!(recent.state().size_bytes, BYTES, "the same one counts once");
         recent.forget([blob(1, SMALL_BYTES).0].iter());
         assert!(!recent.has(&blob(1, SMALL_BYTES).0));
@@ -126,7 +130,7 @@ mod tests {
     fn the_first_of_many_are_answered_within_the_limit() {
         let recent = Recent::default();
         let blobs: Vec<_> = (0..3).map(|n| blob(n, 1_000)).collect();
-        recent.keep(small(&blobs));
+        recent.keep(small_of(&blobs));
         let cids: Vec<_> = blobs.iter().map(|(cid, _)| *cid).collect();
         let count = |cids: &[Cid], limit| recent.get_some(cids, limit).map(|found| found.len());
         assert_eq!(count(&cids, 10_000), Some(3));

@@ -9,7 +9,7 @@ use super::{
     care::Caller,
     compact::pace,
     index::{Failure, Index},
-    pack::Location,
+    pack::{Location, Proof},
     reader,
     ready::Ready,
     record::{Control, Record},
@@ -307,7 +307,7 @@ impl Scrub<'_> {
 
     /// Looks whether a blob is there, and whether its record would be found without the index.
     fn look_at(&mut self, cid: Cid, at: Location) -> io::Result<()> {
-        let Some(bytes) = self.shared.packs.blob(&cid, at)? else {
+        let Some(bytes) = self.shared.packs.blob(&cid, at, Proof::Name)? else {
             let is_out = reader::set_aside(self.shared, cid, at).map_err(io::Error::other)?;
             self.report.damaged += u64::from(is_out);
             return Ok(());

@@ -102,7 +102,7 @@ fn a_part_is_gone_on_with_and_a_wrong_one_is_not_believed() {
     let content = vec![7; (3 << 20) + 5];
     let root = file(&content.clone().into()).0.cid;
     for part in [&content[..(1 << 20) + 9], &[8; 2 << 20], &[7; 5 << 20]] {
-        world.write(&format!(".polity-part-{root}"), part);
+        fs::write(crate::content::restore::part(&world.path("large"), root), part).unwrap();
         assert_eq!(type_with(&world, "get % -o @large", root), Exit::Success);
         assert_eq!(fs::read(world.path("large")).unwrap(), content);
         fs::remove_file(world.path("large")).unwrap();

@@ -186,6 +186,23 @@ async fn a_flipped_bit_is_found_set_aside_and_mended_by_another_put() {
 }
 
 #[tokio::test]
+async fn what_is_damaged_is_not_sent_and_what_was_checked_is_kept() {
+    let ((cid, bytes), other) = (blob(0), blob(1));
+    // The mark of a record is for those who look for records.
+    for (at, is_sent) in [(0, true), (4, false), (11, false), (12, false), (50, false)] {
+        let dir = filled(2).await;
+        let store = open(dir.path(), small()).expect("whole");
+        flip(&pack(&dir, 0), place(&pack(&dir, 0), &cid) + at);
+        let sent = store.get_some_to_send(vec![other.0, cid], 1 << 20).await;
+        let whole = is_sent.then(|| bytes.clone());
+        assert_eq!(sent, Ok(vec![Some(other.1.clone()), whole]), "byte {at}");
+        let checked = Checked::check(cid, bytes.clone()).expect("it is right");
+        store.put_checked(vec![checked]).await.expect("kept again");
+        assert_reads(&store, 0..2).await;
+    }
+}
+
+#[tokio::test]
 async fn a_rebuild_leaves_out_what_is_damaged_and_keeps_what_stands_behind() {
     let (cid, _) = blob(0);
     // A bit of the length, of the checksum, of the CID and of the content of the first record,
