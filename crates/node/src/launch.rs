@@ -1,6 +1,6 @@
 //! What the command line needs of the house.
 
-use crate::{Config, start::Node, worker::describe};
+use crate::{Config, memory, start::Node, worker::describe};
 use anyhow::{Context, bail};
 use cli::{Background, Launch, NodePlan, Ready, RerunOrder, UpOptions, data::DataDir};
 use execution::{Engine, Ran};
@@ -29,6 +29,7 @@ impl Launch for House {
                 None
             }
         };
+        memory::keep_together();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let ended = runtime.block_on(run(options, ready));
         // A thread may still wait for stdin, which nobody can interrupt; all else has ended.

@@ -8,7 +8,7 @@ mod roots;
 pub(crate) use fetch::Wish;
 pub(crate) use pin::Gone;
 
-use crate::{durability::Members, home::Home, ipfs::Ipfs};
+use crate::{durability::Members, home::Home, ipfs::Ipfs, memory};
 use bytes::Bytes;
 use identity::PublicKey;
 use objects::Cid;
@@ -30,6 +30,8 @@ const ASKED: usize = 32;
 const OBJECTS: usize = 256;
 /// Damaged blocks, or pins, that are read from a list at once.
 const DAMAGED: usize = 256;
+/// Pause between two times that memory is given back, in milliseconds.
+const TIDY_MS: u64 = 60_000;
 
 /// What the owner of a node may choose about the care of its store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +86,7 @@ pub(crate) struct Care {
 impl Care {
     /// Takes care of the store until the node ends.
     pub(crate) async fn run(&self) {
-        tokio::join!(self.look(), self.mend(), self.announce());
+        tokio::join!(self.look(), self.mend(), self.announce(), self.tidy());
     }
 
     /// Reads everything, slowly, and again after a pause. A scrub that was stopped goes on.
@@ -132,6 +134,17 @@ impl Care {
             }
             if let Err(error) = self.make_room().await {
                 tracing::warn!(error, "no room could be made");
+            }
+        }
+    }
+
+    /// Gives back memory that large objects needed for a while, again and again.
+    async fn tidy(&self) {
+        loop {
+            let due = self.home.clock.now().after_ms(TIDY_MS);
+            self.home.clock.until(due).await;
+            if let Err(error) = tokio::task::spawn_blocking(memory::give_back).await {
+                tracing::debug!(%error, "memory is not given back");
             }
         }
     }
