@@ -28,6 +28,7 @@ pub(super) enum Command {
     /// List what is pinned, by whom, since when
     Pins(pins::Args),
     /// Read every block and check it
+    #[command(alias = "scrub")]
     Verify,
     /// Give up what nobody pins and nothing needs
     Gc {

@@ -214,6 +214,7 @@ fn damage_is_told_with_what_to_do_and_lost_blocks_with_their_names() {
     let world = filled();
     assert_eq!(world.type_in("put @in"), Exit::Success);
     assert_eq!(world.type_in("storage verify"), Exit::Success);
+    assert_eq!(world.type_in("storage scrub"), Exit::Success);
     let root = root_of(&world.path("in"));
     let small = Cid::of(Codec::Raw, b"small");
     world.polity.spoil(small, Some(b"spoiled"));
