@@ -78,18 +78,24 @@ fn named(home: &Node, right: Right) -> BTreeSet<PublicKey> {
     lost.map(|info| info.sanction.owner).collect()
 }
 
+/// All disputes, at a moment when none is open: audits of what is final may open further ones.
+fn all_decided(home: &Node) -> Vec<DisputeInfo> {
+    let open = |info: &DisputeInfo| {
+        matches!(info.state, DisputeState::Open { .. } | DisputeState::Filed { .. })
+    };
+    until("all disputes to be decided", || {
+        let disputes = disputes(home);
+        (!disputes.iter().any(open)).then_some(disputes)
+    })
+}
+
 /// Runs jobs until all these owners are named; waits until nothing is disputed any more. Nobody
 /// else may be named.
 fn sweep_until_named(dir: &Path, home: &Node, verify: &str, liars: &[u8]) {
     let liars: BTreeSet<_> = liars.iter().map(|n| owner(*n)).collect();
     for round in 0..JOBS {
         sweep(dir, home, verify, &format!("out-{round}"));
-        until("all disputes to be decided", || {
-            let open = |info: &DisputeInfo| {
-                matches!(info.state, DisputeState::Open { .. } | DisputeState::Filed { .. })
-            };
-            (!disputes(home).iter().any(open)).then_some(())
-        });
+        all_decided(home);
         let named = named(home, Right::Execute);
         assert!(named.is_subset(&liars), "{:?}", sanctions(home));
         if named == liars {
@@ -162,7 +168,7 @@ fn two_who_collude_against_one_are_both_refuted_and_the_one_is_not() {
     // Whenever honest replicas disagreed, whoever colluded is refuted, both if both did.
     let both = BTreeSet::from([node(4), node(5)]);
     let mut outvoted = 0;
-    for dispute in disputes(&nodes[0]) {
+    for dispute in all_decided(&nodes[0]) {
         let DisputeState::Decided { refuted, .. } = &dispute.state else {
             panic!("{dispute:?}");
         };
