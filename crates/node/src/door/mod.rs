@@ -60,9 +60,7 @@ impl Door {
             return Ok(Vec::new());
         }
         let wanted = cids.clone();
-        // The client checks what it gets.
-        let here = self.home.store.get_some_to_send(cids, path::BLOBS_BYTES).await;
-        let here = here.map_err(blob_error)?;
+        let here = self.home.store.get_some(cids, path::BLOBS_BYTES).await.map_err(blob_error)?;
         let blocks: Vec<Bytes> = here.into_iter().map_while(|block| block).collect();
         if blocks.is_empty() {
             return Ok(vec![self.care.first_of(&wanted).await.map_err(not_had)?]);
