@@ -213,6 +213,7 @@ pub(crate) mod tests {
             issued: Time(1),
             expires: Time(2),
             nonce: Digest([4; 32]),
+            terms: protocol::Terms::default(),
         };
         Signed::new(job, network, &key)
     }

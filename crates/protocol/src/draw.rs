@@ -28,6 +28,8 @@ pub enum SkipReason {
     Refuted,
     /// Its owner was sanctioned after the draw. The ledger checks this one.
     Sanctioned,
+    /// It is not what the job needs, or its owner takes no work for it now.
+    Unfit,
 }
 
 /// A candidate that was passed over. The reason is the home's word; nobody else can check it.

@@ -1,6 +1,6 @@
 //! A job: an owner's signed order, and the table of its tasks.
 
-use crate::{Error, JobId, TaskKey, Time, limits};
+use crate::{Error, JobId, TaskKey, Terms, Time, limits, terms::is_default};
 use identity::{AtOnce, Digest, NetworkId, Notary, PublicKey, Sign, Signed, canonical};
 use objects::Cid;
 use serde::{Deserialize, Serialize};
@@ -143,6 +143,9 @@ pub struct Job {
     pub expires: Time,
     /// Makes two orders of the same content two jobs.
     pub nonce: Digest,
+    /// What the queue is told about it, and who may run it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub terms: Terms,
 }
 
 impl Sign for Job {
@@ -197,7 +200,7 @@ impl Job {
                 "limits over 4 GiB of memory, 1 GiB of output or a day of wall time".into(),
             );
         }
-        Ok(())
+        job.terms.check(job.issued, job.expires)
     }
 }
 

@@ -34,11 +34,13 @@ mod outcome;
 mod packed;
 mod pieces;
 pub mod port;
+mod profile;
 mod quote;
 mod receipt;
 mod roster;
 mod sanction;
 mod statement;
+mod terms;
 mod time;
 mod together;
 mod vote;
@@ -59,6 +61,7 @@ pub use job::{Input, Job, Limits, Placement, TaskSpec, TaskTable, Verification, 
 pub use machine::Machine;
 pub use message::{About, ChainReply, ChainRequest, ToHome, ToWorker};
 pub use outcome::{End, NoResult, Outcome, Output, Trap};
+pub use profile::{Profile, Speed};
 pub use quote::{Batched, CommitQuote, Quote, RevealQuote};
 pub use receipt::{
     Body, Part, Receipt, ReceiptError, Report, Ruled, Seal, SettledTask, Unsettled, Warning,
@@ -68,5 +71,6 @@ pub use sanction::{Cause, Finding, Right, Sanction};
 pub use statement::{
     Commitment, Commits, Member, Reveal, Reveals, Salt, commitment_of, set_digest,
 };
+pub use terms::{Class, Needs, Priority, Terms, check_labels};
 pub use time::Time;
 pub use vote::{Proposal, Vote, VoteKind, VotePair};

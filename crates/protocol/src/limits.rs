@@ -11,13 +11,19 @@ pub const BLOCK_BYTES: usize = 4 << 20;
 /// A message between a home and a worker, or an answer of the chain.
 pub const MESSAGE_BYTES: usize = 8 << 20;
 /// What a node says of itself.
-pub const ABOUT_BYTES: usize = 512;
+pub const ABOUT_BYTES: usize = 8 << 10;
+/// Labels of a node, or that a job asks for; GPUs of a node.
+pub const LABELS: usize = 32;
+/// Bytes of a label's name, or of its value.
+pub const LABEL_BYTES: usize = 63;
+/// Owners, or nodes, that a job names.
+pub const NAMED: usize = 256;
 /// A receipt file.
 pub const RECEIPT_BYTES: usize = 64 << 20;
 /// A task table.
 pub const TABLE_BYTES: usize = BLOB_BYTES;
 /// Tasks of one job.
-pub const TASKS: u32 = 100_000;
+pub const TASKS: u32 = 1_000_000;
 /// Jobs that one job may be held for.
 pub const AFTER: usize = 64;
 /// Replicas of one task.

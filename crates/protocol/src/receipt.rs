@@ -106,6 +106,8 @@ pub enum Unsettled {
     RefusedByLedger,
     /// The job was held until this one has ended well, which it did not.
     After(JobId),
+    /// So many nodes had no result, or were lost with it, that nobody else is asked.
+    Poison,
 }
 
 /// What was claimed about a task on which there is a verdict.

@@ -344,6 +344,10 @@ fn is_spent(reason: SkipReason, rounds: u32, limit: u32) -> bool {
     match reason {
         SkipReason::NoResult | SkipReason::Refused => rounds >= limit,
         SkipReason::Refuted => true,
-        SkipReason::Offline | SkipReason::Lost | SkipReason::Busy | SkipReason::Sanctioned => false,
+        SkipReason::Offline
+        | SkipReason::Lost
+        | SkipReason::Busy
+        | SkipReason::Sanctioned
+        | SkipReason::Unfit => false,
     }
 }

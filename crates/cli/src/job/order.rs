@@ -164,6 +164,7 @@ impl Plan {
             issued,
             expires: issued.after_ms(lifetime_ms),
             nonce: machine::nonce()?,
+            terms: protocol::Terms::default(),
         })
     }
 }

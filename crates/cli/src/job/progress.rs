@@ -159,6 +159,7 @@ pub(crate) fn sentence(why: &Unsettled) -> &'static str {
         Unsettled::NoCandidates => "not agreed: too few nodes could run it",
         Unsettled::Cancelled => "cancelled",
         Unsettled::RefusedByLedger => "not agreed: the ledger refused it",
+        Unsettled::Poison => "not agreed: every node that tried it failed, so it was stopped",
         Unsettled::After(_) => "not run: a job that it was held for did not end well",
     }
 }

@@ -68,6 +68,7 @@ pub(crate) fn order() -> Signed<Job> {
         expires: Time(2),
         engine: Digest([6; 32]),
         nonce: Digest([4; 32]),
+        terms: protocol::Terms::default(),
     };
     Signed::new(job, network, &key)
 }

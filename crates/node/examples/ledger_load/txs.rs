@@ -125,6 +125,7 @@ impl Signers {
             issued,
             expires: issued.after_ms(LIFETIME_MS),
             nonce,
+            terms: protocol::Terms::default(),
         };
         Ok(Signed::new(job, self.network, &self.owners[at]))
     }

@@ -295,6 +295,7 @@ mod tests {
             expires: Time(60_000),
             engine: Digest([3; 32]),
             nonce: Digest([2; 32]),
+            terms: protocol::Terms::default(),
         }
     }
 

@@ -89,6 +89,7 @@ impl<'a> Order<'a> {
             expires: now().after_ms(self.lifetime_ms),
             engine: self.engine,
             nonce,
+            terms: protocol::Terms::default(),
         };
         let id = job.id();
         Door::of(&home.data).hand_in(Signed::new(job, network, &owner), self.after, blobs);

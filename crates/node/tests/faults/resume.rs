@@ -72,6 +72,7 @@ impl Sweep {
             issued,
             expires: issued.after_ms(600_000),
             nonce: Digest([nonce; 32]),
+            terms: protocol::Terms::default(),
         };
         Self { order, table, blobs }
     }

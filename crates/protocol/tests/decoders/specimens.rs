@@ -134,6 +134,7 @@ impl Sample {
             expires: Time(900_000),
             engine: Digest([3; 32]),
             nonce: Digest([2; 32]),
+            terms: protocol::Terms::default(),
         };
         let id = job.id();
         Self { genesis, network, order: Signed::new(job, network, &key(1)), id }

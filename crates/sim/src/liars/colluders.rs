@@ -80,6 +80,7 @@ fn about_nothing(hand: &Hand<'_>, other: &SecretKey, height: u64) -> Tx {
         issued,
         expires: issued.after_ms(300_000),
         nonce: Digest::of("polity sim nothing", &[&me.0, &height.to_be_bytes()]),
+        terms: protocol::Terms::default(),
     };
     let id = job.id();
     let mut claims = vec![

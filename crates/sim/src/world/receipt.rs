@@ -99,7 +99,7 @@ impl World {
             let excused = match why {
                 Unsettled::Cancelled => plan.cancel_ms.is_some(),
                 Unsettled::Dissent => plan.cancel_ms.is_some() && !honest,
-                Unsettled::NoCandidates => few || !honest,
+                Unsettled::NoCandidates | Unsettled::Poison => few || !honest,
                 Unsettled::Refuted | Unsettled::RefusedByLedger => !honest,
                 Unsettled::Expired => !self.has_enough(job),
                 Unsettled::Undecided | Unsettled::After(_) => false,

@@ -152,6 +152,7 @@ impl World {
             expires: self.now.after_ms(LIFETIME_MS),
             engine: Digest([1; 32]),
             nonce: Digest([self.jobs; 32]),
+            terms: protocol::Terms::default(),
         };
         Signed::new(job, self.network, &self.submitter)
     }

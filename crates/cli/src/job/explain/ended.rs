@@ -62,6 +62,10 @@ impl Facts<'_> {
                 said.or_next("give it longer: polity run … --timeout 1d")
             }
             Unsettled::Cancelled => said,
+            Unsettled::Poison => {
+                let said = said.and(self.last_words(task));
+                said.or_next("try its input with the program here, then: polity rerun --failed")
+            }
             Unsettled::RefusedByLedger => said.and(self.trouble(api::Step::Publish)),
             Unsettled::After(job) => {
                 let short = text::short(job);

@@ -121,6 +121,7 @@ impl Facts<'_> {
             (_, SkipReason::NoResult) => "had no result".into(),
             (_, SkipReason::Refuted) => "refuted by a verdict".into(),
             (_, SkipReason::Sanctioned) => "sanctioned since the draw".into(),
+            (_, SkipReason::Unfit) => "not what the job needs, or takes no work now".into(),
         };
         let odd = reason != SkipReason::Offline && no_result != Some(NoResult::OtherEngine);
         match self.oddity(node).filter(|_| odd) {

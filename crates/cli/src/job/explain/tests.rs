@@ -77,6 +77,7 @@ fn detail(state: TaskState, dispute: Option<DisputeState>) -> JobDetail {
         issued: Time(1),
         expires: Time(86_400_000),
         nonce: Digest([4; 32]),
+        terms: protocol::Terms::default(),
     };
     let task = TaskDetail {
         task: TaskIndex(0),

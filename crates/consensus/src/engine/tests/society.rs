@@ -110,6 +110,7 @@ impl Society {
             issued: Time(1),
             expires: Time(self.genesis.params.job_lifetime_ms),
             nonce: Digest::of("a nonce", &[&number.to_be_bytes()]),
+            terms: protocol::Terms::default(),
         };
         Tx::Order(Box::new(Signed::new(job, network, &self.owners[0])))
     }

@@ -181,6 +181,7 @@ impl World {
             expires: Time(100_000),
             engine,
             nonce: Digest([2; 32]),
+            terms: protocol::Terms::default(),
         };
         Signed::new(job, self.chain.network(), &key(1))
     }
