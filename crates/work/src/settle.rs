@@ -183,7 +183,7 @@ fn settlement_of(record: &JobRecord, task: TaskIndex) -> Option<Settlement> {
     let enough = executors.len() >= usize::from(record.order.payload.verification.k);
     let decided = record.verdict(task, race).is_some()
         && !(enough && is_next(record, &race.walk[..=end], &race.skips, &seats));
-    let agreed = Agreed { task, outcome: outcome?, sets, skipped, decided };
+    let agreed = Agreed { task, outcome: outcome?, sets, skipped, decided, first: None };
     Some(Settlement { agreed, commits, reveals, may_speak, alone: false })
 }
 
