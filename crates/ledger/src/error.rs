@@ -70,6 +70,14 @@ pub enum Refusal {
     /// The executors are not those of the draw.
     #[error("task {0}: the executors are not those that the draw gives")]
     Unfair(TaskIndex),
+    /// First by score, and no candidate of the draw: unknown then, or barred.
+    #[error("task {task}: {node} was given the first replica, and could not have been drawn")]
+    NotEligible {
+        /// The task.
+        task: TaskIndex,
+        /// Who was first.
+        node: PublicKey,
+    },
     /// More replicas than the job allows.
     #[error("task {0}: more replicas than the job allows")]
     TooMany(TaskIndex),

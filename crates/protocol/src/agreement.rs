@@ -5,8 +5,8 @@
 //! tasks), and for each task who was skipped and which sets were shown.
 
 use crate::{
-    Attempt, Commitment, Commits, Error, Height, Job, JobId, Member, OutcomeDigest, Reveal,
-    Reveals, TaskIndex, commitment_of, draw::Skip, limits, merkle, set_digest, together,
+    Attempt, Commitment, Commits, Error, Height, Job, JobId, Member, OutcomeDigest, Placement,
+    Reveal, Reveals, TaskIndex, commitment_of, draw::Skip, limits, merkle, set_digest, together,
 };
 use identity::{AtOnce, Batch, Digest, NetworkId, Notary, PublicKey, Signed, canonical};
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,20 @@ pub enum AgreementError {
         /// Who signed.
         by: PublicKey,
     },
+    /// Said to have been first by score, and no executor.
+    #[error("task {task}: {by:?} is said to have been first, and did not run it")]
+    First {
+        /// The task.
+        task: TaskIndex,
+        /// Who was said to be first.
+        by: PublicKey,
+    },
+    /// A replica given by score, of a job of which all are drawn.
+    #[error("task {task}: the job is sealed, all its replicas are drawn")]
+    Sealed {
+        /// The task.
+        task: TaskIndex,
+    },
     /// Fewer agreeing replicas than the job asks for.
     #[error("task {task}: {got} replicas agree, {needed} must")]
     TooFew {
@@ -111,6 +125,9 @@ pub struct Agreed {
     /// A verdict of the validators found this outcome, and fewer replicas than the job asks for are
     /// left that claim it. One is enough then; the ledger holds the verdict.
     pub decided: bool,
+    /// The executor that was given the first replica by score, if one was: all others are drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<PublicKey>,
 }
 
 /// A task whose agreement holds, as far as that can be seen without the ledger.
@@ -126,6 +143,8 @@ pub struct Settled {
     pub skipped: Vec<Skip>,
     /// Whether it rests on a verdict instead of on enough replicas.
     pub decided: bool,
+    /// The executor that was given the first replica by score, if one was.
+    pub first: Option<PublicKey>,
 }
 
 /// Agreed tasks of one job.
@@ -359,9 +378,22 @@ impl Agreements {
         if distinct.len() != executors.len() || executors.len() < usize::from(needed) {
             return Err(AgreementError::TooFew { task, got: distinct.len(), needed });
         }
+        self.check_first(agreed, &executors)?;
         let skipped = agreed.skipped.clone();
-        let (outcome, decided) = (agreed.outcome, agreed.decided);
-        Ok(Settled { task, outcome, executors, skipped, decided })
+        let (outcome, decided, first) = (agreed.outcome, agreed.decided, agreed.first);
+        Ok(Settled { task, outcome, executors, skipped, decided, first })
+    }
+
+    /// Who was first by score ran the task, and was not passed over; of a sealed job nobody is.
+    fn check_first(&self, agreed: &Agreed, executors: &[PublicKey]) -> Result<(), AgreementError> {
+        let task = agreed.task;
+        match agreed.first {
+            Some(_) if self.order.payload.placement == Placement::Sealed => {
+                Err(AgreementError::Sealed { task })
+            }
+            Some(by) if !executors.contains(&by) => Err(AgreementError::First { task, by }),
+            _ => Ok(()),
+        }
     }
 
     /// The sets that were shown for a task, by their digests.

@@ -4,6 +4,9 @@
 //! candidates are walked in that order: a node is either chosen, or skipped for a stated reason, or
 //! passed because its party runs a replica already. Parties of which an owner is sanctioned are no
 //! candidates. Nobody chooses its jobs; a home that skips too often shows it in every receipt.
+//!
+//! One replica may be given to a candidate of the home's choice, if all others are drawn: these are
+//! what the walk gives when the party of the first one counts as chosen already.
 
 use crate::{JobId, Roster, TaskIndex};
 use identity::{Digest, Hasher, PublicKey};
@@ -145,12 +148,23 @@ pub fn auditors(
 /// Walks the candidates: those that `skipped` names are passed over, as are further nodes of a
 /// party that was chosen. Gives the first `count` nodes that remain.
 pub fn walk(candidates: &[Candidate], skipped: &[Skip], count: usize) -> Vec<PublicKey> {
+    walk_beside(None, candidates, skipped, count)
+}
+
+/// The same beside a replica of `party`, of which no further node is chosen then.
+pub fn walk_beside(
+    party: Option<&PublicKey>,
+    candidates: &[Candidate],
+    skipped: &[Skip],
+    count: usize,
+) -> Vec<PublicKey> {
     let mut chosen: Vec<Candidate> = Vec::new();
     for candidate in candidates {
         if chosen.len() == count {
             break;
         }
         let passed = skipped.iter().any(|skip| skip.node == candidate.node)
+            || party == Some(&candidate.party)
             || chosen.iter().any(|other| other.party == candidate.party);
         if !passed {
             chosen.push(*candidate);
@@ -162,14 +176,42 @@ pub fn walk(candidates: &[Candidate], skipped: &[Skip], count: usize) -> Vec<Pub
 /// Whether `chosen` are the nodes that the walk gives, and every skip stands before its end. A node
 /// that replaces a lost one may start later than those that rank after it, so order is free.
 pub fn is_fair(candidates: &[Candidate], skipped: &[Skip], chosen: &[PublicKey]) -> bool {
+    !chosen.is_empty() && are_drawn(None, candidates, skipped, chosen)
+}
+
+/// Whether `first` is one of `chosen` and any candidate that was not skipped, and the others are
+/// the nodes that the walk gives beside its party. Where there are no others nobody is skipped.
+pub fn is_fair_beside(
+    first: &PublicKey,
+    candidates: &[Candidate],
+    skipped: &[Skip],
+    chosen: &[PublicKey],
+) -> bool {
+    let Some(Candidate { party, .. }) = candidates.iter().find(|c| c.node == *first) else {
+        return false;
+    };
+    let others: Vec<_> = chosen.iter().copied().filter(|node| node != first).collect();
+    others.len() + 1 == chosen.len()
+        && skipped.iter().all(|skip| skip.node != *first)
+        && are_drawn(Some(party), candidates, skipped, &others)
+}
+
+fn are_drawn(
+    beside: Option<&PublicKey>,
+    candidates: &[Candidate],
+    skipped: &[Skip],
+    chosen: &[PublicKey],
+) -> bool {
     let place = |node: &PublicKey| candidates.iter().position(|c| c.node == *node);
     let Some(places) = chosen.iter().map(place).collect::<Option<Vec<_>>>() else { return false };
-    let Some(end) = places.iter().max() else { return false };
-    let before_end = |skip: &Skip| place(&skip.node).is_some_and(|at| at < *end);
+    let end = places.iter().max();
+    let before_end = |skip: &Skip| place(&skip.node).is_some_and(|at| Some(&at) < end);
     let distinct = skipped.windows(2).all(|pair| pair[0].node < pair[1].node);
     let mut sorted = chosen.to_vec();
     sorted.sort_by_key(place);
-    distinct && skipped.iter().all(before_end) && walk(candidates, skipped, chosen.len()) == sorted
+    distinct
+        && skipped.iter().all(before_end)
+        && walk_beside(beside, candidates, skipped, chosen.len()) == sorted
 }
 
 #[cfg(test)]
@@ -283,5 +325,36 @@ mod tests {
         assert!(!is_fair(&order, &skip, &chosen), "a skipped node cannot be chosen");
         assert!(is_fair(&order, &skip, &walk(&order, &skip, 2)));
         assert!(!is_fair(&order, &[], &[]));
+    }
+
+    #[test]
+    fn one_may_be_first_by_score_and_all_others_are_drawn() {
+        let skip = |node| Skip { node, reason: SkipReason::Lost };
+        for task in 0..50 {
+            let order = order(task);
+            for first in &order {
+                let others: Vec<_> =
+                    order.iter().filter(|other| other.party != first.party).copied().collect();
+                let drawn = walk(&others, &[], 2);
+                let fair = |skipped: &[Skip], others: &[PublicKey]| {
+                    let chosen: Vec<_> = [&[first.node], others].concat();
+                    is_fair_beside(&first.node, &order, skipped, &chosen)
+                };
+                assert!(fair(&[], &drawn) && fair(&[], &drawn[..1]) && fair(&[], &[]));
+                let lost = [skip(drawn[0])];
+                assert!(fair(&lost, &walk(&others, &lost, 1)), "one was lost");
+                assert!(!fair(&[], &drawn[1..]), "nobody passed over in silence");
+                assert!(!fair(&[skip(drawn[1])], &drawn[..1]), "nobody behind the end");
+                assert!(!fair(&[skip(drawn[0])], &[]), "nobody beside it was asked");
+                assert!(!fair(&[], &[drawn[0], drawn[0]]), "nobody twice");
+                assert!(!fair(&[], &[first.node]), "not itself");
+                assert!(!fair(&[skip(first.node)], &drawn), "not if it was passed over");
+                assert!(!is_fair_beside(&key(99), &order, &[], &[key(99), drawn[0]]));
+                assert!(!is_fair_beside(&first.node, &order, &[], &drawn), "it ran the task");
+                for second in order.iter().filter(|other| other.party == first.party) {
+                    assert!(!fair(&[], &[drawn[0], second.node]), "one of a party");
+                }
+            }
+        }
     }
 }

@@ -193,6 +193,8 @@ pub struct SettledTask {
     pub height: Height,
     /// Whether it rests on a verdict of the validators instead of on enough replicas.
     pub decided: bool,
+    /// Which executor the home chose by score; the others are drawn, as all are without one.
+    pub first: Option<PublicKey>,
 }
 
 /// What a verified receipt says.
@@ -358,8 +360,9 @@ impl Body {
                 if distinct.len() < usize::from(needed) {
                     return Err(ReceiptError::Owners(task.task));
                 }
-                let (outcome, height, decided) = (task.outcome, part.header.height, task.decided);
-                let entry = SettledTask { outcome, executors, height, decided };
+                let Settled { outcome, decided, first, .. } = task;
+                let height = part.header.height;
+                let entry = SettledTask { outcome, executors, height, decided, first };
                 if settled.insert(task.task, entry).is_some() {
                     return Err(ReceiptError::Coverage(task.task));
                 }

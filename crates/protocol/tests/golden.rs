@@ -18,8 +18,8 @@ use fixture::{
 };
 use identity::{Digest, Signed, canonical};
 use protocol::{
-    About, Attempt, Block, ChainReply, ChainRequest, Contradiction, Height, JobEvent, Member,
-    NoResult, Proof, Ruled, Seconding, TaskIndex, Time, ToHome, ToWorker, Tx, Unsettled,
+    About, Agreed, Attempt, Block, ChainReply, ChainRequest, Contradiction, Height, JobEvent,
+    Member, NoResult, Proof, Ruled, Seconding, TaskIndex, Time, ToHome, ToWorker, Tx, Unsettled,
 };
 use serde::Serialize;
 use std::fmt::Write;
@@ -111,6 +111,13 @@ fn nouns() -> String {
     text
 }
 
+/// A task of which one replica was given by score.
+fn agreed_first() -> Agreed {
+    let mut agreed = agreements().tasks.remove(1);
+    agreed.first = Some(key(104).public());
+    agreed
+}
+
 /// What is said when outcomes differ.
 fn disputed(t: &mut String) {
     let (job, found) = (order().payload.id(), outcome(2));
@@ -138,6 +145,7 @@ fn disputed(t: &mut String) {
     line(t, "ruled", &Ruled { task: TASK, outcome: found.digest(), claims: vec![one.claim()] });
     line(t, "finding", &finding());
     line(t, "sanction", &sanction());
+    line(t, "agreed first", &agreed_first());
     line(t, "tx order", &Tx::Order(Box::new(order())));
     line(t, "tx dispute", &Tx::Dispute(Box::new(dispute())));
     line(t, "tx verdict", &Tx::Verdict(Box::new(verdict(101, Some(&found)))));

@@ -231,7 +231,8 @@ fn an_executor_that_nobody_vouches_for_is_refused() {
 fn agreements_hold_only_as_they_were_signed() {
     assert!(agreements().check(network()).is_ok());
     type Change = fn(&mut Agreements);
-    let changes: [(&str, Change); 9] = [
+    let changes: [(&str, Change); 10] = [
+        ("a first one that did not run it", |a| a.tasks[0].first = Some(key(104).public())),
         ("a missing commitment", |a| drop(a.commits.remove(0))),
         ("a missing reveal", |a| drop(a.reveals.remove(0))),
         ("a batch twice", |a| a.commits.push(a.commits[0].clone())),
@@ -270,4 +271,22 @@ fn two_replicas_of_one_owner_are_not_two_owners() {
         *voucher = Signed::new(voucher.payload.clone(), network(), &key(200));
     });
     assert_eq!(refused, ReceiptError::Owners(TaskIndex(0)));
+}
+
+#[test]
+fn a_receipt_says_which_replica_was_given_by_score() {
+    let mut chosen = body();
+    let part = &mut chosen.parts[0];
+    part.agreements.tasks[1].first = Some(key(104).public());
+    let txs = [Tx::Agree(Box::new(part.agreements.clone()))];
+    part.header = header(4, Digest([6; 32]), &txs);
+    part.inclusion = Inclusion::of(&[txs[0].encode()], 0).unwrap();
+    part.finality.above = Vec::new();
+    part.finality.certificate = certificate(&part.header, &[0, 1, 2]);
+    let receipt = Receipt::seal(chosen, network(), &key(101));
+    let bytes = receipt.encode();
+    assert_eq!(Receipt::decode(&bytes).unwrap(), receipt);
+    let report = receipt.verify(Some(network())).unwrap();
+    let firsts: Vec<_> = report.settled.values().map(|task| task.first).collect();
+    assert_eq!(firsts, [None, Some(key(104).public())]);
 }

@@ -34,7 +34,8 @@ pub struct Config {
     pub open_tasks: u32,
     /// Jobs whose receipts are not stored yet. Default 256.
     pub jobs: usize,
-    /// Tasks of all these jobs together. Default 200,000.
+    /// Tasks of all these jobs together. Tasks that wait cost nothing; those that began cost about
+    /// a kilobyte until the job ends. Default 4,000,000.
     pub tasks: u32,
     /// Summaries of finished jobs that are kept. Default 1,000.
     pub finished_jobs: usize,
@@ -64,7 +65,7 @@ impl Default for Config {
             node_tasks: 32,
             open_tasks: 4_096,
             jobs: 256,
-            tasks: 200_000,
+            tasks: 4_000_000,
             finished_jobs: 1_000,
             republish_ms: 2_000,
             batch_tasks: 512,

@@ -5,7 +5,7 @@
 //! ago, is waited for, because it has no reason to be skipped.
 
 use crate::{
-    Config, JobRecord, Work,
+    Config, JobRecord, TaskRecord, TaskTimes, Work,
     state::{Race, Readiness, Replica, Seat, TaskState, Timer, attempt_of},
     turn::Turn,
 };
@@ -48,9 +48,9 @@ impl Work {
                 .collect();
             record.next += 1;
             let race = Race { walk, ..Race::default() };
-            let entry = &mut record.tasks[task.0 as usize];
-            entry.state = TaskState::Open(Box::new(race));
-            entry.times.began = Some(turn.now);
+            let times = TaskTimes { began: Some(turn.now), agreed: None };
+            let state = TaskState::Open(Box::new(race));
+            record.tasks.begin(task, TaskRecord { assigned: Vec::new(), state, times });
             record.progress.waiting -= 1;
             record.progress.running += 1;
             self.advance(job, task, turn);
@@ -240,7 +240,7 @@ impl Work {
     fn readmit(&mut self, job: JobId, task: TaskIndex, again: Again) -> bool {
         let Some(record) = self.jobs.get(&job) else { return false };
         let Some(race) = record.race(task) else { return false };
-        let assigned = &record.tasks[task.0 as usize].assigned;
+        let assigned = record.tasks.assigned(task);
         let live = race.live().into_iter().map(|attempt| assigned[usize::from(attempt.0)]);
         let parties: BTreeSet<_> =
             live.chain(race.waiting.iter().copied()).map(|seat| record.party(seat)).collect();

@@ -42,7 +42,7 @@ impl Work {
     pub fn view(&self, job: &JobId, task: TaskIndex) -> Option<TaskView> {
         let record = self.job(job)?;
         let race = record.race(task)?;
-        let assigned = &record.tasks[task.0 as usize].assigned;
+        let assigned = record.tasks.assigned(task);
         let replicas = assigned.iter().zip(&race.replicas).enumerate();
         let replicas = replicas.map(|(at, (seat, replica))| {
             let node = record.node(*seat);

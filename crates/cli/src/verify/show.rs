@@ -26,6 +26,7 @@ impl Held {
             job.issued,
         ));
         lines.push(format!("          drawn: {}", self.report.placement));
+        lines.extend(self.chosen());
         self.bytes(&mut lines);
         self.signed(&mut lines);
         self.accepted(&mut lines);
@@ -43,6 +44,20 @@ impl Held {
             text.push_str(&format!("  - {line}\n"));
         }
         text
+    }
+
+    /// How many replicas were not drawn.
+    fn chosen(&self) -> Option<String> {
+        let settled = &self.report.settled;
+        let chosen = settled.values().filter(|task| task.first.is_some()).count();
+        let k = self.receipt.body.order.payload.verification.k;
+        let which = match (chosen, settled.len()) {
+            (0, _) => return None,
+            (all, tasks) if all == tasks => "of each task".into(),
+            (some, tasks) => format!("of {some} of {}", text::plural(tasks, "task")),
+        };
+        let others = if k == 1 { "" } else { ", the others drawn" };
+        Some(format!("          {which} one of {k} was chosen by its home{others}"))
     }
 
     /// Who lied, and what rests on a verdict.
@@ -160,6 +175,13 @@ impl Held {
             let line = "the order of the draw: placement was fast, its nonce the submitter's";
             lines.push(line.into());
         }
+        let k = self.receipt.body.order.payload.verification.k;
+        if k > 1 && self.chosen().is_some() {
+            lines.push(format!(
+                "that the node which its home chose is not corrupt: the other {} of {k} are drawn",
+                k - 1,
+            ));
+        }
         let agreed = self.receipt.body.parts.iter().flat_map(|part| &part.agreements.tasks);
         let skipped: usize = agreed.map(|agreed| agreed.skipped.len()).sum();
         if skipped > 0 {
@@ -192,6 +214,7 @@ impl Held {
                     "end": outcome.end,
                     "height": agreed.height,
                     "decided": agreed.decided,
+                    "chosen_by_home": agreed.first,
                     "executors": agreed.executors.iter().map(who).collect::<Vec<_>>(),
                 })
             })

@@ -72,7 +72,8 @@ fn check_dispute(ledger: &Ledger, job: &JobId, settled: &Settled) -> Result<(), 
     }
 }
 
-/// The executors are those of the draw. With a verdict it is enough that they could be drawn: the
+/// The executors are those of the draw, beside the one that was first by score, if one was: which
+/// was a candidate, too, so that it was admitted and not barred. With a verdict it is enough that they could be drawn: the
 /// validators ran the task themselves.
 fn check_draw(
     ledger: &Ledger,
@@ -80,12 +81,15 @@ fn check_draw(
     settled: &Settled,
     candidates: &[Candidate],
 ) -> Result<(), Refusal> {
-    let Settled { task, executors, skipped, decided, .. } = settled;
+    let Settled { task, executors, skipped, decided, first, .. } = settled;
     let is_candidate = |node: &PublicKey| candidates.iter().any(|other| other.node == *node);
-    let fair = if *decided {
-        executors.iter().all(is_candidate)
-    } else {
-        draw::is_fair(candidates, skipped, executors)
+    if let Some(first) = first.filter(|first| !is_candidate(first)) {
+        return Err(Refusal::NotEligible { task: *task, node: first });
+    }
+    let fair = match first {
+        _ if *decided => executors.iter().all(is_candidate),
+        Some(first) => draw::is_fair_beside(first, candidates, skipped, executors),
+        None => draw::is_fair(candidates, skipped, executors),
     };
     if !fair {
         return Err(Refusal::Unfair(*task));

@@ -8,6 +8,7 @@ mod agreements;
 mod audits;
 mod blocks;
 mod disputes;
+mod first;
 mod fixture;
 mod random;
 mod ruled;

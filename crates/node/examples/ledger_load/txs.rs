@@ -152,6 +152,7 @@ impl Signers {
                 sets: vec![vec![attempt]],
                 skipped: Vec::new(),
                 decided: false,
+                first: None,
             }],
         })
     }

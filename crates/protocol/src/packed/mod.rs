@@ -84,6 +84,9 @@ struct PackedPart {
     commits: Vec<u32>,
     reveals: Vec<u32>,
     tasks: Vec<PackedAgreed>,
+    /// Who was first by score, and in which of these tasks; sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    firsts: Vec<(PublicKey, Vec<u32>)>,
     header: Header,
     inclusion: Inclusion,
     finality: Finality,

@@ -10,7 +10,7 @@ use crate::{
     OutcomeDigest, Output, Part, Receipt, Reveal, RevealBatch, Reveals, TaskIndex, TaskSpec,
     TaskTable, agreement::root_of, port::Crew,
 };
-use identity::{Digest, Signed};
+use identity::{Digest, PublicKey, Signed};
 use objects::Cid;
 use serde::Serialize;
 use std::{
@@ -285,17 +285,19 @@ fn open_part(
     (commits, reveals): (&[CommitBatch], &[RevealBatch]),
     known: &BTreeMap<TaskIndex, OutcomeDigest>,
 ) -> Opened<Part> {
-    let open = |PackedAgreed(task, outcome, sets, skipped, decided): &PackedAgreed| {
+    let firsts = open_firsts(&part.firsts, part.tasks.len())?;
+    let open = |(at, PackedAgreed(task, outcome, sets, skipped, decided)): (u32, &PackedAgreed)| {
         let outcome = usually(*outcome, known.get(task).copied())?;
         let (sets, skipped) = (sets.clone(), skipped.clone());
-        Ok(Agreed { task: *task, outcome, sets, skipped, decided: *decided })
+        let first = firsts.get(&at).copied();
+        Ok(Agreed { task: *task, outcome, sets, skipped, decided: *decided, first })
     };
     let agreements = Agreements {
         order: usually(part.order.clone(), Some(order.clone()))?,
         drawn: part.drawn,
         commits: pick(commits, &part.commits)?,
         reveals: pick(reveals, &part.reveals)?,
-        tasks: part.tasks.iter().map(open).collect::<Opened<_>>()?,
+        tasks: (0..).zip(&part.tasks).map(open).collect::<Opened<_>>()?,
     };
     Ok(Part {
         agreements,
@@ -303,6 +305,28 @@ fn open_part(
         inclusion: part.inclusion.clone(),
         finality: part.finality.clone(),
     })
+}
+
+/// Who was first in each of so many tasks.
+fn open_firsts(firsts: &[(PublicKey, Vec<u32>)], tasks: usize) -> Opened<BTreeMap<u32, PublicKey>> {
+    if firsts.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+        return Err(UNUSUAL);
+    }
+    let mut of_task = BTreeMap::new();
+    for (node, places) in firsts {
+        if places.is_empty() || places.windows(2).any(|pair| pair[0] >= pair[1]) {
+            return Err(UNUSUAL);
+        }
+        for place in places {
+            if *place as usize >= tasks {
+                return Err(BROKEN);
+            }
+            if of_task.insert(*place, *node).is_some() {
+                return Err(UNUSUAL);
+            }
+        }
+    }
+    Ok(of_task)
 }
 
 fn pick<B: Clone>(batches: &[B], places: &[u32]) -> Opened<Vec<B>> {

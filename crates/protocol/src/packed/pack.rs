@@ -8,11 +8,11 @@ use crate::{
     Agreed, Agreements, Body, CommitBatch, Commitment, Commits, JobId, Outcome, Part, Receipt,
     Reveal, RevealBatch, Reveals, TaskSpec, agreement::root_of,
 };
-use identity::{Digest, Signed};
+use identity::{Digest, PublicKey, Signed};
 use objects::Cid;
 use serde::Serialize;
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     hash::Hash,
 };
 
@@ -71,6 +71,7 @@ impl Packed {
                 PackedAgreed(agreed.task, outcome, sets, skipped, agreed.decided)
             };
             PackedPart {
+                firsts: pack_firsts(tasks),
                 order: (*order != body.order).then(|| order.clone()),
                 drawn: *drawn,
                 commits: own.iter().map(|batch| commits.at(batch)).collect(),
@@ -99,6 +100,17 @@ impl Packed {
             cids: cids.names,
         }
     }
+}
+
+/// Who was first by score, each with the places of the tasks.
+fn pack_firsts(tasks: &[Agreed]) -> Vec<(PublicKey, Vec<u32>)> {
+    let mut firsts: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (place, agreed) in (0..).zip(tasks) {
+        if let Some(first) = agreed.first {
+            firsts.entry(first).or_default().push(place);
+        }
+    }
+    firsts.into_iter().collect()
 }
 
 /// A value, unless it is the usual one.

@@ -55,6 +55,32 @@ fn nobody_writes_what_is_usual() {
 }
 
 #[test]
+fn who_was_first_is_written_once_and_in_order() {
+    let (usual, broken) =
+        ("it is not written as receipts are", "it refers to something that it does not hold");
+    let node = |n: u8| identity::PublicKey([n; 32]);
+    for (firsts, said) in [
+        (vec![(node(1), vec![0]), (node(2), vec![1])], Ok(())),
+        (vec![(node(1), vec![0, 1])], Ok(())),
+        (vec![(node(2), vec![0]), (node(1), vec![1])], Err(usual)),
+        (vec![(node(1), vec![0]), (node(1), vec![1])], Err(usual)),
+        (vec![(node(1), vec![1, 0])], Err(usual)),
+        (vec![(node(1), vec![0]), (node(2), vec![0])], Err(usual)),
+        (vec![(node(1), vec![])], Err(usual)),
+        (vec![(node(1), vec![2])], Err(broken)),
+    ] {
+        let mut form = form();
+        form.parts[0].firsts = firsts.clone();
+        let bytes = canonical::encode(&form);
+        let read = form.open(&Alone);
+        if let Ok(receipt) = &read {
+            assert_eq!(canonical::encode(&Packed::of(receipt)), bytes, "one form");
+        }
+        assert_eq!(read.map(drop), said, "{firsts:?}");
+    }
+}
+
+#[test]
 fn everything_stands_where_it_is_used_first_and_once() {
     let usual = "it is not written as receipts are";
     let changes: [(&str, Change); 9] = [

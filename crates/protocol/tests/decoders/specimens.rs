@@ -218,6 +218,7 @@ impl Sample {
             sets: vec![vec![Attempt(0), Attempt(1)]],
             skipped: vec![Skip { node: key(104).public(), reason: SkipReason::Offline }],
             decided: false,
+            first: None,
         };
         Agreements {
             order: self.order.clone(),

@@ -38,6 +38,7 @@ fn after_verdict(nodes: &[(u8, Outcome)], refuted: &[u8], decided: bool) -> Agre
         sets: vec![(0..nodes.len()).map(|n| Attempt(n as u16)).collect()],
         skipped: refuted.iter().map(skip).collect(),
         decided,
+        first: None,
     };
     let (commits, reveals) = (said.commits, said.reveals);
     Agreements { commits, reveals, tasks: vec![agreed], ..agreements() }

@@ -105,7 +105,7 @@ impl Work {
 fn sort(record: &JobRecord, batch: &CommitBatch) -> Sorted {
     let mut sorted = Sorted::default();
     for leaf in &batch.leaves {
-        let state = record.tasks.get(leaf.task.0 as usize).map(|entry| &entry.state);
+        let state = record.tasks.get(leaf.task).map(|entry| &entry.state);
         let Some(TaskState::Open(race)) = state else {
             sorted.late.push(leaf.task);
             continue;

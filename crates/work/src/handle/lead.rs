@@ -6,7 +6,7 @@ use crate::{
     state::{ShipmentState, TaskState, Timer, attempt_of},
     turn::Turn,
 };
-use protocol::{JobId, TaskIndex, Time};
+use protocol::{JobId, Time};
 
 impl Work {
     /// Says everything again that may not have been carried out. Other nodes are waited for, and
@@ -32,7 +32,7 @@ impl Work {
     fn renew_leases(&mut self, job: JobId, now: Time) {
         let Some(record) = self.jobs.get_mut(&job) else { return };
         let lease_ms = lease_ms(&self.config, record);
-        for (task, entry) in (0..).map(TaskIndex).zip(&mut record.tasks) {
+        for (task, entry) in record.tasks.rows_mut() {
             let TaskState::Open(race) = &mut entry.state else { continue };
             for (at, replica) in race.replicas.iter_mut().enumerate() {
                 let Some(due) = &mut replica.due else { continue };
@@ -48,7 +48,7 @@ impl Work {
 
     fn lead_job(&mut self, job: JobId, turn: &mut Turn<'_>) {
         let Some(record) = self.jobs.get(&job) else { return };
-        for entry in &record.tasks {
+        for (_, entry) in record.tasks.rows() {
             if let TaskState::Agreed { outcome, executors }
             | TaskState::Final { outcome, executors, .. } = &entry.state
             {

@@ -151,7 +151,7 @@ fn worth(
     outcome: &Outcome,
     room: u64,
 ) -> Worth {
-    let state = record.tasks.get(leaf.task.0 as usize).map(|entry| &entry.state);
+    let state = record.tasks.get(leaf.task).map(|entry| &entry.state);
     let Some(TaskState::Open(race)) = state else { return Worth::Late };
     let replica = race.replica(leaf.attempt);
     let Some((_, hidden)) = replica.commit else { return Worth::Malformed };

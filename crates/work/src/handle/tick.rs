@@ -49,13 +49,8 @@ impl Work {
     ) {
         let Some(record) = self.jobs.get_mut(&job) else { return };
         let lease_ms = lease_ms(&self.config, record);
-        let Some(seat) = record
-            .tasks
-            .get(task.0 as usize)
-            .and_then(|entry| entry.assigned.get(usize::from(attempt.0)).copied())
-        else {
-            return;
-        };
+        let assigned = record.tasks.assigned(task);
+        let Some(seat) = assigned.get(usize::from(attempt.0)).copied() else { return };
         let node = record.node(seat);
         let (heard, since) = self.fleet.last_signs(&node);
         let Some((race, _)) = record.race_mut(task) else { return };

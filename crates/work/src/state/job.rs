@@ -2,7 +2,7 @@
 
 use super::{
     Draw, JobTimes, Left, Race, Replica, Ruling, Settlement, Shelf, Shipment, ShipmentState,
-    TaskTimes, pairs,
+    TaskRecord, TaskTimes, Tasks, pairs,
 };
 use identity::{Digest, PublicKey, Signed};
 use objects::Cid;
@@ -42,17 +42,6 @@ pub(crate) enum TaskState {
         outcome: Box<Outcome>,
         executors: Vec<Seat>,
     },
-}
-
-/// One task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TaskRecord {
-    /// The node of each attempt.
-    pub(crate) assigned: Vec<Seat>,
-    pub(crate) state: TaskState,
-    #[serde(default, skip_serializing_if = "TaskTimes::is_empty")]
-    pub(crate) times: TaskTimes,
 }
 
 /// How far a task is, for whoever asks.
@@ -173,7 +162,7 @@ pub struct JobRecord {
     /// When an order that waits for its draw is mentioned again.
     pub(crate) ordering: Option<Time>,
     pub(crate) admitted: Time,
-    pub(crate) tasks: Vec<TaskRecord>,
+    pub(crate) tasks: Tasks,
     /// The first task that nobody was asked for yet.
     pub(crate) next: u32,
     pub(crate) progress: Progress,
@@ -210,11 +199,6 @@ pub struct JobRecord {
 impl JobRecord {
     pub(crate) fn new(order: Signed<Job>, draw: Option<Draw>, admitted: Time) -> Self {
         let count = order.payload.tasks;
-        let fresh = TaskRecord {
-            assigned: Vec::new(),
-            state: TaskState::Waiting,
-            times: TaskTimes::default(),
-        };
         Self {
             id: order.payload.id(),
             order,
@@ -222,7 +206,7 @@ impl JobRecord {
             held: BTreeSet::new(),
             ordering: None,
             admitted,
-            tasks: vec![fresh; count as usize],
+            tasks: Tasks::new(count),
             next: 0,
             progress: Progress { waiting: count, ..Progress::default() },
             commits: Shelf::default(),
@@ -275,7 +259,7 @@ impl JobRecord {
 
     /// The milestones of a task.
     pub fn times_of(&self, task: TaskIndex) -> TaskTimes {
-        self.tasks.get(task.0 as usize).map(|record| record.times).unwrap_or_default()
+        self.tasks.get(task).map(|record| record.times).unwrap_or_default()
     }
 
     /// How a task stood that ended without agreement, if that is kept.
@@ -307,7 +291,10 @@ impl JobRecord {
 
     /// How far a task is; `None` if there is no such task.
     pub fn status(&self, task: TaskIndex) -> Option<TaskStatus<'_>> {
-        let record = self.tasks.get(task.0 as usize)?;
+        let Some(record) = self.tasks.get(task) else {
+            let ended = self.tasks.why(task).map(TaskStatus::Unsettled);
+            return self.tasks.has(task).then(|| ended.unwrap_or(TaskStatus::Waiting));
+        };
         Some(match &record.state {
             TaskState::Waiting => TaskStatus::Waiting,
             TaskState::Open(race) => {
@@ -331,7 +318,7 @@ impl JobRecord {
 
     /// Candidates of a running task that were passed over so far, sorted by node.
     pub fn skips(&self, task: TaskIndex) -> Vec<draw::Skip> {
-        match self.tasks.get(task.0 as usize).map(|record| &record.state) {
+        match self.tasks.get(task).map(|record| &record.state) {
             Some(TaskState::Open(race)) => race
                 .skips
                 .iter()
@@ -344,7 +331,7 @@ impl JobRecord {
     /// The replicas of a task in the order of their attempts; once it was agreed on, those that
     /// agree.
     pub fn replicas(&self, task: TaskIndex) -> Vec<(Attempt, PublicKey, ReplicaStatus)> {
-        let Some(record) = self.tasks.get(task.0 as usize) else { return Vec::new() };
+        let Some(record) = self.tasks.get(task) else { return Vec::new() };
         let agreed = self.executor_seats(task);
         let status = |attempt: Attempt, seat: &Seat| match &record.state {
             TaskState::Open(race) => Some(status_of(race.replica(attempt))),
@@ -363,7 +350,7 @@ impl JobRecord {
     }
 
     fn executor_seats(&self, task: TaskIndex) -> &[Seat] {
-        match self.tasks.get(task.0 as usize).map(|record| &record.state) {
+        match self.tasks.get(task).map(|record| &record.state) {
             Some(
                 TaskState::Agreed { executors, .. }
                 | TaskState::Final { executors, .. }
@@ -375,7 +362,7 @@ impl JobRecord {
 
     /// What the final tasks gave, sorted by task.
     pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
-        self.tasks.iter().filter_map(|record| match &record.state {
+        self.tasks.rows().filter_map(|(_, record)| match &record.state {
             TaskState::Final { outcome, .. } => Some(&**outcome),
             _ => None,
         })
@@ -396,19 +383,36 @@ impl JobRecord {
 
     /// Tasks that ended without agreement, sorted.
     pub fn unsettled(&self) -> Vec<(TaskIndex, Unsettled)> {
-        let ended = |(index, record): (u32, &TaskRecord)| match &record.state {
-            TaskState::Unsettled { why, .. } => Some((TaskIndex(index), why.clone())),
-            TaskState::Disowned { .. } => Some((TaskIndex(index), Unsettled::RefusedByLedger)),
+        let ended = |(task, record): (TaskIndex, &TaskRecord)| match &record.state {
+            TaskState::Unsettled { why, .. } => Some((task, why.clone())),
+            TaskState::Disowned { .. } => Some((task, Unsettled::RefusedByLedger)),
             _ => None,
         };
-        (0..).zip(&self.tasks).filter_map(ended).collect()
+        let range = |(from, count, why): (TaskIndex, u32, &Unsettled)| {
+            let why = why.clone();
+            (from.0..from.0 + count).map(move |task| (TaskIndex(task), why.clone()))
+        };
+        let mut all: Vec<_> = self.tasks.rows().filter_map(ended).collect();
+        all.extend(self.tasks.ranges().flat_map(range));
+        all.sort_by_key(|(task, _)| *task);
+        all
+    }
+
+    /// Tasks that ended before anybody was asked, in ranges: the first, how many, and why.
+    pub fn never_begun(&self) -> impl Iterator<Item = (TaskIndex, u32, &Unsettled)> {
+        self.tasks.ranges()
+    }
+
+    /// The tasks that somebody was asked for, sorted.
+    pub fn begun(&self) -> impl Iterator<Item = TaskIndex> {
+        self.tasks.rows().map(|(task, _)| task)
     }
 
     /// The signed reveals of tasks whose replicas disagree and on which there is no verdict, each
     /// batch once.
     pub fn dissent(&self) -> Vec<RevealBatch> {
         let mut numbers = BTreeSet::new();
-        for record in &self.tasks {
+        for (_, record) in self.tasks.rows() {
             if let TaskState::Unsettled { why, reveals } = &record.state
                 && matches!(why, Unsettled::Dissent | Unsettled::Undecided)
             {
@@ -461,7 +465,7 @@ impl JobRecord {
 
     /// The attempt that belongs to a seat, if it was ever asked.
     pub(crate) fn attempt(&self, task: TaskIndex, seat: Seat) -> Option<Attempt> {
-        let record = self.tasks.get(task.0 as usize)?;
+        let record = self.tasks.get(task)?;
         record.assigned.iter().position(|other| *other == seat).map(super::race::attempt_of)
     }
 
@@ -481,7 +485,7 @@ impl JobRecord {
     }
 
     pub(crate) fn race(&self, task: TaskIndex) -> Option<&Race> {
-        match &self.tasks.get(task.0 as usize)?.state {
+        match &self.tasks.get(task)?.state {
             TaskState::Open(race) => Some(race),
             _ => None,
         }
@@ -489,7 +493,7 @@ impl JobRecord {
 
     /// A running task, with the nodes of its attempts.
     pub(crate) fn race_mut(&mut self, task: TaskIndex) -> Option<(&mut Race, &mut Vec<Seat>)> {
-        let record = self.tasks.get_mut(task.0 as usize)?;
+        let record = self.tasks.get_mut(task)?;
         match &mut record.state {
             TaskState::Open(race) => Some((race, &mut record.assigned)),
             _ => None,
@@ -504,7 +508,7 @@ impl JobRecord {
         batches: &mut BTreeSet<u32>,
     ) -> Vec<Member> {
         let Some(race) = self.race(task) else { return Vec::new() };
-        let assigned = &self.tasks[task.0 as usize].assigned;
+        let assigned = self.tasks.assigned(task);
         let member = |attempt: &Attempt| {
             let (batch, hidden) = race.replica(*attempt).commit?;
             batches.insert(batch);

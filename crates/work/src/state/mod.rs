@@ -9,12 +9,14 @@ mod race;
 mod ruling;
 mod shelf;
 mod shipment;
+mod tasks;
 mod timers;
 mod times;
 
 pub use counts::Counts;
-pub use job::{Included, JobRecord, Progress, ReplicaStatus, Summary, TaskRecord, TaskStatus};
+pub use job::{Included, JobRecord, Progress, ReplicaStatus, Summary, TaskStatus};
 pub use shelf::WASTE_BYTES;
+pub use tasks::TaskRecord;
 pub use times::{JobTimes, Left, TaskTimes};
 
 pub(crate) use draw::Draw;
@@ -24,5 +26,6 @@ pub(crate) use race::{Race, Replica, Shown, attempt_of};
 pub(crate) use ruling::Ruling;
 pub(crate) use shelf::{CONTRADICTIONS, Shelf};
 pub(crate) use shipment::{Settlement, Shipment, ShipmentState};
+pub(crate) use tasks::Tasks;
 pub(crate) use timers::{Timer, Timers};
 pub(crate) use times::LEFT_TASKS;

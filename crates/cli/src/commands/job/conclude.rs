@@ -430,7 +430,7 @@ mod tests {
         let entry = |(task, end): &(u32, End)| {
             let outcome = outcome(*task, *end).digest();
             let (executors, height, decided) = (Vec::new(), Height(1), false);
-            (TaskIndex(*task), SettledTask { outcome, executors, height, decided })
+            (TaskIndex(*task), SettledTask { outcome, executors, height, decided, first: None })
         };
         Report {
             network: NetworkId(Digest([1; 32])),

@@ -295,6 +295,7 @@ impl Polity {
             sets: vec![attempts.clone()],
             skipped: Vec::new(),
             decided: table.tasks[outcome.task.0 as usize].name.starts_with("verdict"),
+            first: None,
         });
         let tasks = tasks.collect();
         let agreements =

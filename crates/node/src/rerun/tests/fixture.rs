@@ -238,7 +238,8 @@ impl World {
             reveals.push(RevealBatch::sign(id, vec![leaf], network, &key(*node)));
         }
         let (sets, skipped) = (vec![attempts.to_vec()], Vec::new());
-        let tasks = vec![Agreed { task: TASK, outcome, sets, skipped, decided: false }];
+        let tasks =
+            vec![Agreed { task: TASK, outcome, sets, skipped, decided: false, first: None }];
         Agreements { order: order.clone(), drawn: self.height(), commits, reveals, tasks }
     }
 
