@@ -2,7 +2,7 @@
 
 use crate::LostRight;
 use identity::{Digest, NetworkId, PublicKey};
-use protocol::{Distinct, Height, Time};
+use protocol::{Distinct, Height, Profile, Time};
 use serde::{Deserialize, Serialize};
 
 /// A node and its place in the polity.
@@ -76,6 +76,12 @@ pub struct NodeInfo {
     /// What it last said of itself, while it was connected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<AboutInfo>,
+    /// What it is and has, as it measured itself, if the node that answers has heard of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
+    /// How long a message to it and its answer took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtt_ms: Option<u64>,
 }
 
 /// What a node said of itself, and how its clock compares. No proof of anything.

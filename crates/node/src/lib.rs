@@ -21,6 +21,7 @@ mod idle;
 mod ipfs;
 mod join;
 mod launch;
+mod measure;
 mod memory;
 mod misbehave;
 mod post;

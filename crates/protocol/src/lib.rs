@@ -59,7 +59,7 @@ pub use genesis::{Distinct, Founder, Genesis, Params};
 pub use ids::{Attempt, Height, JobId, OutcomeDigest, TaskIndex, TaskKey};
 pub use job::{Input, Job, Limits, Placement, TaskSpec, TaskTable, Verification, is_param_name};
 pub use machine::Machine;
-pub use message::{About, ChainReply, ChainRequest, ToHome, ToWorker};
+pub use message::{About, ChainReply, ChainRequest, Introduction, ToHome, ToWorker};
 pub use outcome::{End, NoResult, Outcome, Output, Trap};
 pub use profile::{Profile, Speed};
 pub use quote::{Batched, CommitQuote, Quote, RevealQuote};

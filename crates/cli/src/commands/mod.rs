@@ -14,6 +14,7 @@ mod key;
 mod ledger;
 mod ls;
 mod man;
+mod needs;
 mod node;
 mod ordering;
 mod pin;

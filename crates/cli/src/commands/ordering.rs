@@ -13,6 +13,7 @@ use crate::{
     failure::Failure,
     job::{
         course::Wait,
+        fit,
         follow::{Followed, Patience},
         known::{self, Known, Wanted},
         manifest::Manifest,
@@ -194,7 +195,11 @@ async fn begin(
         0 => String::new(),
         bytes => format!(", {}", text::size(bytes)),
     };
-    out.say(format!("{count}{size}, verification {how}, placement {placement}"));
+    let first = match terms.needs.first() {
+        Some(first) => format!(", {first}"),
+        None => String::new(),
+    };
+    out.say(format!("{count}{size}, verification {how}, placement {placement}{first}"));
     let mut after = Vec::new();
     for text in &terms.after {
         let job = select::job(&node, text).await?;
@@ -206,8 +211,14 @@ async fn begin(
         let (got, most) = (after.len(), limits::AFTER);
         return Err(Failure::usage(format!("{got} jobs to wait for; at most {most}")));
     }
-    let terms = order::Terms { verification, placement, timeout: terms.timeout };
+    let nodes = if terms.needs.asks() { node.nodes().await? } else { Vec::new() };
+    let asked = terms.needs.terms(&nodes)?;
+    let (timeout, deadline) = (terms.timeout, terms.needs.deadline);
+    let terms = order::Terms { verification, placement, timeout, deadline, asked };
     let orders = Orders::of(data);
+    if !nodes.is_empty() {
+        fit::check(&plan.job(&home, &terms)?, &home.owner(), &nodes)?;
+    }
     Ok(Begun { node, home, terms, after, orders, missing, refusal, out })
 }
 
@@ -323,6 +334,8 @@ impl<N: NodeApi> Begun<N> {
             "verification": self.terms.verification.to_string(),
             "placement": self.terms.placement,
             "limits": plan.limits,
+            "terms": self.terms.asked,
+            "deadline": self.terms.deadline.map(|deadline| deadline.to_string()),
             "seed": plan.seed,
             "tasks": plan.table.tasks.iter().map(task).collect::<Vec<_>>(),
             "known": known.count(),

@@ -297,12 +297,12 @@ mod tests {
     #[test]
     fn too_many_cases_are_counted_and_never_made() {
         let huge = grid(&["x=1..1000000000000,y=1..1000000000000"]).unwrap();
-        assert!(huge.check(1).unwrap_err().message.contains("at most 100,000"));
-        let failure = grid(&["x=1..1000,y=a,b"]).unwrap().check(51).unwrap_err();
+        assert!(huge.check(1).unwrap_err().message.contains("at most 1,000,000"));
+        let failure = grid(&["x=1..1000,y=a,b"]).unwrap().check(501).unwrap_err();
         assert_eq!(
             failure.message,
-            "51 × 1,000 of x × 2 of y = 102,000 tasks; one job has at most 100,000"
+            "501 × 1,000 of x × 2 of y = 1,002,000 tasks; one job has at most 1,000,000"
         );
-        assert_eq!(grid(&["x=1..1000,y=a,b"]).unwrap().check(50), Ok(()));
+        assert_eq!(grid(&["x=1..1000,y=a,b"]).unwrap().check(500), Ok(()));
     }
 }

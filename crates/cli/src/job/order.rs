@@ -2,12 +2,13 @@
 
 use super::{
     content::{Content, Named, name_all},
+    deadline::Deadline,
     inputs::{Draft, Inputs},
 };
 use crate::{data::DataDir, exit::Exit, failure::Failure, machine, text};
 use api::Status;
 use bytes::Bytes;
-use identity::{Digest, SecretKey, Signed, canonical};
+use identity::{Digest, PublicKey, SecretKey, Signed, canonical};
 use objects::{Block, Cid, Codec, FileRoot};
 use protocol::{
     Distinct, Genesis, Input, Job, Limits, Placement, TaskSpec, TaskTable, Verification, limits,
@@ -39,12 +40,16 @@ pub(crate) struct Plan {
 }
 
 /// How a job is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Terms {
     pub(crate) verification: Verification,
     pub(crate) placement: Placement,
     /// How long its results count, if that was said.
     pub(crate) timeout: Option<Duration>,
+    /// When it should be done, if that was said.
+    pub(crate) deadline: Option<Deadline>,
+    /// Everything else that the queue is told.
+    pub(crate) asked: protocol::Terms,
 }
 
 impl Plan {
@@ -150,6 +155,18 @@ impl Plan {
             Some(ms) => ms,
             None => text::ms(USUAL_LIFETIME).min(longest),
         };
+        let expires = issued.after_ms(lifetime_ms);
+        let deadline = terms.deadline.map(|deadline| deadline.at(issued));
+        let asked = protocol::Terms { deadline, ..terms.asked.clone() };
+        asked.check(issued, expires).map_err(|error| {
+            let failure = Failure::usage(error.to_string());
+            match deadline {
+                Some(deadline) if deadline > expires => {
+                    failure.next("let it live longer, as with: --timeout 7d")
+                }
+                _ => failure,
+            }
+        })?;
         Ok(Job {
             network: home.status.network,
             home: home.status.node,
@@ -162,9 +179,9 @@ impl Plan {
             placement: terms.placement,
             verification: terms.verification,
             issued,
-            expires: issued.after_ms(lifetime_ms),
+            expires,
             nonce: machine::nonce()?,
-            terms: protocol::Terms::default(),
+            terms: asked,
         })
     }
 }
@@ -210,6 +227,11 @@ impl Home {
                 .next("ask an owner of the polity for 'polity invite', then: polity up --join …"));
         }
         Ok(Self { status, genesis, owner })
+    }
+
+    /// Who orders.
+    pub(crate) fn owner(&self) -> PublicKey {
+        self.owner.public()
     }
 
     /// Signs an order, which must be one that the node takes.

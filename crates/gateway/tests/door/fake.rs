@@ -194,6 +194,8 @@ pub(crate) fn info() -> NodeInfo {
         validator: false,
         connected: true,
         addresses: Vec::new(),
+        profile: None,
+        rtt_ms: None,
         about: Some(AboutInfo {
             version: "0.1.0".into(),
             engine: Digest([6; 32]),

@@ -11,6 +11,7 @@ use crate::{
     about::Heard,
     home::{Home, blob_error, unavailable},
     join,
+    measure::Own,
     upkeep::Care,
 };
 use api::{
@@ -34,6 +35,8 @@ pub(crate) struct Door {
     pub(crate) fingerprint: Digest,
     /// What peers say of themselves.
     pub(crate) heard: Heard,
+    /// What this node measured of itself.
+    pub(crate) own: Own,
     /// Free space that the store leaves to the journals.
     pub(crate) reserve_bytes: u64,
     /// Takes care of the store, and finds what is not in it.
@@ -113,6 +116,13 @@ impl Door {
             let founder = genesis.founders.iter().find(|f| f.payload.node == *node);
             founder.map(|f| f.payload.addresses.clone()).unwrap_or_default()
         };
+        let measured = |node: &PublicKey| {
+            let own = self.own.profile(node).map(|signed| (signed.payload, 0));
+            own.or_else(|| {
+                let said = self.heard.of(node)?;
+                Some((said.profile?, said.rtt_ms))
+            })
+        };
         roster
             .nodes()
             .map(|(node, record)| (node, record, roster.party_of_node(node).unwrap_or(*node)))
@@ -126,7 +136,9 @@ impl Door {
                 validator: genesis.validators.contains(node),
                 connected: connected.contains(node),
                 addresses: addresses_of(node),
-                about: self.heard.of(node),
+                about: self.heard.of(node).map(|said| said.about),
+                profile: measured(node).map(|(profile, _)| profile),
+                rtt_ms: measured(node).map(|(_, rtt_ms)| rtt_ms),
             })
             .collect()
     }

@@ -5,9 +5,10 @@ use bytes::Bytes;
 use execution::{Done, Engine, Order, Ran};
 use identity::{PublicKey, Signed};
 use objects::{Block, Cid};
-use protocol::{Job, JobId, NoResult, Outcome, Output, TaskIndex, TaskTable};
+use protocol::{Job, JobId, NoResult, Outcome, Output, Speed, TaskIndex, TaskTable};
 use std::{
     collections::VecDeque,
+    path::Path,
     sync::{Arc, Mutex},
 };
 use storage::{Store, exchange::Fetcher};
@@ -52,6 +53,14 @@ impl Executor {
         let keeper = Keeper::start(store, withheld);
         let (recent, room) = (Mutex::default(), Semaphore::new(INPUTS_KIB as usize));
         Self { engine, fetcher, keeper, recent, room }
+    }
+
+    /// What one core of this machine does, and the disk of `dir`. Blocks.
+    ///
+    /// # Errors
+    /// What [`Engine::measure`] says.
+    pub(crate) fn measure(&self, dir: &Path) -> Result<Speed, execution::Error> {
+        self.engine.measure(dir)
     }
 
     /// Fetches program, table, and the first block of every input of some tasks. Most inputs have

@@ -10,8 +10,9 @@ use objects::{Cid, Codec, DagLimits, DagWalker, DirectoryWalker, FileWalker, Nod
 use protocol::{
     About, Accusation, Admission, Agreements, Audit, Batched, Block, Certificate, ChainReply,
     ChainRequest, CommitBatch, Commitment, Commits, Dispute, Durability, Evidence, Finality,
-    Genesis, Groups, Job, JobEvent, Manifest, Outcome, Quote, Receipt, Reveal, RevealBatch,
-    Reveals, TaskTable, ToHome, ToWorker, Tx, Verdicts, Verification, VotePair,
+    Genesis, Groups, Introduction, Job, JobEvent, Manifest, Outcome, Profile, Quote, Receipt,
+    Reveal, RevealBatch, Reveals, TaskTable, ToHome, ToWorker, Tx, Verdicts, Verification,
+    VotePair,
     durability::{KeepReply, KeepRequest, Placement, slot_of},
     limits,
     merkle::Inclusion,
@@ -49,6 +50,7 @@ pub(crate) const DECODERS: &[(&str, Decoder)] = &[
     ("groups", groups),
     ("hamt_shard", hamt_shard),
     ("inclusion", inclusion),
+    ("introduction", introduction),
     ("job", job),
     ("job_event", job_event),
     ("keep_reply", noun::<KeepReply>),
@@ -92,6 +94,14 @@ fn accusation(bytes: &[u8]) -> bool {
     let Some(accusation) = read::<Signed<Accusation>>(bytes) else { return false };
     assert!(accusation.check(NETWORK).is_err(), "signed for another network");
     assert!(accusation.payload.check(NETWORK).is_err(), "its proof is of another network");
+    true
+}
+
+fn introduction(bytes: &[u8]) -> bool {
+    let Some(introduction) = read::<Introduction>(bytes) else { return false };
+    if let Some(profile) = introduction.profile {
+        assert!(Profile::check(&profile, NETWORK).is_err(), "signed for another network");
+    }
     true
 }
 

@@ -77,6 +77,8 @@ fn nodes() {
         connected: true,
         addresses: Vec::new(),
         about: None,
+        profile: None,
+        rtt_ms: None,
     };
     let lost = LostRight { right: Right::Execute, until: Time(1_900_000_000_000) };
     fits("node list", &nodes::table(&[node(Vec::new()), node(vec![lost])]));

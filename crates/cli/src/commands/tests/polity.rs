@@ -532,6 +532,8 @@ impl NodeApi for Polity {
             connected: true,
             addresses: Vec::new(),
             about: None,
+            profile: None,
+            rtt_ms: None,
         };
         reply(self.genesis.founders.iter().map(info).collect())
     }

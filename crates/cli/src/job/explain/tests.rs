@@ -33,6 +33,8 @@ fn nodes() -> Vec<NodeInfo> {
         connected: n < 4,
         addresses: Vec::new(),
         about: None,
+        profile: None,
+        rtt_ms: None,
     };
     (1..=4).map(node).collect()
 }
