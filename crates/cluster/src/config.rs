@@ -11,6 +11,8 @@ const SNAPSHOT_MS: u64 = 120_000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// What its owner calls a cluster that this node founds. Default `home`.
+    pub name: String,
     /// Entries between two snapshots. Default 10,000.
     pub snapshot_entries: u64,
     /// Entries that stay in the log behind a snapshot, for members that lag. Default 1,000.
@@ -46,6 +48,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            name: "home".into(),
             snapshot_entries: 10_000,
             keep_entries: 1_000,
             max_batch: 1_024,

@@ -165,7 +165,8 @@ impl Work {
         if self.jobs.len() >= self.config.jobs {
             return Err(Error::TooManyJobs { live: self.jobs.len() });
         }
-        let live: u64 = self.jobs.values().map(|record| u64::from(record.order.payload.tasks)).sum();
+        let live: u64 =
+            self.jobs.values().map(|record| u64::from(record.order.payload.tasks)).sum();
         if live + u64::from(tasks) > u64::from(self.config.tasks) {
             return Err(Error::TooManyTasks { live, allowed: self.config.tasks });
         }

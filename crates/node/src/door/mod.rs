@@ -216,8 +216,6 @@ fn internal(error: impl std::fmt::Display) -> ApiError {
 impl NodeApi for Door {
     fn submit(&self, submission: Submission) -> Reply<'_, JobEvents> {
         async move {
-            // What happens to the job is not mixed with what happened before the start.
-            self.home.hub.restored().await;
             let job = self.home.admit(submission).await?;
             self.events_of(job).await
         }
@@ -242,7 +240,7 @@ impl NodeApi for Door {
             if !known.map_err(unavailable)? {
                 return Err(jobs::unknown(&job));
             }
-            self.home.tell(work::Input::Cancel { job }).await.map_err(unavailable)
+            self.home.tell_soon(work::Input::Cancel { job }).await.map_err(unavailable)
         }
         .boxed()
     }

@@ -72,8 +72,9 @@ impl Executor {
         &self,
         (id, job): (JobId, &Job),
         tasks: &[TaskIndex],
+        asks: PublicKey,
     ) -> Result<(), NoResult> {
-        let from = [job.home];
+        let from = [asks, job.home];
         let prepared = self.prepare((id, job), &from).await?;
         let specs = tasks.iter().filter_map(|task| prepared.table.tasks.get(task.0 as usize));
         let roots: Vec<Cid> = specs
@@ -89,7 +90,7 @@ impl Executor {
     /// Why there is no result.
     pub(crate) async fn outcome(&self, replica: &Replica) -> Result<Execution, NoResult> {
         let job = &replica.order.payload;
-        let done = self.run((replica.job, job), replica.task, &[job.home]).await?;
+        let done = self.run((replica.job, job), replica.task, &[replica.home, job.home]).await?;
         let (outcome, blocks) = describe(replica.job, replica.task, &done);
         match self.keeper.keep(blocks).await {
             Ok(hidden_blocks) => Ok(Execution { outcome, hidden_blocks }),
