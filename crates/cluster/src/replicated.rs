@@ -34,8 +34,8 @@ impl Replicated for Work {
         Input::Tick
     }
 
-    fn lead(_: PublicKey) -> Input {
-        Input::Lead
+    fn lead(by: PublicKey) -> Input {
+        Input::Led { by }
     }
 
     fn is_told_everywhere(effect: &Effect) -> bool {

@@ -8,9 +8,9 @@ use crate::{
 use identity::PublicKey;
 use protocol::{
     Agreed, JobEvent, JobId, TaskIndex, Unsettled,
-    draw::{Skip, SkipReason},
+    draw::Skip,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Tasks in a row that end at once, from which on they share an event.
 const RANGE_TASKS: u32 = 64;
@@ -35,6 +35,8 @@ impl Work {
         record.times.agreed = Some(turn.now);
         record.progress.agreed += 1;
         record.agreed.insert(task, settlement);
+        let ran = race.live().into_iter().filter_map(|attempt| race.replica(attempt).took_ms);
+        self.learn_speeds(&nodes, outcome.fuel, ran.collect());
         turn.event(job, JobEvent::Agreed { outcome: outcome.clone(), executors: nodes.clone() });
         turn.effect(Effect::Keep { job, outcome, from: nodes });
     }
@@ -136,8 +138,15 @@ impl Work {
         if let Some(due) = race.retry.take() {
             self.timers.remove(due, Timer::Retry(job, task));
         }
+        if let Some(due) = race.watch.take() {
+            self.timers.remove(due, Timer::Straggler(job, task));
+        }
+        record.loose.remove(&task);
         self.short.remove(&(job, task));
-        turn.hungry.insert(job);
+        turn.hungry.append(&mut self.capped);
+        if record.draw.as_ref().is_none_or(|draw| draw.barred.is_none()) {
+            turn.hungry.insert(job);
+        }
         turn.touched.insert(job);
         Some(race)
     }
@@ -165,8 +174,15 @@ fn settlement_of(record: &JobRecord, task: TaskIndex) -> Option<Settlement> {
         sets.push(attempts.clone());
     }
     let seats: BTreeSet<_> = executors.iter().map(|at| assigned[usize::from(at.0)]).collect();
-    let end = race.walk.iter().rposition(|seat| seats.contains(seat))?;
-    let before = &race.walk[..end];
+    let first = race.first.filter(|seat| seats.contains(seat));
+    let drawn = |seat: &Seat| seats.contains(seat) && first != Some(*seat);
+    let end = race.walk.iter().rposition(drawn);
+    // Beside the first one nobody may have been drawn.
+    let before = match end {
+        Some(end) => &race.walk[..end],
+        None if first.is_some() => &[],
+        None => return None,
+    };
     // Who ranks after the last executor was asked in vain as well, but was not passed over.
     let mut skips: Vec<_> =
         before.iter().filter_map(|seat| Some((*seat, *race.skips.get(seat)?))).collect();
@@ -182,8 +198,9 @@ fn settlement_of(record: &JobRecord, task: TaskIndex) -> Option<Settlement> {
         skips.into_iter().map(|(seat, reason)| Skip { node: record.node(seat), reason }).collect();
     let enough = executors.len() >= usize::from(record.order.payload.verification.k);
     let decided = record.verdict(task, race).is_some()
-        && !(enough && is_next(record, &race.walk[..=end], &race.skips, &seats));
-    let agreed = Agreed { task, outcome: outcome?, sets, skipped, decided, first: None };
+        && !(enough && is_next(record, &race.walk[..end.map_or(0, |end| end + 1)], race, &seats));
+    let first = first.filter(|_| !decided).map(|seat| record.node(seat));
+    let agreed = Agreed { task, outcome: outcome?, sets, skipped, decided, first };
     Some(Settlement { agreed, commits, reveals, may_speak, alone: false })
 }
 
@@ -191,12 +208,13 @@ fn settlement_of(record: &JobRecord, task: TaskIndex) -> Option<Settlement> {
 fn is_next(
     record: &JobRecord,
     walk: &[Seat],
-    skips: &BTreeMap<Seat, SkipReason>,
+    race: &Race,
     seats: &BTreeSet<Seat>,
 ) -> bool {
-    let mut parties = BTreeSet::new();
+    let first = race.first.filter(|seat| seats.contains(seat));
+    let mut parties: BTreeSet<_> = first.into_iter().map(|seat| record.party(seat)).collect();
     walk.iter().all(|seat| {
         let chosen = seats.contains(seat) && parties.insert(record.party(*seat));
-        chosen || skips.contains_key(seat) || parties.contains(&record.party(*seat))
+        chosen || race.skips.contains_key(seat) || parties.contains(&record.party(*seat))
     })
 }

@@ -2,8 +2,7 @@
 
 use crate::{
     ReplicaStatus, Work,
-    handle::lease_end,
-    place::lease_ms,
+    lease::lease_end,
     state::{JobRecord, Replica, ShipmentState, attempt_of, status_of},
 };
 use identity::PublicKey;
@@ -64,7 +63,7 @@ impl Work {
     }
 
     fn lease_end_of(&self, record: &JobRecord, replica: &Replica, node: &PublicKey) -> Time {
-        let lease_ms = lease_ms(&self.config, record);
+        let lease_ms = self.lease_ms(record, node);
         lease_end(&self.config, lease_ms, replica, self.fleet.last_signs(node))
     }
 }

@@ -1,7 +1,7 @@
 //! One job and its tasks.
 
 use super::{
-    Draw, JobTimes, Left, Race, Replica, Ruling, Settlement, Shelf, Shipment, ShipmentState,
+    Ask, Draw, JobTimes, Left, Race, Replica, Ruling, Settlement, Shelf, Shipment, ShipmentState,
     TaskRecord, TaskTimes, Tasks, pairs,
 };
 use identity::{Digest, PublicKey, Signed};
@@ -194,10 +194,23 @@ pub struct JobRecord {
     /// How tasks stood that ended without agreement, the first ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) left: Vec<Left>,
+    /// The turn in which it was served last, or was admitted.
+    #[serde(default)]
+    pub(crate) served: u64,
+    /// Nobody new is given a task of it.
+    #[serde(default)]
+    pub(crate) paused: bool,
+    /// Tasks whose first replica is to be given again.
+    #[serde(default)]
+    pub(crate) loose: BTreeSet<TaskIndex>,
 }
 
 impl JobRecord {
-    pub(crate) fn new(order: Signed<Job>, draw: Option<Draw>, admitted: Time) -> Self {
+    pub(crate) fn new(
+        order: Signed<Job>,
+        draw: Option<Draw>,
+        (admitted, served): (Time, u64),
+    ) -> Self {
         let count = order.payload.tasks;
         Self {
             id: order.payload.id(),
@@ -223,7 +236,30 @@ impl JobRecord {
             store: None,
             times: JobTimes::default(),
             left: Vec::new(),
+            served,
+            paused: false,
+            loose: BTreeSet::new(),
         }
+    }
+
+    /// Whether nobody new is given a task of it.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Tasks that have not ended.
+    pub(crate) fn unended(&self) -> u64 {
+        let Progress { waiting, running, agreed, .. } = self.progress;
+        u64::from(waiting) + u64::from(running) + u64::from(agreed)
+    }
+
+    /// What one of its replicas has for itself.
+    pub(crate) fn ask(&self) -> Ask {
+        let job = &self.order.payload;
+        let (cpus, gpus) = (job.terms.needs.cpus, job.terms.needs.gpus);
+        let reserves = cpus > 0 || gpus > 0;
+        let memory_bytes = if reserves { job.limits.memory_bytes } else { 0 };
+        Ask { cpus, memory_bytes, gpus }
     }
 
     /// The order as it was signed.
@@ -451,6 +487,13 @@ impl JobRecord {
     /// Node and party of every seat; none before somebody was drawn.
     fn nodes(&self) -> &[(PublicKey, PublicKey)] {
         self.draw.as_ref().map_or(&[], |draw| &draw.nodes)
+    }
+
+    /// The seats of all that could be drawn.
+    pub(crate) fn candidates(&self) -> Vec<Seat> {
+        let barred = self.draw.as_ref().and_then(|draw| draw.barred.as_ref());
+        let seats = (0..).map(Seat).zip(self.nodes()).map(|(seat, _)| seat);
+        seats.filter(|seat| barred.is_none_or(|barred| !barred.contains(seat))).collect()
     }
 
     /// Root of the roster with which the job was drawn.

@@ -68,10 +68,6 @@ impl Tasks {
         self.rows.iter().map(|(task, row)| (*task, row))
     }
 
-    pub(crate) fn rows_mut(&mut self) -> impl Iterator<Item = (TaskIndex, &mut TaskRecord)> {
-        self.rows.iter_mut().map(|(task, row)| (*task, row))
-    }
-
     /// A task begins.
     pub(crate) fn begin(&mut self, task: TaskIndex, row: TaskRecord) {
         self.rows.insert(task, row);
