@@ -119,7 +119,8 @@ impl Node {
         let engine = engine.await.context("the engine")??;
         let executor = employ(&basis, &hands, engine, letters.for_worker, &mut roles);
         let own = measure(&basis, &hands, executor, &mut roles);
-        let home = home_of(&basis, hands, cluster.clone())?;
+        let heard = Heard::default();
+        let home = home_of(&basis, hands, cluster.clone(), (heard.clone(), own.clone()))?;
         let running = home.clone();
         roles.spawn(async move {
             Ok(home::run(running, effects, letters.for_home, letters.lost).await?)
@@ -143,7 +144,7 @@ impl Node {
         });
 
         // The front door, last: who can knock finds everything in place.
-        let heard = tell_about(&basis, &home, &network, own.clone(), &mut roles);
+        tell_about(&basis, &home, &network, &mut roles);
         let door = Door {
             home,
             network,
@@ -546,7 +547,12 @@ fn is_one_owners(chain: &Chain, one: &PublicKey, other: &PublicKey) -> bool {
 }
 
 /// The home of this owner's jobs.
-fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> anyhow::Result<Home> {
+fn home_of(
+    basis: &Basis,
+    hands: Hands,
+    cluster: Cluster<Work>,
+    (heard, own): (Heard, Own),
+) -> anyhow::Result<Home> {
     let known = Known::open(&basis.options.data.root().join("known"), &basis.config.known)?;
     let executors: Vec<_> = basis.executors.iter().map(SecretKey::public).collect();
     Ok(Home {
@@ -564,6 +570,8 @@ fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> anyhow::Resul
         keeping: Arc::new(Semaphore::new(home::KEEPING)),
         hosting: misbehave::hosting(basis.config.misbehave),
         troubles: Arc::default(),
+        heard,
+        own,
     })
 }
 
@@ -594,21 +602,18 @@ fn tell_about(
     basis: &Basis,
     home: &Home,
     network: &Network,
-    own: Own,
     roles: &mut JoinSet<anyhow::Result<()>>,
-) -> Heard {
-    let heard = Heard::default();
+) {
     let abouts = Abouts {
         me: basis.key.public(),
-        own,
+        own: home.own.clone(),
         chain: home.chain.clone(),
         clock: basis.clock.clone(),
         streams: Arc::new(network.clone()),
         engine: Engine::fingerprint(),
-        heard: heard.clone(),
+        heard: home.heard.clone(),
     };
     roles.spawn(async move { Ok(abouts.run().await?) });
-    heard
 }
 
 async fn open_door(

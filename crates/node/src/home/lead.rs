@@ -3,7 +3,9 @@
 use super::{Home, HomeError, passing};
 use cluster::Leading;
 use futures::StreamExt;
-use protocol::port::PeerEvent;
+use identity::PublicKey;
+use protocol::{Profile, port::PeerEvent};
+use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 use work::Input;
 
@@ -41,6 +43,7 @@ impl Home {
         let mut roles = JoinSet::new();
         roles.spawn(self.clone().watch_peers());
         roles.spawn(self.clone().watch_chain());
+        roles.spawn(self.clone().watch_profiles());
         roles
     }
 
@@ -54,5 +57,31 @@ impl Home {
             self.cluster.propose(input).await?;
         }
         Ok(())
+    }
+
+    /// Tells what nodes measured of themselves, this one and its peers.
+    async fn watch_profiles(self) -> Result<(), HomeError> {
+        let (mut own, mut news) = (self.own.watch(), self.heard.news());
+        let mut told: BTreeMap<PublicKey, Profile> = BTreeMap::new();
+        loop {
+            news.borrow_and_update();
+            let mine = own.borrow_and_update().clone();
+            let mine = mine.into_iter().map(|signed| (signed.by, signed.payload, None));
+            let theirs = self.heard.profiles().into_iter().map(|(node, profile, rtt_ms)| {
+                (node, profile, Some(u32::try_from(rtt_ms).unwrap_or(u32::MAX)))
+            });
+            for (node, profile, rtt_ms) in mine.chain(theirs) {
+                if told.get(&node) == Some(&profile) {
+                    continue;
+                }
+                told.insert(node, profile.clone());
+                let profile = Box::new(profile);
+                self.cluster.propose(Input::Profile { node, profile, rtt_ms }).await?;
+            }
+            tokio::select! {
+                changed = own.changed() => if changed.is_err() { return Ok(()) },
+                changed = news.changed() => if changed.is_err() { return Ok(()) },
+            }
+        }
     }
 }

@@ -16,8 +16,10 @@ pub(crate) use known::Known;
 pub(crate) use trouble::Troubles;
 
 use crate::{
+    about::Heard,
     chain::{Chain, Submit},
     events::Hub,
+    measure::Own,
     post::{Letter, Mail, Post},
 };
 use api::Step;
@@ -67,6 +69,10 @@ pub(crate) struct Home {
     pub(crate) keeping: Arc<Semaphore>,
     pub(crate) hosting: Arc<dyn Hosting>,
     pub(crate) troubles: Arc<Troubles>,
+    /// What peers say of themselves.
+    pub(crate) heard: Heard,
+    /// What this node measured of itself.
+    pub(crate) own: Own,
 }
 
 /// Letters that are read at once.
