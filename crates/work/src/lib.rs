@@ -54,7 +54,9 @@ pub use state::{
     Conduct, Counts, Included, JobRecord, JobTimes, Left, Progress, ReplicaStatus, Summary, TaskRecord,
     TaskStatus, TaskTimes, WASTE_BYTES, Window,
 };
-pub use view::{ReplicaView, TaskView};
+pub use view::{
+    NodeView, Passed, PlacementView, QueueView, ReplicaView, ScoredNode, TaskView, Totals,
+};
 
 use identity::{Digest, NetworkId, PublicKey};
 use protocol::{Height, JobId, Machine, Placement, Roster, TaskIndex, Time};
