@@ -34,6 +34,7 @@ impl Work {
             self.skip((job, task), seat, reason, turn);
             self.advance(job, task, turn);
         }
+        self.review_loose(turn);
     }
 
     /// The lease of a replica ends, unless its node has shown signs of life since.
@@ -83,6 +84,7 @@ impl Work {
                 self.advance(job, task, turn);
             }
         }
+        self.review_loose(turn);
     }
 
     fn on_retry(&mut self, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) {

@@ -242,3 +242,24 @@ fn a_node_that_takes_over_leads_from_its_own_place() {
     world.finish(job);
     assert!((0..9).all(|task| world.is_final(job, task)));
 }
+
+#[test]
+fn a_task_that_waits_for_the_next_best_node_does_not_wait_for_ever_when_that_goes_away() {
+    let config = Config { node_tasks: 1, ..Config::default() };
+    let (mut world, others) = begin(3, config);
+    let node = world.me();
+    world.step(Input::Cordon { node, reason: Some("only the others".into()) });
+    let jobs = [world.submit(1, "single"), world.submit(1, "single")];
+    world.letters.clear();
+    for lost in &others {
+        // The first one's task waits for the second one, which has something to do.
+        world.disconnect(*lost);
+        world.tick_until(world.now.after_ms(Config::default().grace_ms));
+    }
+    world.connect(others[0]);
+    for job in jobs {
+        world.finish(job);
+        assert!(world.is_final(job, 0));
+        assert_eq!(world.settled(job, 0).executors, [others[0]]);
+    }
+}
