@@ -134,8 +134,7 @@ impl Work {
         let race = record.race(task)?;
         let scale = self.scale(record);
         let free = |node: &&PublicKey| {
-            self.fleet.readiness_for(node, record.ask()) == Readiness::Free
-                && self.is_eligible(record, node)
+            self.readiness_of(record, node) == Readiness::Free && self.is_eligible(record, node)
         };
         let seats = self.fleet.with_slots().filter(free).filter_map(|node| {
             let seat = record.seat(node)?;

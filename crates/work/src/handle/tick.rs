@@ -17,6 +17,7 @@ impl Work {
                 Timer::Order(job) => self.order(job, turn),
                 Timer::Dispute(job, task) => self.dispute(job, task, turn),
                 Timer::Window(node) => self.refit(node, turn),
+                Timer::Reservation => self.on_reservations_end(turn),
                 Timer::Straggler(job, task) => self.on_straggler(job, task, turn),
             }
         }

@@ -4,7 +4,7 @@ use crate::{worker::Manner::Honest, world::World};
 use identity::PublicKey;
 use protocol::{Class, JobId, Needs, Profile, Speed, TaskIndex, Terms, Time, draw::SkipReason};
 use std::collections::{BTreeMap, BTreeSet};
-use work::{Config, Input, Passed, Unfit, Window};
+use work::{Config, Input, Passed, Reservation, Unfit, Window};
 
 fn profile(cores: u16) -> Profile {
     let speed = Speed { mflops: 1, memory_mib_s: 1, disk_mib_s: 1, fuel_ms: 1_000 };
@@ -178,4 +178,48 @@ fn what_a_replica_reserves_is_nobody_elses_while_it_runs() {
     world.finish(job);
     assert!((0..20).all(|task| world.is_final(job, task)));
     assert_eq!((held(&world, &others[0]), held(&world, &others[1])), (0, 0));
+}
+
+#[test]
+fn what_is_held_back_for_a_submitter_is_given_to_no_other_until_it_ends() {
+    let (mut world, others) = begin();
+    let node = others[0];
+    tell(&mut world, node, profile(4), 1);
+    let submitter = crate::world::key(1, 1).public();
+    let reservation = Reservation {
+        submitter,
+        cpus: 3,
+        memory_bytes: 1 << 30,
+        gpus: 0,
+        nodes: BTreeSet::from([node]),
+        from: world.now,
+        until: world.now.after_ms(60_000),
+    };
+    assert_eq!(reservation.check(world.now), Ok(()));
+    assert!(reservation.check(reservation.until).is_err());
+    let until = reservation.until;
+    world.step(Input::Reserve { id: "for the talk".into(), reservation: Some(reservation) });
+    assert_eq!(world.work.reservations().count(), 1);
+    let needs = |cpus| Needs { cpus, nodes: BTreeSet::from([node]), ..Needs::default() };
+    let two = submit(&mut world, needs(2));
+    assert_eq!(why(&world, two, &node), Some(Passed::Full), "one core is left");
+    let one = submit(&mut world, needs(1));
+    assert_eq!(world.started().last().unwrap().0, one);
+    // Whoever reserves nothing has a quarter of the slots.
+    let terms = Terms { needs: needs(0), ..Terms::default() };
+    let many = world.submit_as(0, (40, "single"), terms.clone());
+    assert_eq!(world.work.job(&many).unwrap().progress().running, 7);
+    let own = Terms { needs: needs(3), ..Terms::default() };
+    let own = world.submit_as(1, (1, "single"), own);
+    assert_eq!(world.started().last().unwrap().0, own, "it is there for whom it is held back");
+    world.restart();
+    world.connect_all();
+    world.settle();
+    assert_eq!(world.work.job(&two).unwrap().progress().waiting, 1);
+    world.tick_until(until);
+    assert_eq!(world.work.reservations().count(), 0);
+    for job in [two, one, many, own] {
+        world.finish(job);
+        assert!(world.is_final(job, 0));
+    }
 }
