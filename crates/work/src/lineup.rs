@@ -32,7 +32,8 @@ pub(crate) struct Rank {
 pub(crate) struct Entry {
     pub(crate) job: JobId,
     pub(crate) submitter: PublicKey,
-    priority: Priority,
+    /// At least that of what is held for it.
+    pub(crate) priority: Priority,
     deadline: Time,
     served: u64,
     /// Tasks that nobody was asked for, or whose first replica is to be given again.

@@ -489,6 +489,11 @@ impl JobRecord {
         self.draw.as_ref().map_or(&[], |draw| &draw.nodes)
     }
 
+    /// The nodes that were admitted when it was drawn, sorted.
+    pub(crate) fn drawn_nodes(&self) -> impl Iterator<Item = &PublicKey> {
+        self.nodes().iter().map(|(node, _)| node)
+    }
+
     /// The seats of all that could be drawn.
     pub(crate) fn candidates(&self) -> Vec<Seat> {
         let barred = self.draw.as_ref().and_then(|draw| draw.barred.as_ref());

@@ -1,6 +1,6 @@
 //! What nodes said of themselves, what their owners said of them, and what was seen.
 
-use super::{Conduct, Fleet, NodeClass, Window, station::WINDOWS};
+use super::{Conduct, Fleet, Link, NodeClass, Window, station::WINDOWS};
 use identity::PublicKey;
 use objects::Cid;
 use protocol::{Profile, Time};
@@ -68,8 +68,10 @@ impl Fleet {
         self.station(node).is_some_and(|station| station.in_window(now, span_ms))
     }
 
-    pub(crate) fn windows(&self, node: &PublicKey) -> &[Window] {
-        self.station(node).map_or(&[], |station| &station.standing.windows)
+    /// Slots of all nodes that are connected.
+    pub(crate) fn up_slots(&self) -> u64 {
+        let up = self.stations().filter(|(_, station)| station.link == Link::Up).count();
+        up as u64 * u64::from(self.slots())
     }
 
     pub(crate) fn profile(&self, node: &PublicKey) -> Option<&Profile> {

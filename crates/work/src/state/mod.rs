@@ -33,7 +33,7 @@ pub(crate) use race::{Race, Replica, Shown, attempt_of};
 pub(crate) use ruling::Ruling;
 pub(crate) use shelf::{CONTRADICTIONS, Shelf};
 pub(crate) use shipment::{Settlement, Shipment, ShipmentState};
-pub(crate) use station::{Ask, Link};
+pub(crate) use station::{Ask, Link, Station};
 pub(crate) use tasks::Tasks;
 pub(crate) use timers::{Timer, Timers};
 pub(crate) use times::LEFT_TASKS;
