@@ -74,6 +74,9 @@ mod tests {
             JobEvent::Agreed { outcome, executors: vec![node] },
             JobEvent::Unsettled { task, why: Unsettled::Dissent },
             JobEvent::Unsettled { task, why: Unsettled::After(job) },
+            JobEvent::UnsettledRange { from: task, count: 9, why: Unsettled::Cancelled },
+            JobEvent::Paused,
+            JobEvent::Resumed,
             JobEvent::Final { tasks: vec![task], height: Height(10) },
             JobEvent::Finished { settled: 1, unsettled: 0, receipt: cid },
         ]

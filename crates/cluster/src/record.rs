@@ -211,8 +211,15 @@ pub(crate) fn origin_bytes<M: Serialize>(mind: &M) -> Bytes {
     seal(mind)
 }
 
-pub(crate) fn origin_of<M: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<M, Error> {
-    open("the first state of the cluster", bytes, MAX_SNAPSHOT_BYTES)
+/// As [`mind_of`]: whoever wrote it may have known fewer fields.
+pub(crate) fn origin_of<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, Error> {
+    let what = "the first state of the cluster";
+    match bytes.split_first() {
+        Some((&VERSION, body)) => canonical::parse(body, MAX_SNAPSHOT_BYTES)
+            .map_err(|e| Error::Unreadable { what, reason: e.to_string() }),
+        Some((&version, _)) => Err(Error::Newer { what, version }),
+        None => Err(Error::Unreadable { what, reason: "it is empty".into() }),
+    }
 }
 
 /// The mind in a snapshot.
@@ -220,8 +227,10 @@ pub(crate) fn mind_bytes<M: Serialize>(mind: &M) -> Bytes {
     canonical::encode(mind).into()
 }
 
-pub(crate) fn mind_of<M: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<M, Error> {
-    canonical::decode(bytes, MAX_SNAPSHOT_BYTES)
+/// Reads a mind that may have been written in an older form: it is not written back as the same
+/// bytes then.
+pub(crate) fn mind_of<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, Error> {
+    canonical::parse(bytes, MAX_SNAPSHOT_BYTES)
         .map_err(|e| Error::Unreadable { what: "the state in a snapshot", reason: e.to_string() })
 }
 

@@ -90,6 +90,19 @@ pub enum JobEvent {
         /// Why.
         why: Unsettled,
     },
+    /// Many tasks that follow each other, and that nobody was asked for, end without agreement.
+    UnsettledRange {
+        /// The first of them.
+        from: TaskIndex,
+        /// How many they are.
+        count: u32,
+        /// Why.
+        why: Unsettled,
+    },
+    /// Nobody new is given a task of the job until it is resumed; what runs goes on.
+    Paused,
+    /// The job goes on.
+    Resumed,
     /// The ledger accepted the agreement of these tasks.
     Final {
         /// The tasks.

@@ -82,3 +82,17 @@ fn one_seed_of_choice() {
     let ending = World::new(Setting::hostile(seed)).run();
     println!("{}\n{}", ending.trace, ending.tally);
 }
+
+/// Whoever waits, for whatever reason, is served in the end, and nothing is done twice.
+#[test]
+fn jobs_of_all_priorities_with_pauses_and_cordons_end_well() {
+    for seed in 0..60 {
+        let setting = Setting::queued(seed);
+        let cancelled = setting.plans.iter().filter(|plan| plan.cancel_ms.is_some()).count();
+        let jobs = setting.plans.len();
+        let ending = World::new(setting).run();
+        assert_eq!(ending.receipts.len(), jobs, "seed {seed}");
+        let whole = ending.receipts.iter().filter(|(_, report)| report.unsettled.is_empty());
+        assert!(whole.count() >= jobs - cancelled, "seed {seed}");
+    }
+}

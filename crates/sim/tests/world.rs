@@ -115,6 +115,8 @@ fn what_colluders_got_through_an_audit_finds() {
         setting.natures = vec![Nature::HONEST; 6];
         setting.natures[4] = Nature::lying(Kind::Selective);
         setting.natures[5] = Nature::lying(Kind::Selective);
+        // They lie where they are drawn together, which is known only if all are drawn.
+        setting.plans[0].sealed = true;
         setting.plans[0].tasks = 20;
         setting.params.sanctions_ms = vec![1_000];
         setting.params.heartbeat_ms = 500;

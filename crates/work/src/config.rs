@@ -1,7 +1,8 @@
 //! What a home may be told about its work.
 
-use crate::Error;
-use protocol::limits;
+use crate::{Error, Quota, Weights};
+use identity::Digest;
+use protocol::{JobId, TaskIndex, limits};
 use serde::{Deserialize, Serialize};
 
 /// Replicas that one node may hold without having committed, at most. So many leaves of the largest
@@ -30,11 +31,15 @@ pub struct Config {
     pub rounds: u32,
     /// Replicas that one node may hold without having committed, 1 to 64. Default 32.
     pub node_tasks: u32,
-    /// Tasks of one job that are worked on at a time. Default 4,096.
+    /// Tasks that are worked on at a time, of all jobs together. Default 4,096.
     pub open_tasks: u32,
+    /// Tasks of one job that may be worked on although others have taken all of these, so that an
+    /// urgent one can always begin. Default 64.
+    pub open_least: u32,
     /// Jobs whose receipts are not stored yet. Default 256.
     pub jobs: usize,
-    /// Tasks of all these jobs together. Default 200,000.
+    /// Tasks of all these jobs together. Tasks that wait cost nothing; those that began cost about
+    /// a kilobyte until the job ends. Default 4,000,000.
     pub tasks: u32,
     /// Summaries of finished jobs that are kept. Default 1,000.
     pub finished_jobs: usize,
@@ -51,6 +56,15 @@ pub struct Config {
     pub outcome_bytes: u64,
     /// Nodes that are remembered as connected, at most. Default 4,096.
     pub peers: usize,
+    /// What one submitter may have under way, unless it has a quota of its own.
+    pub quota: Quota,
+    /// How much speaks for a node to be given the first replica.
+    pub weights: Weights,
+    /// Nodes that lose a task, or have no result, until it is asked of nobody else. Default 5.
+    pub poison: u32,
+    /// Pairs of a program and a class of nodes of which it is known how long the one takes on the
+    /// other. Default 4,096.
+    pub learned: usize,
 }
 
 impl Default for Config {
@@ -64,7 +78,7 @@ impl Default for Config {
             node_tasks: 32,
             open_tasks: 4_096,
             jobs: 256,
-            tasks: 200_000,
+            tasks: 4_000_000,
             finished_jobs: 1_000,
             republish_ms: 2_000,
             batch_tasks: 512,
@@ -72,6 +86,11 @@ impl Default for Config {
             outbox: 4,
             outcome_bytes: 64 << 20,
             peers: 4_096,
+            open_least: 64,
+            quota: Quota::default(),
+            weights: Weights::default(),
+            poison: 5,
+            learned: 4_096,
         }
     }
 }
@@ -94,6 +113,8 @@ impl Config {
             ("outbox", self.outbox as u64),
             ("outcome_bytes", self.outcome_bytes),
             ("peers", self.peers as u64),
+            ("poison", u64::from(self.poison)),
+            ("learned", self.learned as u64),
         ];
         if let Some((field, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
             return Err(Error::Config { field, reason: "must not be zero".into() });
@@ -106,7 +127,7 @@ impl Config {
             let reason = format!("must be at most {}, not {}", limits::TX_BYTES, self.tx_bytes);
             return Err(Error::Config { field: "tx_bytes", reason });
         }
-        Ok(())
+        self.weights.check()
     }
 
     /// The same with the least value where a zero would never let time pass.
@@ -133,8 +154,19 @@ impl Config {
         fitting.clamp(1, limits::BATCH_LEAVES)
     }
 
+    /// As [`Self::backoff_ms`], and up to a quarter longer, so that tasks that failed together are not
+    /// tried again together. What is added follows from the task and the round.
+    pub(crate) fn wait_ms(&self, job: &JobId, task: TaskIndex, rounds: u32) -> u64 {
+        let parts: [&[u8]; 3] =
+            [&job.0.to_bytes(), &task.0.to_be_bytes(), &rounds.to_be_bytes()];
+        let digest = Digest::of("polity retry", &parts);
+        let number = digest.as_bytes().iter().take(8).fold(0, |n, byte| n << 8 | u64::from(*byte));
+        let wait_ms = self.backoff_ms(rounds);
+        wait_ms + number % (wait_ms / 4).max(1)
+    }
+
     /// How long to wait before round `rounds` of asking again: doubled, up to a minute.
-    pub(crate) fn backoff_ms(&self, rounds: u32) -> u64 {
+    fn backoff_ms(&self, rounds: u32) -> u64 {
         let factor = 1_u64.checked_shl(rounds.min(16)).unwrap_or(u64::MAX);
         self.retry_ms.saturating_mul(factor).min(60_000.max(self.retry_ms))
     }

@@ -161,7 +161,7 @@ impl JobRecord {
     /// Replicas that revealed something else, and were not passed over for it yet, by their nodes.
     fn liars(&self, task: TaskIndex, outcome: OutcomeDigest) -> Vec<Seat> {
         let Some(race) = self.race(task) else { return Vec::new() };
-        let assigned = &self.tasks[task.0 as usize].assigned;
+        let assigned = self.tasks.assigned(task);
         let lied = assigned.iter().zip(&race.replicas).filter(|(seat, replica)| {
             replica.outcome().is_some_and(|said| said != outcome)
                 && race.skips.get(seat) != Some(&SkipReason::Refuted)
@@ -178,7 +178,7 @@ impl JobRecord {
         let Some(verdict) = self.verdict(task, race) else { return Vec::new() };
         let live = self.live_seats(task);
         let mut parties: BTreeSet<PublicKey> = live.iter().map(|seat| self.party(*seat)).collect();
-        let assigned = &self.tasks[task.0 as usize].assigned;
+        let assigned = self.tasks.assigned(task);
         let said = assigned
             .iter()
             .zip(&race.replicas)
@@ -189,7 +189,7 @@ impl JobRecord {
     /// The seats of the replicas that count.
     pub(crate) fn live_seats(&self, task: TaskIndex) -> BTreeSet<Seat> {
         let Some(race) = self.race(task) else { return BTreeSet::new() };
-        let assigned = &self.tasks[task.0 as usize].assigned;
+        let assigned = self.tasks.assigned(task);
         race.live().into_iter().map(|attempt| assigned[usize::from(attempt.0)]).collect()
     }
 }

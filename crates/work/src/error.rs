@@ -1,5 +1,7 @@
 //! What a home can refuse.
 
+use protocol::Time;
+
 /// Why an order, or a config, was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -18,6 +20,34 @@ pub enum Error {
         live: u64,
         /// Tasks there may be.
         allowed: u32,
+    },
+    /// The submitter has as many jobs under way as it may.
+    #[error(
+        "{live} jobs of yours are under way here and you may have {allowed}; wait for one to \
+         finish, or cancel one"
+    )]
+    QuotaOfJobs {
+        /// Jobs it has.
+        live: u32,
+        /// Jobs it may have.
+        allowed: u32,
+    },
+    /// The submitter would have more tasks under way than it may.
+    #[error(
+        "{live} tasks of yours are under way here and you may have {allowed}; wait, or split the \
+         job"
+    )]
+    QuotaOfTasks {
+        /// Tasks it has.
+        live: u64,
+        /// Tasks it may have.
+        allowed: u32,
+    },
+    /// The deadline is past.
+    #[error("the deadline {deadline} is past; submit with a later one, or without")]
+    Deadline {
+        /// The deadline.
+        deadline: Time,
     },
     /// A config that makes no sense.
     #[error("config: {field} {reason}")]

@@ -1,10 +1,11 @@
 //! What can happen to the work of a home.
 
+use crate::{Quota, Window};
 use identity::{Digest, PublicKey, Signed};
 use objects::Cid;
 use protocol::{
-    Attempt, CommitBatch, Height, Job, JobId, NoResult, Outcome, OutcomeDigest, RevealBatch,
-    Roster, TaskIndex,
+    Attempt, CommitBatch, Height, Job, JobId, NoResult, Outcome, OutcomeDigest, Profile,
+    RevealBatch, Roster, TaskIndex,
 };
 use serde::{Deserialize, Serialize};
 
@@ -135,9 +136,55 @@ pub enum Input {
         /// The job.
         job: JobId,
     },
-    /// This node begins to lead, after a start or an election: nothing is known of who is
-    /// connected, and effects of the past may not have been carried out.
+    /// Nobody new is given a task of the job until it is resumed.
+    Pause {
+        /// The job.
+        job: JobId,
+    },
+    /// The job goes on.
+    Resume {
+        /// The job.
+        job: JobId,
+    },
+    /// A node said what it is and has. Signature and bounds were checked.
+    Profile {
+        /// The node.
+        node: PublicKey,
+        /// What it said.
+        profile: Box<Profile>,
+        /// How long a message takes to it and back, if that was measured.
+        rtt_ms: Option<u32>,
+    },
+    /// Nothing more is given to a node, or something again.
+    Cordon {
+        /// The node.
+        node: PublicKey,
+        /// Why; nothing lifts it.
+        reason: Option<String>,
+    },
+    /// When the owner of a node looks after it; replaces what was said before.
+    Windows {
+        /// The node.
+        node: PublicKey,
+        /// The times.
+        windows: Vec<Window>,
+    },
+    /// What a submitter may have under way.
+    Quota {
+        /// The submitter.
+        submitter: PublicKey,
+        /// The quota; nothing brings that of the config back.
+        quota: Option<Quota>,
+    },
+    /// As [`Self::Led`], by the node that was the home's own before. Written by versions without
+    /// clusters of several nodes.
     Lead,
+    /// A node begins to lead, after a start or an election, and is the home's own from now on:
+    /// nothing is known of who is connected, and effects of the past may not have been carried out.
+    Led {
+        /// The node.
+        by: PublicKey,
+    },
     /// [`crate::Work::next_deadline`] has come.
     Tick,
 }

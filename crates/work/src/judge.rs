@@ -25,6 +25,9 @@ enum Next {
 impl Work {
     /// Carries a task on as far as it goes by itself.
     pub(crate) fn advance(&mut self, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) {
+        if self.is_poison(&job, task) {
+            return self.unsettle(job, task, Unsettled::Poison, turn);
+        }
         self.place(job, task, turn);
         loop {
             let Some(record) = self.jobs.get(&job) else { return };
@@ -36,6 +39,15 @@ impl Work {
                 Next::Recall => self.recall(job, task),
             }
         }
+    }
+
+    /// Whether so many nodes lost a task, or had no result, that it is asked of nobody else. Those
+    /// that are at it now may end it all the same.
+    fn is_poison(&self, job: &JobId, task: TaskIndex) -> bool {
+        let Some(record) = self.jobs.get(job) else { return false };
+        let Some(race) = record.race(task) else { return false };
+        let enough = race.failures() >= self.config.poison.max(1) as usize;
+        enough && !race.dissent && race.live().len() < record.goal(task, race)
     }
 
     /// Shows commitments to the replicas that have not seen a set. Whoever has seen one has

@@ -21,14 +21,22 @@
 
 mod accuse;
 mod config;
+mod deal;
 mod dispute;
 mod effect;
 mod error;
+mod first;
+mod fit;
 mod handle;
 mod input;
 mod judge;
+mod learn;
+mod lease;
+mod lineup;
 mod outbox;
 mod place;
+mod quota;
+mod score;
 mod settle;
 mod state;
 mod turn;
@@ -37,17 +45,23 @@ mod view;
 pub use config::Config;
 pub use effect::Effect;
 pub use error::Error;
+pub use fit::Unfit;
 pub use input::Input;
+pub use lineup::FAIR_TURN;
+pub use quota::{Quota, Usage};
+pub use score::{Score, Weights};
 pub use state::{
-    Counts, Included, JobRecord, JobTimes, Left, Progress, ReplicaStatus, Summary, TaskRecord,
-    TaskStatus, TaskTimes, WASTE_BYTES,
+    Conduct, Counts, Included, JobRecord, JobTimes, Left, Progress, ReplicaStatus, Summary, TaskRecord,
+    TaskStatus, TaskTimes, WASTE_BYTES, Window,
 };
-pub use view::{ReplicaView, TaskView};
+pub use view::{
+    NodeView, Passed, PlacementView, QueueView, ReplicaView, ScoredNode, TaskView, Totals,
+};
 
 use identity::{Digest, NetworkId, PublicKey};
 use protocol::{Height, JobId, Machine, Placement, Roster, TaskIndex, Time};
 use serde::{Deserialize, Serialize};
-use state::{Fleet, Timers, pairs};
+use state::{Fleet, Learned, Timers, pairs};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use turn::Turn;
 
@@ -75,6 +89,20 @@ pub struct Work {
     short: BTreeSet<(JobId, TaskIndex)>,
     finished: VecDeque<Summary>,
     counts: Counts,
+    /// How often a job was given something.
+    #[serde(default)]
+    turns: u64,
+    /// How often a task was begun because its job had more to give.
+    #[serde(default)]
+    fed: u64,
+    /// Jobs that have more to give than may be at work.
+    #[serde(default)]
+    capped: BTreeSet<JobId>,
+    /// Submitters with a quota of their own.
+    #[serde(default, with = "pairs")]
+    quotas: BTreeMap<PublicKey, Quota>,
+    #[serde(default)]
+    learned: Learned,
 }
 
 impl Work {
@@ -97,6 +125,11 @@ impl Work {
             short: BTreeSet::new(),
             finished: VecDeque::new(),
             counts: Counts::default(),
+            turns: 0,
+            fed: 0,
+            capped: BTreeSet::new(),
+            quotas: BTreeMap::new(),
+            learned: Learned::default(),
         }
     }
 
@@ -156,21 +189,6 @@ impl Work {
     pub fn network(&self) -> NetworkId {
         self.network
     }
-
-    /// Whether one more job of so many tasks can be taken. `node` asks before it admits an order.
-    ///
-    /// # Errors
-    /// [`Error::TooManyJobs`] or [`Error::TooManyTasks`].
-    pub fn room(&self, tasks: u32) -> Result<(), Error> {
-        if self.jobs.len() >= self.config.jobs {
-            return Err(Error::TooManyJobs { live: self.jobs.len() });
-        }
-        let live: u64 = self.jobs.values().map(|record| record.tasks.len() as u64).sum();
-        if live + u64::from(tasks) > u64::from(self.config.tasks) {
-            return Err(Error::TooManyTasks { live, allowed: self.config.tasks });
-        }
-        Ok(())
-    }
 }
 
 impl Machine for Work {
@@ -211,7 +229,16 @@ impl Machine for Work {
                 self.on_receipt_stored(job, receipt, &mut turn);
             }
             Input::Cancel { job } => self.on_cancel(job, &mut turn),
+            Input::Pause { job } => self.on_pause(job, &mut turn),
+            Input::Resume { job } => self.on_resume(job, &mut turn),
+            Input::Profile { node, profile, rtt_ms } => {
+                self.on_profile(node, profile, rtt_ms, &mut turn);
+            }
+            Input::Cordon { node, reason } => self.on_cordon(node, reason, &mut turn),
+            Input::Windows { node, windows } => self.on_windows(node, windows, &mut turn),
+            Input::Quota { submitter, quota } => self.on_quota(submitter, quota, &mut turn),
             Input::Lead => self.on_lead(&mut turn),
+            Input::Led { by } => self.on_led(by, &mut turn),
             Input::Tick => self.on_tick(&mut turn),
         }
         self.end_turn(turn);

@@ -103,7 +103,7 @@ impl Work {
     pub(crate) fn drop_superseded(&mut self, job: JobId, turn: &mut Turn<'_>) {
         let Some(record) = self.jobs.get_mut(&job) else { return };
         let is_final = |task: &TaskIndex| {
-            let state = record.tasks.get(task.0 as usize).map(|entry| &entry.state);
+            let state = record.tasks.get(*task).map(|entry| &entry.state);
             matches!(state, Some(TaskState::Final { .. }))
         };
         record.agreed.retain(|task, _| !is_final(task));
@@ -123,7 +123,7 @@ impl Work {
         let Some(record) = self.jobs.get_mut(&job) else { return };
         for task in tasks {
             record.agreed.remove(task);
-            let Some(entry) = record.tasks.get_mut(task.0 as usize) else { continue };
+            let Some(entry) = record.tasks.get_mut(*task) else { continue };
             let state = std::mem::replace(&mut entry.state, TaskState::Waiting);
             let TaskState::Agreed { outcome, executors } = state else {
                 entry.state = state;

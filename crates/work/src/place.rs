@@ -1,16 +1,16 @@
 //! Placement: who is asked to run a task.
 //!
-//! The replicas that run are always those that the walk of the draw gives, once the skipped
-//! candidates are passed over. A candidate that is busy with our own tasks, or was here a moment
+//! The first replica goes by score, if the config and the job allow it. All others are those that
+//! the walk of the draw gives beside its party, once the skipped candidates are passed over. A candidate that is busy with our own tasks, or was here a moment
 //! ago, is waited for, because it has no reason to be skipped.
 
 use crate::{
-    Config, JobRecord, Work,
-    state::{Race, Readiness, Replica, Seat, TaskState, Timer, attempt_of},
+    Work,
+    state::{Readiness, Replica, Seat, Timer, attempt_of},
     turn::Turn,
 };
 use identity::PublicKey;
-use protocol::{Attempt, JobEvent, JobId, TaskIndex, draw, draw::SkipReason};
+use protocol::{Attempt, JobEvent, JobId, TaskIndex, draw::SkipReason};
 use std::collections::BTreeSet;
 
 /// Who may be asked although it was skipped, if nobody else is left.
@@ -26,56 +26,32 @@ pub(crate) enum Again {
     Spoke(PublicKey),
     /// Those whose sanction has ended.
     Released,
+    /// This node, which may be what is needed by now.
+    Fit(PublicKey),
 }
 
 impl Work {
-    /// Begins further tasks of a job, as many as may be worked on at a time.
-    pub(crate) fn open(&mut self, job: JobId, turn: &mut Turn<'_>) {
-        loop {
-            let Some(record) = self.jobs.get_mut(&job) else { return };
-            let room = record.progress.running < self.config.open_tasks;
-            if !room || record.next >= record.order.payload.tasks {
-                return;
-            }
-            let task = TaskIndex(record.next);
-            let Some(drawn) = &record.draw else { return };
-            let Some(roster) = self.rosters.get(&drawn.roster) else { return };
-            let candidates = draw::candidates(&drawn.beacon, &job, task, roster);
-            let walk = candidates
-                .iter()
-                .take(usize::from(u16::MAX))
-                .filter_map(|candidate| record.seat(&candidate.node))
-                .collect();
-            record.next += 1;
-            let race = Race { walk, ..Race::default() };
-            let entry = &mut record.tasks[task.0 as usize];
-            entry.state = TaskState::Open(Box::new(race));
-            entry.times.began = Some(turn.now);
-            record.progress.waiting -= 1;
-            record.progress.running += 1;
-            self.advance(job, task, turn);
-        }
-    }
-
-    /// Gives the free slots of a node to tasks that wait for it.
-    pub(crate) fn serve(&mut self, node: PublicKey, turn: &mut Turn<'_>) {
-        while let Some((job, task)) = self.fleet.next_in_queue(&node) {
-            if let Some(record) = self.jobs.get_mut(&job)
-                && let Some(seat) = record.seat(&node)
-                && let Some((race, _)) = record.race_mut(task)
-            {
-                race.waiting.remove(&seat);
-                self.advance(job, task, turn);
-            }
-        }
-    }
-
     /// Asks candidates along the walk until the task has as many replicas as it needs.
     pub(crate) fn place(&mut self, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) {
+        // Who is paused is given nobody new; it is placed when it is resumed.
+        if self.jobs.get(&job).is_none_or(|record| record.paused) {
+            return;
+        }
         loop {
             if self.is_placed(&job, task) {
                 self.set_short(job, task, false);
                 return;
+            }
+            if self.is_loose(&job, task) {
+                if self.has_candidate(&job, task) {
+                    self.set_short(job, task, false);
+                    return self.set_loose(job, task, turn);
+                }
+                if self.readmit(job, task, Again::Offline) {
+                    continue;
+                }
+                self.set_short(job, task, true);
+                return self.wait_for_candidates(job, task, turn);
             }
             self.walk(job, task, turn);
             if !self.is_placed(&job, task) && !self.readmit(job, task, Again::Offline) {
@@ -94,8 +70,11 @@ impl Work {
         turn: &mut Turn<'_>,
     ) {
         let short = self.jobs.get(&job).and_then(|r| r.race(task)).is_some_and(|race| race.short);
-        if short {
+        if short && !self.jobs.get(&job).is_some_and(|record| record.paused) {
             while !self.is_placed(&job, task) && self.readmit(job, task, again) {
+                if self.is_loose(&job, task) {
+                    break;
+                }
                 self.walk(job, task, turn);
             }
             self.advance(job, task, turn);
@@ -117,24 +96,38 @@ impl Work {
             return;
         }
         race.skips.insert(seat, reason);
+        race.pass_on(seat, attempt.map(|attempt| usize::from(attempt.0)));
         if race.waiting.remove(&seat) {
             self.fleet.dequeue(&node, (job, task));
         }
         if let Some(attempt) = attempt {
             let replica = race.replica_mut(attempt);
             replica.live = false;
+            replica.failed |= matches!(reason, SkipReason::Lost | SkipReason::NoResult);
             self.fleet.release(&node, (job, task), replica.commit.is_some());
             turn.freed.insert(node);
             if let Some(due) = replica.due.take() {
                 self.timers.remove(due, Timer::Lease(job, task, attempt));
             }
         }
+        if reason == SkipReason::Lost
+            && let Some(conduct) = self.fleet.conduct_mut(&node)
+        {
+            conduct.lost += 1;
+            conduct.did_badly(2);
+        }
         turn.event(job, JobEvent::Skipped { task, node, reason });
     }
 
     /// One walk: starts, queues or skips candidates until there are enough or no more.
     fn walk(&mut self, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) {
-        let mut parties = BTreeSet::new();
+        if self.jobs.get(&job).and_then(|r| r.race(task)).is_some_and(|race| race.walk.is_empty()) {
+            let walk = self.walk_of(&job, task);
+            if let Some((race, _)) = self.jobs.get_mut(&job).and_then(|r| r.race_mut(task)) {
+                race.walk = walk;
+            }
+        }
+        let mut parties = self.party_of_first(&job, task);
         let mut place = 0;
         loop {
             let Some(record) = self.jobs.get(&job) else { return };
@@ -149,10 +142,14 @@ impl Work {
                 continue;
             }
             let live = record.attempt(task, seat).is_some_and(|attempt| race.replica(attempt).live);
-            match self.fleet.readiness(&node) {
+            match self.fleet.readiness_for(&node, record.ask()) {
                 _ if live => {}
                 _ if self.barred.contains(&node) => {
                     self.skip((job, task), seat, SkipReason::Sanctioned, turn);
+                    continue;
+                }
+                _ if self.unfit(record, &node).is_some() => {
+                    self.skip((job, task), seat, SkipReason::Unfit, turn);
                     continue;
                 }
                 Readiness::Free => self.start((job, task), seat, turn),
@@ -182,10 +179,16 @@ impl Work {
 
     /// Gives a replica to a node. A node that had it before gets the same attempt again, and what
     /// it said then still counts.
-    fn start(&mut self, (job, task): (JobId, TaskIndex), seat: Seat, turn: &mut Turn<'_>) {
+    pub(crate) fn start(
+        &mut self,
+        (job, task): (JobId, TaskIndex),
+        seat: Seat,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(record) = self.jobs.get(&job) else { return };
+        let due = turn.now.after_ms(self.lease_ms(record, &record.node(seat)));
         let Some(record) = self.jobs.get_mut(&job) else { return };
-        let due = turn.now.after_ms(lease_ms(&self.config, record));
-        let (node, known) = (record.node(seat), record.attempt(task, seat));
+        let (node, known, ask) = (record.node(seat), record.attempt(task, seat), record.ask());
         let Some((race, assigned)) = record.race_mut(task) else { return };
         if race.waiting.remove(&seat) {
             self.fleet.dequeue(&node, (job, task));
@@ -200,6 +203,7 @@ impl Work {
         replica.asked = replica.asked.saturating_add(1);
         replica.started = turn.now;
         replica.no_result = None;
+        replica.failed = false;
         let (committed, shown) = (replica.commit.is_some(), replica.shown.is_some());
         let revealed = replica.reveal.is_some();
         if !committed {
@@ -207,7 +211,7 @@ impl Work {
             self.timers.set(due, Timer::Lease(job, task, attempt));
         }
         if !revealed {
-            self.fleet.hold(&node, (job, task), committed);
+            self.fleet.hold(&node, (job, task), (ask, committed));
             turn.assign((node, job), (task, attempt));
         }
         if shown && !revealed {
@@ -240,17 +244,20 @@ impl Work {
     fn readmit(&mut self, job: JobId, task: TaskIndex, again: Again) -> bool {
         let Some(record) = self.jobs.get(&job) else { return false };
         let Some(race) = record.race(task) else { return false };
-        let assigned = &record.tasks[task.0 as usize].assigned;
+        let assigned = record.tasks.assigned(task);
         let live = race.live().into_iter().map(|attempt| assigned[usize::from(attempt.0)]);
         let parties: BTreeSet<_> =
             live.chain(race.waiting.iter().copied()).map(|seat| record.party(seat)).collect();
         let rounds = self.config.rounds;
-        let mut skipped: Vec<_> =
-            race.walk.iter().filter(|seat| race.skips.contains_key(seat)).collect();
+        let mut skipped: Vec<_> = if race.walk.is_empty() {
+            race.skips.keys().collect()
+        } else {
+            race.walk.iter().filter(|seat| race.skips.contains_key(seat)).collect()
+        };
         // Else somebody early in the walk who never answers would keep all others from it.
         skipped.sort_by_key(|seat| record.asked(task, **seat));
-        let found = skipped.into_iter().find(|seat| {
-            let node = record.node(**seat);
+        let may = |seat: &Seat| {
+            let node = record.node(*seat);
             let Some(reason) = race.skips.get(seat) else { return false };
             if self.barred.contains(&node) || record.accused.contains(seat) {
                 return false;
@@ -261,18 +268,19 @@ impl Work {
                 Again::Back(other) => node == other && !is_spent(*reason, rounds, rounds),
                 Again::Spoke(other) => node == other,
                 Again::Released => *reason == SkipReason::Sanctioned,
+                Again::Fit(other) => node == other && *reason == SkipReason::Unfit,
             };
-            if !may || parties.contains(&record.party(**seat)) {
-                return false;
-            }
-            // Only a round is reason enough to ask somebody who stopped answering.
-            match (again, self.fleet.readiness(&node)) {
-                (_, Readiness::Free | Readiness::Wait) => self.fleet.is_up(&node),
-                (Again::Round, Readiness::Stalled) => self.fleet.try_again(&node),
-                (_, Readiness::Stalled | Readiness::Offline) => false,
-            }
+            may && !parties.contains(&record.party(*seat)) && self.unfit(record, &node).is_none()
+        };
+        let may: Vec<_> = skipped.into_iter().filter(|seat| may(seat)).collect();
+        let may: Vec<_> = may.into_iter().map(|seat| (*seat, record.node(*seat))).collect();
+        // Only a round is reason enough to ask somebody who stopped answering.
+        let found = may.into_iter().find(|(_, node)| match (again, self.fleet.readiness(node)) {
+            (_, Readiness::Free | Readiness::Wait) => self.fleet.is_up(node),
+            (Again::Round, Readiness::Stalled) => self.fleet.try_again(node),
+            (_, Readiness::Stalled | Readiness::Offline) => false,
         });
-        let Some(seat) = found.copied() else { return false };
+        let Some((seat, _)) = found else { return false };
         if let Some((race, _)) = self.jobs.get_mut(&job).and_then(|r| r.race_mut(task)) {
             race.skips.remove(&seat);
         }
@@ -291,14 +299,15 @@ impl Work {
         };
         let spent =
             |seat: &Seat| race.skips.get(seat).is_some_and(|reason| is_spent(seat, *reason));
+        let all = if race.walk.is_empty() { record.candidates() } else { race.walk.clone() };
         let possible: BTreeSet<_> =
-            race.walk.iter().filter(|seat| !spent(seat)).map(|seat| record.party(*seat)).collect();
+            all.iter().filter(|seat| !spent(seat)).map(|seat| record.party(*seat)).collect();
         let hopeless = possible.len() < usize::from(record.order.payload.verification.k);
         let worth = race
             .skips
             .iter()
-            .any(|(seat, reason)| *reason != SkipReason::Offline && !is_spent(seat, *reason));
-        let due = turn.now.after_ms(self.config.backoff_ms(race.rounds));
+            .any(|(seat, reason)| asks_again(*reason) && !is_spent(seat, *reason));
+        let due = turn.now.after_ms(self.config.wait_ms(&job, task, race.rounds));
         let retry = worth && !hopeless && !race.dissent && race.retry.is_none();
         let Some((race, _)) = self.jobs.get_mut(&job).and_then(|r| r.race_mut(task)) else {
             return;
@@ -334,9 +343,10 @@ impl Work {
     }
 }
 
-/// How long a replica of this job may be silent.
-pub(crate) fn lease_ms(config: &Config, record: &JobRecord) -> u64 {
-    record.order.payload.limits.wall_ms.saturating_add(config.lease_ms)
+/// Whether a candidate that was skipped for this reason may be asked again just because time has
+/// passed.
+fn asks_again(reason: SkipReason) -> bool {
+    !matches!(reason, SkipReason::Offline | SkipReason::Unfit)
 }
 
 /// Whether a candidate that was skipped for this reason is not asked any more.

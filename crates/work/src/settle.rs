@@ -1,16 +1,19 @@
 //! The end of a task: agreed on, or not.
 
 use crate::{
-    Effect, Left, Work,
+    Effect, Left, TaskRecord, Work,
     state::{JobRecord, LEFT_TASKS, Race, Seat, Settlement, TaskState, Timer},
     turn::Turn,
 };
 use identity::PublicKey;
 use protocol::{
     Agreed, JobEvent, JobId, TaskIndex, Unsettled,
-    draw::{Skip, SkipReason},
+    draw::Skip,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+/// Tasks in a row that end at once, from which on they share an event.
+const RANGE_TASKS: u32 = 64;
 
 impl Work {
     /// All replicas that count have revealed the same outcome.
@@ -21,17 +24,19 @@ impl Work {
         let Some(race) = self.take_race(job, task, turn) else { return };
         let Some(record) = self.jobs.get_mut(&job) else { return };
         let Some(outcome) = race.outcomes.get(&settlement.agreed.outcome).cloned() else { return };
-        let assigned = &record.tasks[task.0 as usize].assigned;
+        let assigned = record.tasks.assigned(task);
         let executors: Vec<Seat> =
             race.live().iter().map(|attempt| assigned[usize::from(attempt.0)]).collect();
         let nodes: Vec<PublicKey> = executors.iter().map(|seat| record.node(*seat)).collect();
         let state = TaskState::Agreed { outcome: Box::new(outcome.clone()), executors };
-        let entry = &mut record.tasks[task.0 as usize];
+        let Some(entry) = record.tasks.get_mut(task) else { return };
         entry.state = state;
         entry.times.agreed = Some(turn.now);
         record.times.agreed = Some(turn.now);
         record.progress.agreed += 1;
         record.agreed.insert(task, settlement);
+        let ran = race.live().into_iter().filter_map(|attempt| race.replica(attempt).took_ms);
+        self.learn_speeds(&nodes, outcome.fuel, ran.collect());
         turn.event(job, JobEvent::Agreed { outcome: outcome.clone(), executors: nodes.clone() });
         turn.effect(Effect::Keep { job, outcome, from: nodes });
     }
@@ -46,28 +51,21 @@ impl Work {
         turn: &mut Turn<'_>,
     ) {
         let Some(record) = self.jobs.get(&job) else { return };
-        let state = record.tasks.get(task.0 as usize).map(|entry| &entry.state);
-        if !matches!(state, Some(TaskState::Waiting | TaskState::Open(_))) {
+        if record.race(task).is_none() {
             return;
         }
         let disputed = record.disputes.contains_key(&task) && why != Unsettled::Undecided;
         let why = if disputed { Unsettled::Dissent } else { why };
-        let race = self.take_race(job, task, turn);
+        let Some(race) = self.take_race(job, task, turn) else { return };
         let Some(record) = self.jobs.get_mut(&job) else { return };
-        let left = race
-            .as_ref()
-            .filter(|_| record.left.len() < LEFT_TASKS)
-            .map(|race| Left::of(record, task, race, &record.tasks[task.0 as usize].assigned));
-        record.left.extend(left);
-        let Some(entry) = record.tasks.get_mut(task.0 as usize) else { return };
-        let mut reveals = BTreeSet::new();
-        if let Some(race) = race {
-            record.outcome_bytes = record.outcome_bytes.saturating_sub(race.outcome_bytes);
-            let said = race.replicas.iter().filter_map(|replica| replica.reveal);
-            reveals.extend(said.map(|(batch, _)| batch));
-        } else {
-            record.progress.waiting -= 1;
+        if record.left.len() < LEFT_TASKS {
+            let left = Left::of(record, task, &race, record.tasks.assigned(task));
+            record.left.push(left);
         }
+        record.outcome_bytes = record.outcome_bytes.saturating_sub(race.outcome_bytes);
+        let said = race.replicas.iter().filter_map(|replica| replica.reveal);
+        let reveals = said.map(|(batch, _)| batch).collect();
+        let Some(entry) = record.tasks.get_mut(task) else { return };
         entry.state = TaskState::Unsettled { why: why.clone(), reveals };
         record.progress.unsettled += 1;
         turn.touched.insert(job);
@@ -78,17 +76,33 @@ impl Work {
     pub(crate) fn unsettle_all(&mut self, job: JobId, why: &Unsettled, turn: &mut Turn<'_>) {
         self.stop_ordering(job);
         let Some(record) = self.jobs.get_mut(&job) else { return };
-        record.next = record.order.payload.tasks;
         record.held.clear();
-        let open = |(index, entry): (u32, &crate::TaskRecord)| {
-            let ended = matches!(entry.state, TaskState::Waiting | TaskState::Open(_));
-            ended.then_some(TaskIndex(index))
+        let open = |(task, row): (TaskIndex, &TaskRecord)| {
+            matches!(row.state, TaskState::Open(_)).then_some(task)
         };
-        let tasks: Vec<_> = (0..).zip(&record.tasks).filter_map(open).collect();
+        let tasks: Vec<_> = record.tasks.rows().filter_map(open).collect();
         for task in tasks {
             self.unsettle(job, task, why.clone(), turn);
         }
+        self.unsettle_rest(job, why, turn);
         turn.touched.insert(job);
+    }
+
+    /// Ends all tasks that nobody was asked for yet.
+    fn unsettle_rest(&mut self, job: JobId, why: &Unsettled, turn: &mut Turn<'_>) {
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        let from = TaskIndex(record.next);
+        let count = record.tasks.end_rest(from, why.clone());
+        record.next = record.order.payload.tasks;
+        record.progress.waiting = 0;
+        record.progress.unsettled += count;
+        if count >= RANGE_TASKS {
+            turn.event(job, JobEvent::UnsettledRange { from, count, why: why.clone() });
+            return;
+        }
+        for task in (from.0..from.0 + count).map(TaskIndex) {
+            turn.event(job, JobEvent::Unsettled { task, why: why.clone() });
+        }
     }
 
     /// Takes the replicas of a task apart: nobody holds, waits for or is timed for it any more, and
@@ -97,7 +111,7 @@ impl Work {
         self.end_dispute(job, task);
         let record = self.jobs.get_mut(&job)?;
         record.keep_claims(task);
-        let entry = record.tasks.get_mut(task.0 as usize)?;
+        let entry = record.tasks.get_mut(task)?;
         if !matches!(entry.state, TaskState::Open(_)) {
             return None;
         }
@@ -124,8 +138,15 @@ impl Work {
         if let Some(due) = race.retry.take() {
             self.timers.remove(due, Timer::Retry(job, task));
         }
+        if let Some(due) = race.watch.take() {
+            self.timers.remove(due, Timer::Straggler(job, task));
+        }
+        record.loose.remove(&task);
         self.short.remove(&(job, task));
-        turn.hungry.insert(job);
+        turn.hungry.append(&mut self.capped);
+        if record.draw.as_ref().is_none_or(|draw| draw.barred.is_none()) {
+            turn.hungry.insert(job);
+        }
         turn.touched.insert(job);
         Some(race)
     }
@@ -134,7 +155,7 @@ impl Work {
 /// What goes on the ledger for a task of which all live replicas agree.
 fn settlement_of(record: &JobRecord, task: TaskIndex) -> Option<Settlement> {
     let race = record.race(task)?;
-    let assigned = &record.tasks[task.0 as usize].assigned;
+    let assigned = record.tasks.assigned(task);
     let executors = race.live();
     let mut reveals = BTreeSet::new();
     let mut shown = BTreeSet::new();
@@ -153,8 +174,15 @@ fn settlement_of(record: &JobRecord, task: TaskIndex) -> Option<Settlement> {
         sets.push(attempts.clone());
     }
     let seats: BTreeSet<_> = executors.iter().map(|at| assigned[usize::from(at.0)]).collect();
-    let end = race.walk.iter().rposition(|seat| seats.contains(seat))?;
-    let before = &race.walk[..end];
+    let first = race.first.filter(|seat| seats.contains(seat));
+    let drawn = |seat: &Seat| seats.contains(seat) && first != Some(*seat);
+    let end = race.walk.iter().rposition(drawn);
+    // Beside the first one nobody may have been drawn.
+    let before = match end {
+        Some(end) => &race.walk[..end],
+        None if first.is_some() => &[],
+        None => return None,
+    };
     // Who ranks after the last executor was asked in vain as well, but was not passed over.
     let mut skips: Vec<_> =
         before.iter().filter_map(|seat| Some((*seat, *race.skips.get(seat)?))).collect();
@@ -170,8 +198,9 @@ fn settlement_of(record: &JobRecord, task: TaskIndex) -> Option<Settlement> {
         skips.into_iter().map(|(seat, reason)| Skip { node: record.node(seat), reason }).collect();
     let enough = executors.len() >= usize::from(record.order.payload.verification.k);
     let decided = record.verdict(task, race).is_some()
-        && !(enough && is_next(record, &race.walk[..=end], &race.skips, &seats));
-    let agreed = Agreed { task, outcome: outcome?, sets, skipped, decided, first: None };
+        && !(enough && is_next(record, &race.walk[..end.map_or(0, |end| end + 1)], race, &seats));
+    let first = first.filter(|_| !decided).map(|seat| record.node(seat));
+    let agreed = Agreed { task, outcome: outcome?, sets, skipped, decided, first };
     Some(Settlement { agreed, commits, reveals, may_speak, alone: false })
 }
 
@@ -179,12 +208,13 @@ fn settlement_of(record: &JobRecord, task: TaskIndex) -> Option<Settlement> {
 fn is_next(
     record: &JobRecord,
     walk: &[Seat],
-    skips: &BTreeMap<Seat, SkipReason>,
+    race: &Race,
     seats: &BTreeSet<Seat>,
 ) -> bool {
-    let mut parties = BTreeSet::new();
+    let first = race.first.filter(|seat| seats.contains(seat));
+    let mut parties: BTreeSet<_> = first.into_iter().map(|seat| record.party(seat)).collect();
     walk.iter().all(|seat| {
         let chosen = seats.contains(seat) && parties.insert(record.party(*seat));
-        chosen || skips.contains_key(seat) || parties.contains(&record.party(*seat))
+        chosen || race.skips.contains_key(seat) || parties.contains(&record.party(*seat))
     })
 }

@@ -76,15 +76,7 @@ impl<'a> Turn<'a> {
 impl Work {
     /// Gives free slots away, begins further tasks, publishes, finishes, and speaks.
     pub(crate) fn end_turn(&mut self, mut turn: Turn<'_>) {
-        loop {
-            if let Some(node) = turn.freed.pop_first() {
-                self.serve(node, &mut turn);
-            } else if let Some(job) = turn.hungry.pop_first() {
-                self.open(job, &mut turn);
-            } else {
-                break;
-            }
-        }
+        self.deal(&mut turn);
         while let Some(job) = turn.touched.pop_first() {
             self.publish(job, &mut turn);
             self.finish(job, &mut turn);

@@ -97,6 +97,8 @@ impl Course {
             JobEvent::Admitted { .. }
             | JobEvent::Held { .. }
             | JobEvent::Drawn { .. }
+            | JobEvent::Paused
+            | JobEvent::Resumed
             | JobEvent::Skipped { .. } => Vec::new(),
             JobEvent::Disputed { task } => {
                 self.disputes.entry(*task).or_insert(Dispute::Open);
@@ -121,6 +123,11 @@ impl Course {
             }
             JobEvent::Unsettled { task, why } => {
                 self.set(*task, Stage::Unsettled(why.clone()), wait)
+            }
+            JobEvent::UnsettledRange { from, count, why } => {
+                let tasks = (from.0..from.0.saturating_add(*count)).take(self.stages.len());
+                let set = |task| self.set(TaskIndex(task), Stage::Unsettled(why.clone()), wait);
+                tasks.flat_map(set).collect()
             }
             JobEvent::Final { tasks, height } => {
                 tasks.iter().flat_map(|task| self.set(*task, Stage::Final(*height), wait)).collect()

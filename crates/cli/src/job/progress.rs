@@ -95,6 +95,12 @@ impl Progress {
                 let line = format!("{}: {}", name(task), sentence(why));
                 self.remark(self.out.paint(Tone::Bad, &line));
             }
+            JobEvent::UnsettledRange { from, count, why } => {
+                let line = format!("{count} tasks from {}: {}", name(from), sentence(why));
+                self.remark(self.out.paint(Tone::Bad, &line));
+            }
+            JobEvent::Paused => self.remark("paused: what runs goes on, nothing new begins".into()),
+            JobEvent::Resumed => self.remark("resumed".into()),
             _ => {}
         }
         let counts = course.counts();

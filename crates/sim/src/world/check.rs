@@ -60,7 +60,12 @@ impl World {
             assert!(parties.is_disjoint(&barred), "a sanctioned owner was drawn");
             if !agreed.decided {
                 let candidates = draw::candidates(beacon, &job, agreed.task, &roster);
-                let fair = draw::is_fair(&candidates, &agreed.skipped, &executors);
+                let (skipped, sealed) = (&agreed.skipped, order.placement == Placement::Sealed);
+                let fair = match &agreed.first {
+                    None => draw::is_fair(&candidates, skipped, &executors),
+                    Some(_) if sealed => false,
+                    Some(first) => draw::is_fair_beside(first, &candidates, skipped, &executors),
+                };
                 assert!(fair, "executors of task {} are not drawn", agreed.task);
                 assert!(executors.len() >= usize::from(order.verification.k), "too few agree");
             }

@@ -82,6 +82,11 @@ pub(super) fn event(event: &JobEvent, name: impl Fn(&identity::PublicKey) -> Str
             format!("agreed {} by {}", outcome.task, list(executors, name))
         }
         JobEvent::Unsettled { task, why } => format!("unsettled {task}: {why:?}"),
+        JobEvent::UnsettledRange { from, count, why } => {
+            format!("unsettled {count} tasks from {from}: {why:?}")
+        }
+        JobEvent::Paused => "paused".into(),
+        JobEvent::Resumed => "resumed".into(),
         JobEvent::Final { tasks, height } => {
             format!("final {} at {height}", list(tasks, TaskIndex::to_string))
         }

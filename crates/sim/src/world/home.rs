@@ -30,11 +30,41 @@ impl World {
         self.tell(home, input);
     }
 
-    pub(super) fn cancel(&mut self, number: usize) {
+    /// Has a job wait, or go on. Whoever is away hears of it later.
+    pub(super) fn pause(&mut self, number: usize, on: bool) {
         let home = self.setting.plans[number].home;
+        match self.job_of(number).filter(|_| self.nodes[home].up) {
+            Some(job) if on => self.tell(home, Input::Pause { job }),
+            Some(job) => self.tell(home, Input::Resume { job }),
+            None => self.after(100, Event::Pause(number, on)),
+        }
+    }
+
+    /// Homes give a node nothing any more, or something again.
+    pub(super) fn cordon(&mut self, node: usize, on: bool) {
+        self.note(format_args!("! n{node} is {}", if on { "cordoned" } else { "given work" }));
+        let key = self.nodes[node].public();
+        let reason = on.then(|| "its owner says so".to_string());
+        let is_home = |home: &usize| self.nodes[*home].home.is_some();
+        let homes: Vec<_> = (0..self.nodes.len()).filter(is_home).collect();
+        for home in homes {
+            if self.nodes[home].up {
+                self.tell(home, Input::Cordon { node: key, reason: reason.clone() });
+            } else if !on {
+                self.after(100, Event::Cordon { node, on });
+            }
+        }
+    }
+
+    fn job_of(&self, number: usize) -> Option<JobId> {
         let plan = &self.setting.plans[number];
         let found = self.jobs.iter().find(|(_, ordered)| ordered.plan == *plan);
-        let job = found.map(|(job, _)| *job);
+        found.map(|(job, _)| *job)
+    }
+
+    pub(super) fn cancel(&mut self, number: usize) {
+        let home = self.setting.plans[number].home;
+        let job = self.job_of(number);
         match job.filter(|_| self.nodes[home].up) {
             Some(job) => self.tell(home, Input::Cancel { job }),
             None => self.after(100, Event::Cancel(number)),

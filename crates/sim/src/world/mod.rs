@@ -26,7 +26,7 @@ mod worker;
 pub(crate) use node::claims_in;
 pub use polity::Polity;
 pub use random::Random;
-pub use setting::{Nature, Plan, Setting, Split};
+pub use setting::{Cordon, Nature, Plan, Setting, Split};
 pub use tally::Tally;
 pub use trace::Trace;
 
@@ -67,6 +67,8 @@ const QUIET_MS: u64 = 300_000;
 enum Event {
     Submit(usize),
     Cancel(usize),
+    Pause(usize, bool),
+    Cordon { node: usize, on: bool },
     Tick(usize),
     ToWorker { home: usize, to: usize, life: u32, message: ToWorker },
     ToHome { home: usize, from: usize, life: u32, message: ToHome },
@@ -242,6 +244,11 @@ impl World {
             self.tell_roster(home);
             self.tell(home, Input::Lead);
             for node in (0..self.nodes.len()).filter(|node| *node != home) {
+                let (key, profile) = (self.polity.nodes[node].public(), Box::default());
+                let rtt_ms = Some(2 * node as u32);
+                self.tell(home, Input::Profile { node: key, profile, rtt_ms });
+            }
+            for node in (0..self.nodes.len()).filter(|node| *node != home) {
                 let after_ms = self.random.between(1, 20) + self.setting.natures[node].late_ms;
                 self.after(after_ms, Event::Connected { home, node });
             }
@@ -251,12 +258,21 @@ impl World {
             if let Some(after_ms) = plan.cancel_ms {
                 self.after(FIRST_MS + plan.at_ms + after_ms, Event::Cancel(number));
             }
+            if let Some((after_ms, for_ms)) = plan.pause_ms {
+                let at_ms = FIRST_MS + plan.at_ms + after_ms;
+                self.after(at_ms, Event::Pause(number, true));
+                self.after(at_ms + for_ms, Event::Pause(number, false));
+            }
         }
         for (node, nature) in self.setting.natures.clone().into_iter().enumerate() {
             if let Some((at_ms, gone_ms)) = nature.crash {
                 self.after(FIRST_MS + at_ms, Event::Crash(node));
                 self.after(FIRST_MS + at_ms + gone_ms, Event::Restart(node));
             }
+        }
+        for Cordon { node, at_ms, for_ms } in self.setting.cordons.clone() {
+            self.after(FIRST_MS + at_ms, Event::Cordon { node, on: true });
+            self.after(FIRST_MS + at_ms + for_ms, Event::Cordon { node, on: false });
         }
         for (number, split) in self.setting.splits.clone().into_iter().enumerate() {
             self.after(FIRST_MS + split.at_ms, Event::Cut(number));
@@ -269,6 +285,8 @@ impl World {
         match event {
             Event::Submit(plan) => self.submit_plan(plan),
             Event::Cancel(plan) => self.cancel(plan),
+            Event::Pause(plan, on) => self.pause(plan, on),
+            Event::Cordon { node, on } => self.cordon(node, on),
             Event::Tick(home) => self.tick(home),
             Event::ToWorker { home, to, life, message } => self.hear(home, to, life, &message),
             Event::ToHome { home, from, life, message } => self.answer(home, from, life, message),

@@ -87,7 +87,7 @@ impl Polity {
             expires: issued.after_ms(LIFETIME_MS),
             engine: truth::engine(),
             nonce: Digest::of("polity sim nonce", nonce),
-            terms: protocol::Terms::default(),
+            terms: plan.terms.clone(),
         };
         (Signed::new(job, self.network(), &self.owners[plan.home]), table)
     }

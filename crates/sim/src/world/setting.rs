@@ -2,7 +2,7 @@
 
 use super::Random;
 use crate::liars::Kind;
-use protocol::{Params, Verification};
+use protocol::{Needs, Params, Priority, Terms, Verification};
 use std::collections::BTreeSet;
 
 /// How a node behaves.
@@ -43,6 +43,21 @@ pub struct Plan {
     pub sealed: bool,
     /// Let this time pass, and take the job back.
     pub cancel_ms: Option<u64>,
+    /// Let this time pass, and have it wait for that long.
+    pub pause_ms: Option<(u64, u64)>,
+    /// How urgent it is, and which nodes may run it.
+    pub terms: Terms,
+}
+
+/// For a while homes give a node nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cordon {
+    /// The node.
+    pub node: usize,
+    /// When it begins, in milliseconds.
+    pub at_ms: u64,
+    /// How long it lasts.
+    pub for_ms: u64,
 }
 
 /// For a while nothing gets from these nodes to the others, nor back.
@@ -71,6 +86,8 @@ pub struct Setting {
     pub loss_percent: u64,
     /// Partitions.
     pub splits: Vec<Split>,
+    /// Nodes that are given nothing for a while.
+    pub cordons: Vec<Cordon>,
     /// The parameters of the genesis.
     pub params: Params,
 }
@@ -79,8 +96,16 @@ impl Setting {
     /// Five nodes, one job of three tasks, two of three must agree; nothing goes wrong.
     pub fn calm(seed: u64) -> Self {
         let verification = Verification { k: 2, n: 3 };
-        let plan =
-            Plan { home: 0, at_ms: 0, tasks: 3, verification, sealed: false, cancel_ms: None };
+        let plan = Plan {
+            home: 0,
+            at_ms: 0,
+            tasks: 3,
+            verification,
+            sealed: false,
+            cancel_ms: None,
+            pause_ms: None,
+            terms: Terms::default(),
+        };
         Self {
             seed,
             natures: vec![Nature::HONEST; 5],
@@ -88,6 +113,7 @@ impl Setting {
             plans: vec![plan],
             loss_percent: 0,
             splits: Vec::new(),
+            cordons: Vec::new(),
             params: Params { audit_per_mille: 0, ..Params::default() },
         }
     }
@@ -107,6 +133,8 @@ impl Setting {
             verification: Verification { k, n },
             sealed: random.chance(30),
             cancel_ms: random.chance(5).then(|| random.between(1, 400)),
+            pause_ms: None,
+            terms: Terms::default(),
         };
         let loss_percent = if random.chance(50) { random.between(1, 15) } else { 0 };
         Self { natures, plans: vec![plan], loss_percent, ..Self::calm(seed) }
@@ -151,8 +179,26 @@ impl Setting {
             plans,
             loss_percent: if random.chance(60) { random.between(1, 15) } else { 0 },
             splits,
+            cordons: Vec::new(),
             params,
         }
+    }
+
+    /// Several homes with several jobs each, of all priorities, with deadlines, needs and pauses;
+    /// slow nodes, crashes, lost messages, and nodes that are given nothing for a while. Nobody lies.
+    pub fn queued(seed: u64) -> Self {
+        let mut random = Random::new(seed ^ 0x7175_6575);
+        let nodes = random.between(5, 8);
+        let natures: Vec<_> = (0..nodes).map(|node| nature(&mut random, node)).collect();
+        let plans = (0..random.between(3, 7)).map(|_| queued_plan(&mut random, nodes)).collect();
+        let cordon = |random: &mut Random| Cordon {
+            node: random.between(0, nodes - 1) as usize,
+            at_ms: random.between(1, 2_000),
+            for_ms: random.between(100, 5_000),
+        };
+        let cordons = (0..random.between(0, 4)).map(|_| cordon(&mut random)).collect();
+        let loss_percent = if random.chance(30) { random.between(1, 10) } else { 0 };
+        Self { natures, plans, cordons, loss_percent, ..Self::calm(seed) }
     }
 
     /// Whether nobody lies.
@@ -165,7 +211,10 @@ impl Setting {
         let crashes = self.natures.iter().filter_map(|n| n.crash.map(|(at, gone)| at + gone));
         let splits = self.splits.iter().map(|split| split.at_ms + split.for_ms);
         let late = self.natures.iter().map(|nature| nature.late_ms);
-        crashes.chain(splits).chain(late).max().unwrap_or(0)
+        let cordons = self.cordons.iter().map(|cordon| cordon.at_ms + cordon.for_ms);
+        let pause = |plan: &Plan| plan.pause_ms.map(|(after, for_ms)| plan.at_ms + after + for_ms);
+        let pauses = self.plans.iter().filter_map(pause);
+        crashes.chain(splits).chain(late).chain(cordons).chain(pauses).max().unwrap_or(0)
     }
 }
 
@@ -198,9 +247,33 @@ fn plans(random: &mut Random, natures: &[Nature]) -> Vec<Plan> {
             verification: Verification { k, n: k + random.between(0, 2) as u16 },
             sealed: random.chance(30),
             cancel_ms: random.chance(5).then(|| random.between(1, 2_000)),
+            pause_ms: None,
+            terms: Terms::default(),
         });
     }
     plans
+}
+
+fn queued_plan(random: &mut Random, nodes: u64) -> Plan {
+    let k = random.between(1, 2) as u16;
+    let at_ms = random.between(0, 2_000);
+    let priority = Priority::ALL[random.between(0, 4) as usize];
+    let needs = Needs { near_ms: random.chance(20).then_some(500), ..Needs::default() };
+    Plan {
+        home: random.between(0, (nodes - 1).min(2)) as usize,
+        at_ms,
+        tasks: random.between(1, 40) as u32,
+        verification: Verification { k, n: k + random.between(0, 1) as u16 },
+        sealed: random.chance(20),
+        cancel_ms: random.chance(10).then(|| random.between(1, 2_000)),
+        pause_ms: random.chance(30).then(|| (random.between(1, 500), random.between(100, 4_000))),
+        terms: Terms { priority, deadline: random.chance(40).then(|| deadline(random)), needs },
+    }
+}
+
+/// Some time after the world begins, and before a job expires.
+fn deadline(random: &mut Random) -> protocol::Time {
+    super::BEGIN.after_ms(10_000 + random.between(1, 50_000))
 }
 
 fn splits(random: &mut Random, nodes: u64) -> Vec<Split> {

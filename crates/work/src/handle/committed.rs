@@ -39,12 +39,14 @@ impl Work {
         let places = batch.leaves.iter().map(|leaf| (leaf.task, leaf.attempt));
         let Some(seat) = record.seat(&node).filter(|seat| record.owns(*seat, places)) else {
             self.counts.foreign += 1;
+            self.note(&node, |conduct| conduct.foreign += 1, 4);
             return;
         };
         let sorted = sort(record, &batch);
         self.counts.repeated += sorted.again.len() as u64;
         self.counts.late += sorted.late.len() as u64;
         self.counts.contradictory += sorted.contradictory.len() as u64;
+        let (again, differs) = (sorted.again.len() as u64, !sorted.contradictory.is_empty());
         self.fleet.heard(&node, turn.now);
         sorted.late.iter().for_each(|task| turn.close((node, job), *task));
         // It forgot what it was shown, or never heard of it.
@@ -53,6 +55,10 @@ impl Work {
             && let Some(found) = contradiction(record, leaf, &batch)
         {
             self.accuse((job, seat), found, turn);
+        }
+        self.note(&node, |conduct| conduct.repeated += again, 0);
+        if differs {
+            self.note(&node, |conduct| conduct.contradicted += 1, 8);
         }
         self.take_commitments((node, seat), job, batch, &sorted.fresh, turn);
     }
@@ -80,11 +86,13 @@ impl Work {
                 self.timers.remove(due, Timer::Lease(job, leaf.task, leaf.attempt));
             }
             if replica.live {
-                self.fleet.committed(&node);
+                self.fleet.committed(&node, (job, leaf.task));
                 turn.freed.insert(node);
             }
         }
         for leaf in fresh {
+            self.learn_time((job, leaf.task), (&node, seat), turn.now);
+            self.end_copy((job, leaf.task), seat, turn);
             self.reconsider(job, leaf.task, Again::Spoke(node), turn);
             self.advance(job, leaf.task, turn);
         }
@@ -105,7 +113,7 @@ impl Work {
 fn sort(record: &JobRecord, batch: &CommitBatch) -> Sorted {
     let mut sorted = Sorted::default();
     for leaf in &batch.leaves {
-        let state = record.tasks.get(leaf.task.0 as usize).map(|entry| &entry.state);
+        let state = record.tasks.get(leaf.task).map(|entry| &entry.state);
         let Some(TaskState::Open(race)) = state else {
             sorted.late.push(leaf.task);
             continue;

@@ -1,6 +1,6 @@
 //! An order that waited is drawn: a sealed one by the beacon after it, a held one by the last one.
 
-use crate::{Work, state::Draw, turn::Turn};
+use crate::{Weights, Work, state::Draw, turn::Turn};
 use identity::Digest;
 use protocol::{Height, JobEvent, JobId, Roster};
 
@@ -26,7 +26,8 @@ impl Work {
             return;
         }
         let root = roster.root();
-        record.draw = Some(Draw::new((drawn, beacon), (root, &roster)));
+        let scored = self.config.weights != Weights::DRAWN;
+        record.draw = Some(Draw::new((drawn, beacon), (root, &roster), scored));
         let parties = roster.parties();
         self.rosters.insert(root, roster);
         self.stop_ordering(job);

@@ -41,7 +41,7 @@ impl Work {
         record.times.settled = Some(turn.now);
         let tasks = shipment.named();
         for task in &tasks {
-            let Some(entry) = record.tasks.get_mut(task.0 as usize) else { continue };
+            let Some(entry) = record.tasks.get_mut(*task) else { continue };
             match std::mem::replace(&mut entry.state, TaskState::Waiting) {
                 TaskState::Agreed { outcome, executors } => {
                     record.progress.agreed -= 1;

@@ -2,13 +2,23 @@
 
 use crate::{
     Effect, Work,
-    place::lease_ms,
     state::{ShipmentState, TaskState, Timer, attempt_of},
     turn::Turn,
 };
-use protocol::{JobId, TaskIndex, Time};
+use identity::PublicKey;
+use protocol::{JobId, Time};
 
 impl Work {
+    /// This node begins to lead, and is the home's own from now on.
+    pub(crate) fn on_led(&mut self, by: PublicKey, turn: &mut Turn<'_>) {
+        if by != self.me {
+            self.me = by;
+            self.fleet.lead_by(by);
+        }
+        self.on_lead(turn);
+        turn.freed.insert(by);
+    }
+
     /// Says everything again that may not have been carried out. Other nodes are waited for, and
     /// told again when they connect.
     pub(crate) fn on_lead(&mut self, turn: &mut Turn<'_>) {
@@ -30,25 +40,34 @@ impl Work {
 
     /// Nobody is blamed for the time in which nobody listened.
     fn renew_leases(&mut self, job: JobId, now: Time) {
-        let Some(record) = self.jobs.get_mut(&job) else { return };
-        let lease_ms = lease_ms(&self.config, record);
-        for (task, entry) in (0..).map(TaskIndex).zip(&mut record.tasks) {
-            let TaskState::Open(race) = &mut entry.state else { continue };
-            for (at, replica) in race.replicas.iter_mut().enumerate() {
-                let Some(due) = &mut replica.due else { continue };
-                let timer = Timer::Lease(job, task, attempt_of(at));
-                let shown = replica.shown.is_some();
-                self.timers.remove(*due, timer);
-                *due = now.after_ms(if shown { self.config.reveal_ms } else { lease_ms });
-                replica.started = now;
-                self.timers.set(*due, timer);
+        let Some(record) = self.jobs.get(&job) else { return };
+        let mut leases = Vec::new();
+        for (task, entry) in record.tasks.rows() {
+            let TaskState::Open(race) = &entry.state else { continue };
+            for (at, (seat, replica)) in entry.assigned.iter().zip(&race.replicas).enumerate() {
+                let Some(due) = replica.due else { continue };
+                let lease_ms = match replica.shown {
+                    Some(_) => self.config.reveal_ms,
+                    None => self.lease_ms(record, &record.node(*seat)),
+                };
+                leases.push((task, attempt_of(at), due, lease_ms));
             }
+        }
+        let Some(record) = self.jobs.get_mut(&job) else { return };
+        for (task, attempt, due, lease_ms) in leases {
+            let Some((race, _)) = record.race_mut(task) else { continue };
+            let timer = Timer::Lease(job, task, attempt);
+            self.timers.remove(due, timer);
+            let replica = race.replica_mut(attempt);
+            replica.due = Some(now.after_ms(lease_ms));
+            replica.started = now;
+            self.timers.set(now.after_ms(lease_ms), timer);
         }
     }
 
     fn lead_job(&mut self, job: JobId, turn: &mut Turn<'_>) {
         let Some(record) = self.jobs.get(&job) else { return };
-        for entry in &record.tasks {
+        for (_, entry) in record.tasks.rows() {
             if let TaskState::Agreed { outcome, executors }
             | TaskState::Final { outcome, executors, .. } = &entry.state
             {

@@ -3,6 +3,7 @@
 mod cancel;
 mod committed;
 mod connected;
+mod cordon;
 mod disconnected;
 mod dispute_refused;
 mod drawn;
@@ -10,6 +11,9 @@ mod hold;
 mod included;
 mod lead;
 mod no_result;
+mod pause;
+mod profile;
+mod quota;
 mod receipt_stored;
 mod refused;
 mod revealed;
@@ -18,5 +22,4 @@ mod ruled;
 mod seal;
 mod submit;
 mod tick;
-
-pub(crate) use tick::lease_end;
+mod windows;

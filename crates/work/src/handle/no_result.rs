@@ -18,6 +18,7 @@ impl Work {
         };
         let Some(seat) = record.seat(&node) else {
             self.counts.foreign += 1;
+            self.note(&node, |conduct| conduct.foreign += 1, 4);
             return;
         };
         self.fleet.heard(&node, turn.now);
@@ -25,6 +26,7 @@ impl Work {
             let Some(record) = self.jobs.get(&job) else { return };
             if record.attempt(*task, seat) != Some(*attempt) {
                 self.counts.foreign += 1;
+                self.note(&node, |conduct| conduct.foreign += 1, 4);
                 continue;
             }
             let replica = record.race(*task).map(|race| race.replica(*attempt));
@@ -34,6 +36,9 @@ impl Work {
             }
             if let Some((race, _)) = self.jobs.get_mut(&job).and_then(|r| r.race_mut(*task)) {
                 race.replica_mut(*attempt).no_result = Some(*reason);
+            }
+            if skip_reason(*reason) == SkipReason::NoResult {
+                self.note(&node, |conduct| conduct.no_result += 1, 2);
             }
             self.skip((job, *task), seat, skip_reason(*reason), turn);
             self.advance(job, *task, turn);

@@ -52,6 +52,7 @@ impl Work {
         let places = batch.leaves.iter().map(|leaf| (leaf.task, leaf.attempt));
         let Some(seat) = record.seat(&node).filter(|seat| record.owns(*seat, places)) else {
             self.counts.foreign += 1;
+            self.note(&node, |conduct| conduct.foreign += 1, 4);
             return;
         };
         self.fleet.heard(&node, turn.now);
@@ -113,12 +114,14 @@ impl Work {
             return;
         };
         let mut tasks = Vec::new();
+        let mut speeds = Vec::new();
         for (leaf, outcome, size_bytes) in fresh {
             let (task, attempt) = (leaf.task, leaf.attempt);
             let Some((race, _)) = record.race_mut(task) else { continue };
             let replica = race.replica_mut(attempt);
             replica.reveal = Some((number, leaf));
             let live = replica.live;
+            speeds.push((outcome.fuel, replica.took_ms));
             if let Some(due) = replica.due.take() {
                 self.timers.remove(due, Timer::Lease(job, task, attempt));
             }
@@ -136,6 +139,9 @@ impl Work {
             }
             tasks.push(task);
         }
+        for (fuel, took_ms) in speeds {
+            self.check_speed(&node, fuel, took_ms);
+        }
         for task in tasks {
             self.compare(job, task, turn);
             self.reconsider(job, task, Again::Spoke(node), turn);
@@ -151,7 +157,7 @@ fn worth(
     outcome: &Outcome,
     room: u64,
 ) -> Worth {
-    let state = record.tasks.get(leaf.task.0 as usize).map(|entry| &entry.state);
+    let state = record.tasks.get(leaf.task).map(|entry| &entry.state);
     let Some(TaskState::Open(race)) = state else { return Worth::Late };
     let replica = race.replica(leaf.attempt);
     let Some((_, hidden)) = replica.commit else { return Worth::Malformed };

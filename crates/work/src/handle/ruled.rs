@@ -1,10 +1,6 @@
 //! The validators have run a disputed task again.
 
-use crate::{
-    Work,
-    state::{Ruling, TaskState},
-    turn::Turn,
-};
+use crate::{TaskStatus, Work, state::Ruling, turn::Turn};
 use protocol::{JobEvent, JobId, OutcomeDigest, TaskIndex, Unsettled};
 
 impl Work {
@@ -19,11 +15,14 @@ impl Work {
             self.counts.late += 1;
             return;
         };
-        let Some(entry) = record.tasks.get(task.0 as usize) else {
-            self.counts.foreign += 1;
-            return;
+        let waits = match record.status(task) {
+            Some(status) => matches!(status, TaskStatus::Waiting | TaskStatus::Running { .. }),
+            None => {
+                self.counts.foreign += 1;
+                return;
+            }
         };
-        if !matches!(entry.state, TaskState::Waiting | TaskState::Open(_)) {
+        if !waits {
             self.counts.late += 1;
             return;
         }

@@ -1,7 +1,7 @@
 //! An order was admitted, and its tasks are drawn at once.
 
 use crate::{
-    Effect, Work,
+    Effect, Weights, Work,
     state::{Draw, JobRecord, Timer},
     turn::Turn,
 };
@@ -19,7 +19,7 @@ impl Work {
         let (_, root) = self.roster.unwrap_or_default();
         let roster = self.rosters.entry(root).or_default();
         let parties = roster.parties();
-        let draw = Draw::new(drawn, (root, roster));
+        let draw = Draw::new(drawn, (root, roster), self.config.weights != Weights::DRAWN);
         if self.admit(order, Some(draw), turn) {
             self.begin(job, parties, turn);
         }
@@ -38,12 +38,13 @@ impl Work {
             return false;
         }
         let (tasks, verification) = (order.payload.tasks, order.payload.verification);
-        if let Err(error) = self.room(tasks) {
+        // A deadline may have passed since the gate: then it is late, and run all the same.
+        if let Err(error) = self.room_for(&order.by, tasks, (turn.now, None)) {
             turn.effect(Effect::Refused { job, error });
             return false;
         }
         self.timers.set(order.payload.expires, Timer::Expiry(job));
-        let record = JobRecord::new(order, draw, turn.now);
+        let record = JobRecord::new(order, draw, (turn.now, self.turns));
         let drawn = record.drawn();
         self.jobs.insert(job, record);
         turn.event(job, JobEvent::Admitted { job, tasks, drawn, verification });

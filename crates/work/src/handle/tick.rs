@@ -1,11 +1,6 @@
 //! Time has passed.
 
-use crate::{
-    Config, Work,
-    place::{Again, lease_ms},
-    state::{Replica, Timer},
-    turn::Turn,
-};
+use crate::{Work, lease::lease_end, place::Again, state::Timer, turn::Turn};
 use identity::PublicKey;
 use protocol::{Attempt, JobId, TaskIndex, Time, Unsettled, draw::SkipReason};
 
@@ -21,6 +16,8 @@ impl Work {
                 Timer::Store(job) => self.finish_again(job, turn),
                 Timer::Order(job) => self.order(job, turn),
                 Timer::Dispute(job, task) => self.dispute(job, task, turn),
+                Timer::Window(node) => self.refit(node, turn),
+                Timer::Straggler(job, task) => self.on_straggler(job, task, turn),
             }
         }
     }
@@ -47,17 +44,13 @@ impl Work {
         at: Time,
         turn: &mut Turn<'_>,
     ) {
-        let Some(record) = self.jobs.get_mut(&job) else { return };
-        let lease_ms = lease_ms(&self.config, record);
-        let Some(seat) = record
-            .tasks
-            .get(task.0 as usize)
-            .and_then(|entry| entry.assigned.get(usize::from(attempt.0)).copied())
-        else {
-            return;
-        };
+        let Some(record) = self.jobs.get(&job) else { return };
+        let assigned = record.tasks.assigned(task);
+        let Some(seat) = assigned.get(usize::from(attempt.0)).copied() else { return };
         let node = record.node(seat);
         let (heard, since) = self.fleet.last_signs(&node);
+        let lease_ms = self.lease_ms(record, &node);
+        let Some(record) = self.jobs.get_mut(&job) else { return };
         let Some((race, _)) = record.race_mut(task) else { return };
         let replica = race.replica_mut(attempt);
         if replica.due != Some(at) {
@@ -80,6 +73,10 @@ impl Work {
 
     /// A node does not answer although it is connected: nobody waits for it any more.
     fn on_stall(&mut self, node: PublicKey, turn: &mut Turn<'_>) {
+        if let Some(conduct) = self.fleet.conduct_mut(&node) {
+            conduct.silent += 1;
+            conduct.did_badly(4);
+        }
         for (job, task) in self.fleet.stall(&node) {
             if let Some(seat) = self.jobs.get(&job).and_then(|record| record.seat(&node)) {
                 self.skip((job, task), seat, SkipReason::Busy, turn);
@@ -96,20 +93,4 @@ impl Work {
         race.rounds += 1;
         self.reconsider(job, task, Again::Round, turn);
     }
-}
-
-/// When the lease of a replica ends of which nothing more is heard.
-pub(crate) fn lease_end(
-    config: &Config,
-    lease_ms: u64,
-    replica: &Replica,
-    (heard, since): (Time, Time),
-) -> Time {
-    if replica.shown.is_some() {
-        return replica.started.max(since).after_ms(config.reveal_ms);
-    }
-    // It may work through everything that it was given first, but not for ever.
-    let most = lease_ms.saturating_mul(u64::from(config.slots()) + 1);
-    let latest = replica.started.after_ms(most);
-    replica.started.max(heard).after_ms(lease_ms).min(latest)
 }

@@ -16,6 +16,12 @@ pub struct Counts {
     pub malformed: u64,
     /// Leaves that contradict an earlier statement of the same node.
     pub contradictory: u64,
+    /// Second copies of replicas that took long.
+    #[serde(default)]
+    pub copies: u64,
+    /// Of those the ones that came before what they were copies of.
+    #[serde(default)]
+    pub copies_paid: u64,
     /// Batches over the bound of useless leaves, or outcomes over the bound of bytes.
     pub over_bounds: u64,
 }

@@ -1,23 +1,13 @@
 //! The nodes that a home can give tasks to.
 
-use super::pairs;
+use super::{
+    Ask, Link, pairs,
+    station::{Station, own},
+};
 use identity::PublicKey;
 use protocol::{JobId, TaskIndex, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Whether a node can be spoken to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Link {
-    /// It can.
-    Up,
-    /// It could a moment ago; until then its return is waited for.
-    Returning(Time),
-    /// It cannot.
-    #[default]
-    Down,
-}
 
 /// Whether a node can be given one more replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,34 +20,6 @@ pub(crate) enum Readiness {
     Stalled,
     /// Not connected: it is passed over.
     Offline,
-}
-
-/// What a home knows of one node.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Station {
-    link: Link,
-    /// Since when it is connected.
-    since: Time,
-    /// When it last said something useful.
-    heard: Time,
-    /// It let a lease run out, and has said nothing useful since.
-    stalled: bool,
-    /// Tasks of which it has a live replica that has not revealed.
-    held: BTreeSet<(JobId, TaskIndex)>,
-    /// How many of them have not committed either.
-    outstanding: u32,
-    /// Tasks for which it is its turn, waiting for it.
-    #[serde(with = "pairs")]
-    queue: BTreeMap<JobId, BTreeSet<TaskIndex>>,
-    /// The job that was last served from the queue; the next one in order is served next.
-    served: Option<JobId>,
-}
-
-impl Station {
-    fn is_idle(&self) -> bool {
-        self.link == Link::Down && self.held.is_empty() && self.queue.is_empty()
-    }
 }
 
 /// All nodes that are connected, or hold or wait for something.
@@ -73,8 +35,7 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     pub(crate) fn new(me: PublicKey, slots: u32, peers: usize) -> Self {
-        let mine = Station { link: Link::Up, ..Station::default() };
-        Self { me, slots, peers, stations: BTreeMap::from([(me, mine)]) }
+        Self { me, slots, peers, stations: own(me) }
     }
 
     pub(crate) fn is_up(&self, node: &PublicKey) -> bool {
@@ -92,10 +53,37 @@ impl Fleet {
         }
     }
 
+    /// As [`Self::readiness`], for a replica that has something for itself.
+    pub(crate) fn readiness_for(&self, node: &PublicKey, ask: Ask) -> Readiness {
+        match self.readiness(node) {
+            Readiness::Free if !self.stations.get(node).is_some_and(|s| s.has_room(ask)) => {
+                Readiness::Wait
+            }
+            other => other,
+        }
+    }
+
+    /// Whether a node can be given something now.
+    pub(crate) fn has_slot(&self, node: &PublicKey) -> bool {
+        self.readiness(node) == Readiness::Free
+    }
+
+    /// Nodes that can be given something now.
+    pub(crate) fn with_slots(&self) -> impl Iterator<Item = &PublicKey> {
+        let free = |s: &Station| s.link == Link::Up && !s.stalled && s.outstanding < self.slots;
+        self.stations.iter().filter(move |(_, station)| free(station)).map(|(node, _)| node)
+    }
+
+    /// Another node is the home's own from now on.
+    pub(crate) fn lead_by(&mut self, me: PublicKey) {
+        self.me = me;
+        self.stations.entry(me).or_default().link = Link::Up;
+    }
+
     /// A node came. Gives the time until which it was waited for, if it was; `None` if there are
     /// too many nodes to remember one more.
     pub(crate) fn connect(&mut self, node: PublicKey, now: Time) -> Option<Option<Time>> {
-        if !self.stations.contains_key(&node) && self.stations.len() >= self.peers.max(1) {
+        if !self.make_room(&node) {
             return None;
         }
         let station = self.stations.entry(node).or_default();
@@ -108,6 +96,22 @@ impl Fleet {
         station.heard = now;
         station.stalled = false;
         Some(waited)
+    }
+
+    /// Makes room for one node more, if need be by forgetting one that is away, and of which nobody
+    /// said anything. False if there is none.
+    fn make_room(&mut self, node: &PublicKey) -> bool {
+        if self.stations.contains_key(node) || self.stations.len() < self.peers.max(1) {
+            return true;
+        }
+        let spare = |station: &Station| {
+            let Station { standing, .. } = station;
+            station.is_idle() && standing.cordon.is_none() && standing.windows.is_empty()
+        };
+        let found = self.stations.iter().find(|(_, station)| spare(station));
+        let Some(other) = found.map(|(other, _)| *other) else { return false };
+        self.stations.remove(&other);
+        true
     }
 
     /// A node went away. True if it is now waited for until then.
@@ -195,17 +199,26 @@ impl Fleet {
 
     /// The node has a live replica that has not revealed; unless it has committed already, it
     /// takes a slot.
-    pub(crate) fn hold(&mut self, node: &PublicKey, at: (JobId, TaskIndex), committed: bool) {
+    pub(crate) fn hold(
+        &mut self,
+        node: &PublicKey,
+        at: (JobId, TaskIndex),
+        (ask, committed): (Ask, bool),
+    ) {
         let station = self.stations.entry(*node).or_default();
         if station.held.insert(at) && !committed {
             station.outstanding += 1;
+            if !ask.is_nothing() {
+                station.taken.insert(at, ask);
+            }
         }
     }
 
     /// A replica that the node holds has committed.
-    pub(crate) fn committed(&mut self, node: &PublicKey) {
+    pub(crate) fn committed(&mut self, node: &PublicKey, at: (JobId, TaskIndex)) {
         if let Some(station) = self.stations.get_mut(node) {
             station.outstanding = station.outstanding.saturating_sub(1);
+            station.taken.remove(&at);
         }
     }
 
@@ -216,6 +229,7 @@ impl Fleet {
             && !committed
         {
             station.outstanding = station.outstanding.saturating_sub(1);
+            station.taken.remove(&at);
         }
         self.forget_idle(node);
     }
@@ -241,28 +255,58 @@ impl Fleet {
         self.forget_idle(node);
     }
 
-    /// The next task that waits for the node, if it has a slot: jobs take turns, tasks of a job
-    /// come in order.
-    pub(crate) fn next_in_queue(&mut self, node: &PublicKey) -> Option<(JobId, TaskIndex)> {
-        if self.readiness(node) != Readiness::Free {
-            return None;
-        }
-        let station = self.stations.get_mut(node)?;
-        let after = station.served.and_then(|served| {
-            station
-                .queue
-                .range((std::ops::Bound::Excluded(served), std::ops::Bound::Unbounded))
-                .next()
-        });
-        let (job, tasks) = after.or_else(|| station.queue.iter().next())?;
-        let at = (*job, *tasks.first()?);
-        station.served = Some(at.0);
-        self.dequeue(node, at);
-        Some(at)
+    /// The next task of a job that waits for the node.
+    pub(crate) fn queued(&self, node: &PublicKey, job: &JobId) -> Option<TaskIndex> {
+        self.stations.get(node)?.queue.get(job)?.first().copied()
     }
 
-    fn forget_idle(&mut self, node: &PublicKey) {
-        if self.stations.get(node).is_some_and(Station::is_idle) {
+    /// Everything that waits for the node.
+    pub(crate) fn queue(&self, node: &PublicKey) -> Vec<(JobId, TaskIndex)> {
+        let queue = self.stations.get(node).map(|station| &station.queue);
+        let of_job = |(job, tasks): (&JobId, &BTreeSet<TaskIndex>)| {
+            tasks.iter().map(|task| (*job, *task)).collect::<Vec<_>>()
+        };
+        queue.into_iter().flatten().flat_map(of_job).collect()
+    }
+
+    /// How often the node was given something.
+    pub(crate) fn turns(&self, node: &PublicKey) -> u64 {
+        self.stations.get(node).map_or(0, |station| station.turns)
+    }
+
+    /// The node is given something.
+    pub(crate) fn count_turn(&mut self, node: &PublicKey) {
+        if let Some(station) = self.stations.get_mut(node) {
+            station.turns += 1;
+        }
+    }
+
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots
+    }
+
+    pub(crate) fn stations(&self) -> impl Iterator<Item = (&PublicKey, &Station)> {
+        self.stations.iter()
+    }
+
+    pub(crate) fn station(&self, node: &PublicKey) -> Option<&Station> {
+        self.stations.get(node)
+    }
+
+    pub(crate) fn station_mut(&mut self, node: &PublicKey) -> Option<&mut Station> {
+        self.stations.get_mut(node)
+    }
+
+    /// A node that is remembered from now on, if there is room.
+    pub(crate) fn station_for(&mut self, node: PublicKey) -> Option<&mut Station> {
+        if !self.make_room(&node) {
+            return None;
+        }
+        Some(self.stations.entry(node).or_default())
+    }
+
+    pub(crate) fn forget_idle(&mut self, node: &PublicKey) {
+        if self.stations.get(node).is_some_and(|s| s.is_idle() && s.is_plain()) {
             self.stations.remove(node);
         }
     }
@@ -278,28 +322,12 @@ mod tests {
     }
 
     #[test]
-    fn jobs_take_turns_in_the_queue_of_a_node() {
-        let node = PublicKey([1; 32]);
-        let mut fleet = Fleet::new(node, 64, 8);
-        for task in 0..3 {
-            fleet.enqueue(&node, (job(1), TaskIndex(task)));
-            fleet.enqueue(&node, (job(2), TaskIndex(task)));
-        }
-        let order: Vec<_> = std::iter::from_fn(|| fleet.next_in_queue(&node)).collect();
-        assert_eq!(order.len(), 6);
-        for pair in order.chunks(2) {
-            assert_ne!(pair[0].0, pair[1].0);
-            assert_eq!(pair[0].1, pair[1].1);
-        }
-    }
-
-    #[test]
     fn a_node_without_a_slot_is_waited_for_and_one_without_a_link_is_not() {
         let (me, other) = (PublicKey([1; 32]), PublicKey([2; 32]));
         let mut fleet = Fleet::new(me, 1, 8);
         assert_eq!(fleet.readiness(&me), Readiness::Free);
         assert_eq!(fleet.readiness(&other), Readiness::Offline);
-        fleet.hold(&me, (job(1), TaskIndex(0)), false);
+        fleet.hold(&me, (job(1), TaskIndex(0)), (Ask::default(), false));
         assert_eq!(fleet.readiness(&me), Readiness::Wait);
         assert_eq!(fleet.connect(other, Time(5)), Some(None));
         assert_eq!(fleet.readiness(&other), Readiness::Free);

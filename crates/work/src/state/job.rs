@@ -1,8 +1,8 @@
 //! One job and its tasks.
 
 use super::{
-    Draw, JobTimes, Left, Race, Replica, Ruling, Settlement, Shelf, Shipment, ShipmentState,
-    TaskTimes, pairs,
+    Ask, Draw, JobTimes, Left, Race, Replica, Ruling, Settlement, Shelf, Shipment, ShipmentState,
+    TaskRecord, TaskTimes, Tasks, pairs,
 };
 use identity::{Digest, PublicKey, Signed};
 use objects::Cid;
@@ -42,17 +42,6 @@ pub(crate) enum TaskState {
         outcome: Box<Outcome>,
         executors: Vec<Seat>,
     },
-}
-
-/// One task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TaskRecord {
-    /// The node of each attempt.
-    pub(crate) assigned: Vec<Seat>,
-    pub(crate) state: TaskState,
-    #[serde(default, skip_serializing_if = "TaskTimes::is_empty")]
-    pub(crate) times: TaskTimes,
 }
 
 /// How far a task is, for whoever asks.
@@ -173,7 +162,7 @@ pub struct JobRecord {
     /// When an order that waits for its draw is mentioned again.
     pub(crate) ordering: Option<Time>,
     pub(crate) admitted: Time,
-    pub(crate) tasks: Vec<TaskRecord>,
+    pub(crate) tasks: Tasks,
     /// The first task that nobody was asked for yet.
     pub(crate) next: u32,
     pub(crate) progress: Progress,
@@ -205,16 +194,24 @@ pub struct JobRecord {
     /// How tasks stood that ended without agreement, the first ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) left: Vec<Left>,
+    /// The turn in which it was served last, or was admitted.
+    #[serde(default)]
+    pub(crate) served: u64,
+    /// Nobody new is given a task of it.
+    #[serde(default)]
+    pub(crate) paused: bool,
+    /// Tasks whose first replica is to be given again.
+    #[serde(default)]
+    pub(crate) loose: BTreeSet<TaskIndex>,
 }
 
 impl JobRecord {
-    pub(crate) fn new(order: Signed<Job>, draw: Option<Draw>, admitted: Time) -> Self {
+    pub(crate) fn new(
+        order: Signed<Job>,
+        draw: Option<Draw>,
+        (admitted, served): (Time, u64),
+    ) -> Self {
         let count = order.payload.tasks;
-        let fresh = TaskRecord {
-            assigned: Vec::new(),
-            state: TaskState::Waiting,
-            times: TaskTimes::default(),
-        };
         Self {
             id: order.payload.id(),
             order,
@@ -222,7 +219,7 @@ impl JobRecord {
             held: BTreeSet::new(),
             ordering: None,
             admitted,
-            tasks: vec![fresh; count as usize],
+            tasks: Tasks::new(count),
             next: 0,
             progress: Progress { waiting: count, ..Progress::default() },
             commits: Shelf::default(),
@@ -239,7 +236,30 @@ impl JobRecord {
             store: None,
             times: JobTimes::default(),
             left: Vec::new(),
+            served,
+            paused: false,
+            loose: BTreeSet::new(),
         }
+    }
+
+    /// Whether nobody new is given a task of it.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Tasks that have not ended.
+    pub(crate) fn unended(&self) -> u64 {
+        let Progress { waiting, running, agreed, .. } = self.progress;
+        u64::from(waiting) + u64::from(running) + u64::from(agreed)
+    }
+
+    /// What one of its replicas has for itself.
+    pub(crate) fn ask(&self) -> Ask {
+        let job = &self.order.payload;
+        let (cpus, gpus) = (job.terms.needs.cpus, job.terms.needs.gpus);
+        let reserves = cpus > 0 || gpus > 0;
+        let memory_bytes = if reserves { job.limits.memory_bytes } else { 0 };
+        Ask { cpus, memory_bytes, gpus }
     }
 
     /// The order as it was signed.
@@ -275,7 +295,7 @@ impl JobRecord {
 
     /// The milestones of a task.
     pub fn times_of(&self, task: TaskIndex) -> TaskTimes {
-        self.tasks.get(task.0 as usize).map(|record| record.times).unwrap_or_default()
+        self.tasks.get(task).map(|record| record.times).unwrap_or_default()
     }
 
     /// How a task stood that ended without agreement, if that is kept.
@@ -307,7 +327,10 @@ impl JobRecord {
 
     /// How far a task is; `None` if there is no such task.
     pub fn status(&self, task: TaskIndex) -> Option<TaskStatus<'_>> {
-        let record = self.tasks.get(task.0 as usize)?;
+        let Some(record) = self.tasks.get(task) else {
+            let ended = self.tasks.why(task).map(TaskStatus::Unsettled);
+            return self.tasks.has(task).then(|| ended.unwrap_or(TaskStatus::Waiting));
+        };
         Some(match &record.state {
             TaskState::Waiting => TaskStatus::Waiting,
             TaskState::Open(race) => {
@@ -331,7 +354,7 @@ impl JobRecord {
 
     /// Candidates of a running task that were passed over so far, sorted by node.
     pub fn skips(&self, task: TaskIndex) -> Vec<draw::Skip> {
-        match self.tasks.get(task.0 as usize).map(|record| &record.state) {
+        match self.tasks.get(task).map(|record| &record.state) {
             Some(TaskState::Open(race)) => race
                 .skips
                 .iter()
@@ -344,7 +367,7 @@ impl JobRecord {
     /// The replicas of a task in the order of their attempts; once it was agreed on, those that
     /// agree.
     pub fn replicas(&self, task: TaskIndex) -> Vec<(Attempt, PublicKey, ReplicaStatus)> {
-        let Some(record) = self.tasks.get(task.0 as usize) else { return Vec::new() };
+        let Some(record) = self.tasks.get(task) else { return Vec::new() };
         let agreed = self.executor_seats(task);
         let status = |attempt: Attempt, seat: &Seat| match &record.state {
             TaskState::Open(race) => Some(status_of(race.replica(attempt))),
@@ -363,7 +386,7 @@ impl JobRecord {
     }
 
     fn executor_seats(&self, task: TaskIndex) -> &[Seat] {
-        match self.tasks.get(task.0 as usize).map(|record| &record.state) {
+        match self.tasks.get(task).map(|record| &record.state) {
             Some(
                 TaskState::Agreed { executors, .. }
                 | TaskState::Final { executors, .. }
@@ -375,7 +398,7 @@ impl JobRecord {
 
     /// What the final tasks gave, sorted by task.
     pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
-        self.tasks.iter().filter_map(|record| match &record.state {
+        self.tasks.rows().filter_map(|(_, record)| match &record.state {
             TaskState::Final { outcome, .. } => Some(&**outcome),
             _ => None,
         })
@@ -396,19 +419,36 @@ impl JobRecord {
 
     /// Tasks that ended without agreement, sorted.
     pub fn unsettled(&self) -> Vec<(TaskIndex, Unsettled)> {
-        let ended = |(index, record): (u32, &TaskRecord)| match &record.state {
-            TaskState::Unsettled { why, .. } => Some((TaskIndex(index), why.clone())),
-            TaskState::Disowned { .. } => Some((TaskIndex(index), Unsettled::RefusedByLedger)),
+        let ended = |(task, record): (TaskIndex, &TaskRecord)| match &record.state {
+            TaskState::Unsettled { why, .. } => Some((task, why.clone())),
+            TaskState::Disowned { .. } => Some((task, Unsettled::RefusedByLedger)),
             _ => None,
         };
-        (0..).zip(&self.tasks).filter_map(ended).collect()
+        let range = |(from, count, why): (TaskIndex, u32, &Unsettled)| {
+            let why = why.clone();
+            (from.0..from.0 + count).map(move |task| (TaskIndex(task), why.clone()))
+        };
+        let mut all: Vec<_> = self.tasks.rows().filter_map(ended).collect();
+        all.extend(self.tasks.ranges().flat_map(range));
+        all.sort_by_key(|(task, _)| *task);
+        all
+    }
+
+    /// Tasks that ended before anybody was asked, in ranges: the first, how many, and why.
+    pub fn never_begun(&self) -> impl Iterator<Item = (TaskIndex, u32, &Unsettled)> {
+        self.tasks.ranges()
+    }
+
+    /// The tasks that somebody was asked for, sorted.
+    pub fn begun(&self) -> impl Iterator<Item = TaskIndex> {
+        self.tasks.rows().map(|(task, _)| task)
     }
 
     /// The signed reveals of tasks whose replicas disagree and on which there is no verdict, each
     /// batch once.
     pub fn dissent(&self) -> Vec<RevealBatch> {
         let mut numbers = BTreeSet::new();
-        for record in &self.tasks {
+        for (_, record) in self.tasks.rows() {
             if let TaskState::Unsettled { why, reveals } = &record.state
                 && matches!(why, Unsettled::Dissent | Unsettled::Undecided)
             {
@@ -449,6 +489,18 @@ impl JobRecord {
         self.draw.as_ref().map_or(&[], |draw| &draw.nodes)
     }
 
+    /// The nodes that were admitted when it was drawn, sorted.
+    pub(crate) fn drawn_nodes(&self) -> impl Iterator<Item = &PublicKey> {
+        self.nodes().iter().map(|(node, _)| node)
+    }
+
+    /// The seats of all that could be drawn.
+    pub(crate) fn candidates(&self) -> Vec<Seat> {
+        let barred = self.draw.as_ref().and_then(|draw| draw.barred.as_ref());
+        let seats = (0..).map(Seat).zip(self.nodes()).map(|(seat, _)| seat);
+        seats.filter(|seat| barred.is_none_or(|barred| !barred.contains(seat))).collect()
+    }
+
     /// Root of the roster with which the job was drawn.
     pub(crate) fn roster(&self) -> Option<Digest> {
         self.draw.as_ref().map(|draw| draw.roster)
@@ -461,7 +513,7 @@ impl JobRecord {
 
     /// The attempt that belongs to a seat, if it was ever asked.
     pub(crate) fn attempt(&self, task: TaskIndex, seat: Seat) -> Option<Attempt> {
-        let record = self.tasks.get(task.0 as usize)?;
+        let record = self.tasks.get(task)?;
         record.assigned.iter().position(|other| *other == seat).map(super::race::attempt_of)
     }
 
@@ -481,7 +533,7 @@ impl JobRecord {
     }
 
     pub(crate) fn race(&self, task: TaskIndex) -> Option<&Race> {
-        match &self.tasks.get(task.0 as usize)?.state {
+        match &self.tasks.get(task)?.state {
             TaskState::Open(race) => Some(race),
             _ => None,
         }
@@ -489,7 +541,7 @@ impl JobRecord {
 
     /// A running task, with the nodes of its attempts.
     pub(crate) fn race_mut(&mut self, task: TaskIndex) -> Option<(&mut Race, &mut Vec<Seat>)> {
-        let record = self.tasks.get_mut(task.0 as usize)?;
+        let record = self.tasks.get_mut(task)?;
         match &mut record.state {
             TaskState::Open(race) => Some((race, &mut record.assigned)),
             _ => None,
@@ -504,7 +556,7 @@ impl JobRecord {
         batches: &mut BTreeSet<u32>,
     ) -> Vec<Member> {
         let Some(race) = self.race(task) else { return Vec::new() };
-        let assigned = &self.tasks[task.0 as usize].assigned;
+        let assigned = self.tasks.assigned(task);
         let member = |attempt: &Attempt| {
             let (batch, hidden) = race.replica(*attempt).commit?;
             batches.insert(batch);

@@ -1,28 +1,39 @@
 //! What a home remembers.
 
+mod conduct;
 mod counts;
 mod draw;
 mod fleet;
 mod job;
+mod known;
+mod learned;
 pub(crate) mod pairs;
 mod race;
 mod ruling;
 mod shelf;
 mod shipment;
+mod station;
+mod tasks;
 mod timers;
 mod times;
 
+pub use conduct::Conduct;
 pub use counts::Counts;
-pub use job::{Included, JobRecord, Progress, ReplicaStatus, Summary, TaskRecord, TaskStatus};
+pub use job::{Included, JobRecord, Progress, ReplicaStatus, Summary, TaskStatus};
 pub use shelf::WASTE_BYTES;
+pub use station::Window;
+pub use tasks::TaskRecord;
 pub use times::{JobTimes, Left, TaskTimes};
 
 pub(crate) use draw::Draw;
 pub(crate) use fleet::{Fleet, Readiness};
 pub(crate) use job::{Seat, TaskState, status_of};
+pub(crate) use learned::{Learned, NodeClass};
 pub(crate) use race::{Race, Replica, Shown, attempt_of};
 pub(crate) use ruling::Ruling;
 pub(crate) use shelf::{CONTRADICTIONS, Shelf};
 pub(crate) use shipment::{Settlement, Shipment, ShipmentState};
+pub(crate) use station::{Ask, Link, Station};
+pub(crate) use tasks::Tasks;
 pub(crate) use timers::{Timer, Timers};
 pub(crate) use times::LEFT_TASKS;

@@ -24,6 +24,12 @@ pub(crate) struct Replica {
     pub(crate) shown: Option<u32>,
     /// The batch of its reveal, and the reveal.
     pub(crate) reveal: Option<(u32, Reveal)>,
+    /// How long it took from its start to its commitment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) took_ms: Option<u64>,
+    /// It was lost, or had no result.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) failed: bool,
     /// Why it has no result, if its node said so since it was last asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) no_result: Option<NoResult>,
@@ -74,6 +80,22 @@ pub(crate) struct Race {
     pub(crate) outcomes: BTreeMap<OutcomeDigest, Outcome>,
     /// Bytes of these outcomes.
     pub(crate) outcome_bytes: u64,
+    /// Whom the first replica was given to by score; all others are drawn beside its party.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) first: Option<Seat>,
+    /// The first replica was lost, and is to be given again, by score.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) loose: bool,
+    /// A second copy of the only replica, which takes long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) copy: Option<Seat>,
+    /// When it is seen whether the only replica takes long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) watch: Option<Time>,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Race {
@@ -97,6 +119,11 @@ impl Race {
     /// Replicas that count, and candidates that are waited for.
     pub(crate) fn chosen(&self) -> usize {
         self.replicas.iter().filter(|replica| replica.live).count() + self.waiting.len()
+    }
+
+    /// Nodes on which it was lost, or that had no result.
+    pub(crate) fn failures(&self) -> usize {
+        self.replicas.iter().filter(|replica| replica.failed).count()
     }
 
     pub(crate) fn replica(&self, attempt: Attempt) -> &Replica {

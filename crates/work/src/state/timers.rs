@@ -25,6 +25,10 @@ pub(crate) enum Timer {
     Order(JobId),
     /// A dispute must be mentioned again.
     Dispute(JobId, TaskIndex),
+    /// The owner of a node begins or ends to look after it.
+    Window(PublicKey),
+    /// The only replica of a task may take long.
+    Straggler(JobId, TaskIndex),
 }
 
 /// All timers, each exactly once.

@@ -159,10 +159,12 @@ impl Ledger {
     /// The executors are those of the draw.
     fn check(&self, task: &Settled, candidates: &[draw::Candidate], k: usize) {
         let is_candidate = |node: &PublicKey| candidates.iter().any(|c| c.node == *node);
-        let fair = if task.decided {
-            task.executors.iter().all(is_candidate)
-        } else {
-            draw::is_fair(candidates, &task.skipped, &task.executors)
+        let fair = match task.first {
+            _ if task.decided => task.executors.iter().all(is_candidate),
+            None => draw::is_fair(candidates, &task.skipped, &task.executors),
+            Some(first) => {
+                draw::is_fair_beside(&first, candidates, &task.skipped, &task.executors)
+            }
         };
         assert!(fair, "{task:?} of {candidates:?}");
         let barred = self.roster.barred_parties();

@@ -47,7 +47,9 @@ fn events_tell_the_story_in_order() {
             JobEvent::Ruled { .. } => "ruled",
             JobEvent::Outcome { .. } => "outcome",
             JobEvent::Agreed { .. } => "agreed",
-            JobEvent::Unsettled { .. } => "unsettled",
+            JobEvent::Unsettled { .. } | JobEvent::UnsettledRange { .. } => "unsettled",
+            JobEvent::Paused => "paused",
+            JobEvent::Resumed => "resumed",
             JobEvent::Final { .. } => "final",
             JobEvent::Finished { .. } => "finished",
         })

@@ -13,7 +13,8 @@ use work::{Config, Input, TaskStatus};
 
 /// Four owners, one task, 2of3; gives the two nodes whose turn is first.
 fn begin(manner: Manner) -> (World, JobId, Vec<PublicKey>) {
-    let mut world = World::new(&[Honest; 5]);
+    let config = Config { poison: 50, ..Config::default() };
+    let mut world = World::with(&[Honest; 5], &[0, 1, 2, 3, 4], config);
     world.connect_all();
     let mut job = world.submit(1, "2of3");
     // The home itself is never away; take a job whose first candidates are others.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod after;
+mod before;
 mod disputes;
 mod ledger;
 mod life;

@@ -43,6 +43,7 @@ struct Setting {
     slots: u32,
     validators: Validators,
     loss_percent: usize,
+    scored: bool,
 }
 
 fn manner() -> impl Strategy<Value = Manner> {
@@ -72,8 +73,10 @@ prop_compose! {
             1 => Just(Validators::Refusing),
         ],
         loss_percent in 0_usize..30,
+        scored in any::<bool>(),
     ) -> Setting {
-        Setting { seed, manners, owners, tasks, k, n: k + more, slots, validators, loss_percent }
+        let n = k + more;
+        Setting { seed, manners, owners, tasks, k, n, slots, validators, loss_percent, scored }
     }
 }
 
@@ -128,7 +131,12 @@ fn run(setting: &Setting) {
     let mut random = Random(setting.seed);
     let config =
         Config { node_tasks: setting.slots, open_tasks: 9, batch_tasks: 5, ..Config::default() };
-    let mut world = World::with(&setting.manners, &setting.owners, config);
+    let config = Config { open_least: 3, ..config };
+    let mut world = if setting.scored {
+        World::scored(&setting.manners, &setting.owners, config)
+    } else {
+        World::with(&setting.manners, &setting.owners, config)
+    };
     world.ledger.validators = setting.validators;
     let verification = protocol::Verification { k: setting.k, n: setting.n };
     let mut jobs = vec![];

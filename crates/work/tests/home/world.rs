@@ -12,7 +12,7 @@ use protocol::{
     Unsettled, Verification, draw,
 };
 use std::collections::{BTreeMap, VecDeque};
-use work::{Config, Effect, Input, TaskStatus, Work};
+use work::{Config, Effect, Input, TaskStatus, Weights, Work};
 
 /// Something on its way.
 #[derive(Clone, Debug)]
@@ -65,8 +65,13 @@ impl World {
         Self::with(manners, &owners, Config::default())
     }
 
-    /// `owners` names the owner of each worker.
+    /// `owners` names the owner of each worker. All replicas are drawn.
     pub(crate) fn with(manners: &[Manner], owners: &[u8], config: Config) -> Self {
+        Self::scored(manners, owners, Config { weights: Weights::DRAWN, ..config })
+    }
+
+    /// The same, but the first replica goes by score.
+    pub(crate) fn scored(manners: &[Manner], owners: &[u8], config: Config) -> Self {
         let network = NetworkId(Digest([7; 32]));
         let mut roster = Roster::default();
         let mut workers = BTreeMap::new();

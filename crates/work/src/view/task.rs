@@ -2,8 +2,7 @@
 
 use crate::{
     ReplicaStatus, Work,
-    handle::lease_end,
-    place::lease_ms,
+    lease::lease_end,
     state::{JobRecord, Replica, ShipmentState, attempt_of, status_of},
 };
 use identity::PublicKey;
@@ -42,7 +41,7 @@ impl Work {
     pub fn view(&self, job: &JobId, task: TaskIndex) -> Option<TaskView> {
         let record = self.job(job)?;
         let race = record.race(task)?;
-        let assigned = &record.tasks[task.0 as usize].assigned;
+        let assigned = record.tasks.assigned(task);
         let replicas = assigned.iter().zip(&race.replicas).enumerate();
         let replicas = replicas.map(|(at, (seat, replica))| {
             let node = record.node(*seat);
@@ -64,7 +63,7 @@ impl Work {
     }
 
     fn lease_end_of(&self, record: &JobRecord, replica: &Replica, node: &PublicKey) -> Time {
-        let lease_ms = lease_ms(&self.config, record);
+        let lease_ms = self.lease_ms(record, node);
         lease_end(&self.config, lease_ms, replica, self.fleet.last_signs(node))
     }
 }

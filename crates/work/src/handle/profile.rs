@@ -1,0 +1,21 @@
+//! A node said what it is.
+
+use crate::{Work, turn::Turn};
+use identity::PublicKey;
+use protocol::Profile;
+
+impl Work {
+    pub(crate) fn on_profile(
+        &mut self,
+        node: PublicKey,
+        profile: Box<Profile>,
+        rtt_ms: Option<u32>,
+        turn: &mut Turn<'_>,
+    ) {
+        if self.fleet.set_profile(node, profile, rtt_ms) {
+            self.refit(node, turn);
+        } else {
+            self.counts.over_bounds += 1;
+        }
+    }
+}
