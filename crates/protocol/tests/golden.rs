@@ -18,9 +18,9 @@ use fixture::{
 };
 use identity::{Digest, Signed, canonical};
 use protocol::{
-    About, Agreed, Attempt, Block, ChainReply, ChainRequest, Contradiction, Height, Introduction,
-    JobEvent, Member, NoResult, Profile, Proof, Ruled, Seconding, Speed, TaskIndex, Time, ToHome,
-    ToWorker, Tx, Unsettled,
+    About, Agreed, Attempt, Axis, Block, ChainReply, ChainRequest, Contradiction, Height,
+    Introduction, JobEvent, Member, NoResult, Profile, Proof, Range, Ruled, Seconding, Speed, Step,
+    TaskIndex, TaskSpec, TaskTable, Time, ToHome, ToWorker, Tx, Unsettled,
 };
 use serde::Serialize;
 use std::fmt::Write;
@@ -59,6 +59,7 @@ fn nouns() -> String {
     line(t, "job", &order());
     line(t, "job id", &job);
     line(t, "table", &table());
+    line(t, "table of a grid", &grid());
     line(t, "outcome", &outcome(0));
     line(t, "commit batch", &said.commits[0]);
     line(t, "reveal batch", &said.reveals[0]);
@@ -111,6 +112,20 @@ fn nouns() -> String {
     disputed(t);
     protected(t);
     text
+}
+
+/// A table whose tasks are computed.
+fn grid() -> TaskTable {
+    let range = Range { first: 0, step: 5, count: 1_000, scale: 1, width: 0 };
+    let axes = vec![
+        Axis { names: vec!["x".into()], steps: vec![Step::Range(range)] },
+        Axis {
+            names: vec!["y".into(), "z".into()],
+            steps: vec![Step::Row(vec!["a".into(), "b".into()])],
+        },
+    ];
+    let row = TaskSpec { name: String::new(), inputs: Vec::new(), stdin: None, params: Vec::new() };
+    TaskTable::grid(vec!["{x}".into()], vec![row], axes)
 }
 
 fn profile() -> Signed<Profile> {

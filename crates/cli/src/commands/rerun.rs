@@ -80,7 +80,7 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     // Its deadline was that of another day.
     terms.needs.usual = protocol::Terms { deadline: None, ..ordered.terms.clone() };
     terms.placement = terms.placement.or(Some(ordered.placement));
-    let all = body.table.tasks.len();
+    let all = body.table.len();
     let short = text::short(job);
     let source = if failed {
         let before = Before::of(&receipt, &report);
@@ -134,7 +134,7 @@ fn taken(
 impl Before {
     fn of(receipt: &Receipt, report: &Report) -> Self {
         let mut before = Self { good: Vec::new(), not_agreed: 0, ended: 0 };
-        for (at, task) in (0..receipt.body.table.tasks.len()).zip((0..).map(TaskIndex)) {
+        for (at, task) in (0..receipt.body.table.len()).zip((0..).map(TaskIndex)) {
             if known::good(receipt, report, task).is_some() {
                 before.good.push((at, task));
             } else if report.settled.contains_key(&task) {

@@ -1,6 +1,5 @@
 //! The way of a job: from files, to an order, to its results in files.
 
-mod case_name;
 pub(crate) mod collect;
 pub(crate) mod content;
 pub(crate) mod course;

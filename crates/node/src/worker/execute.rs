@@ -76,9 +76,12 @@ impl Executor {
     ) -> Result<(), NoResult> {
         let from = [asks, job.home];
         let prepared = self.prepare((id, job), &from).await?;
-        let specs = tasks.iter().filter_map(|task| prepared.table.tasks.get(task.0 as usize));
+        let specs = tasks.iter().filter_map(|task| prepared.table.task_of(*task));
         let roots: Vec<Cid> = specs
-            .flat_map(|spec| spec.inputs.iter().map(|input| input.cid).chain(spec.stdin))
+            .flat_map(|spec| {
+                let inputs = spec.inputs.iter().map(|input| input.cid);
+                inputs.chain(spec.stdin).collect::<Vec<_>>()
+            })
             .collect();
         let fetched = self.fetcher.fetch_all(&roots, &from).await;
         fetched.map_err(|_| NoResult::MissingObject)
@@ -127,7 +130,7 @@ impl Executor {
             return Err(NoResult::OtherEngine);
         }
         let prepared = self.prepare((id, job), from).await?;
-        let spec = prepared.table.tasks.get(task.0 as usize).ok_or(NoResult::MissingObject)?;
+        let spec = prepared.table.task_of(task).ok_or(NoResult::MissingObject)?;
         let kib = spec.inputs.iter().map(|input| input.size_bytes / 1024 + 1).sum::<u64>();
         let kib = u32::try_from(kib).unwrap_or(INPUTS_KIB).min(INPUTS_KIB);
         let _room = self.room.acquire_many(kib).await.map_err(|_| NoResult::Cancelled)?;
@@ -142,11 +145,11 @@ impl Executor {
         let order = Order {
             program: job.program,
             bytes: prepared.program.clone(),
-            args: prepared.table.args_of(spec),
+            args: prepared.table.args_of(&spec),
             inputs,
             stdin,
             env: spec.params.clone(),
-            seed: prepared.table.seed_of(&job.seed, spec),
+            seed: prepared.table.seed_of(&job.seed, &spec),
             limits: job.limits,
         };
         match self.engine.run(order).await {

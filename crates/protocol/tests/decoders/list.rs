@@ -307,8 +307,9 @@ fn receipt_content(bytes: &[u8]) -> bool {
 fn table(bytes: &[u8]) -> bool {
     let Ok(table) = TaskTable::decode(bytes) else { return false };
     assert_eq!(table.cid(), Cid::of(Codec::DagCbor, bytes));
-    for task in &table.tasks {
-        assert_eq!(table.args_of(task).len(), table.args.len());
+    // There may be a million of them.
+    for task in table.tasks().take(64).chain(table.task(table.len() - 1)) {
+        assert_eq!(table.args_of(&task).len(), table.args.len());
     }
     true
 }

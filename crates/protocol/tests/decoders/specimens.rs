@@ -100,10 +100,8 @@ fn table() -> TaskTable {
         stdin: (name == "b.csv").then(|| Cid::of(Codec::Raw, b"stdin")),
         params: if name == "c.csv" { vec![("x".into(), "1".into())] } else { Vec::new() },
     };
-    TaskTable {
-        args: vec!["--in".into(), "{}".into()],
-        tasks: vec![task("a.csv"), task("b.csv"), task("c.csv")],
-    }
+    let args = vec!["--in".into(), "{}".into()];
+    TaskTable::of(args, vec![task("a.csv"), task("b.csv"), task("c.csv")])
 }
 
 impl Sample {

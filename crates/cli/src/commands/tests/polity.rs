@@ -141,7 +141,7 @@ impl Polity {
             state.blobs.insert(cid, bytes);
         }
         let table = TaskTable::decode(&state.blobs[&order.payload.table]).unwrap();
-        let inputs = table.tasks.iter().flat_map(|task| &task.inputs).map(|input| input.cid);
+        let inputs = table.roots().into_iter();
         for cid in inputs.chain([order.payload.program]) {
             assert!(state.blobs.contains_key(&cid), "{cid} did not come with the order");
         }
@@ -155,14 +155,14 @@ impl Polity {
     fn live(&self, order: Signed<Job>, table: TaskTable, blobs: &mut HashMap<Cid, Bytes>) -> Kept {
         let job = order.payload.id();
         let (mut outcomes, mut unsettled) = (Vec::new(), Vec::new());
-        for (task, spec) in (0..).map(TaskIndex).zip(&table.tasks) {
+        for (task, spec) in (0..).map(TaskIndex).zip(table.tasks()) {
             match end_of(&spec.name) {
                 Ok(end) => outcomes.push(outcome(job, task, end, &spec.name, blobs)),
                 Err(why) => unsettled.push((task, why)),
             }
         }
         let has_lie = |o: &&Outcome| {
-            let name = &table.tasks[o.task.0 as usize].name;
+            let name = table.name(o.task.0 as usize).unwrap();
             name.starts_with("lie") || name.starts_with("verdict")
         };
         let tell = |o| Lie::tell(&order, &table, o, self.network(), &self.nodes);
@@ -294,7 +294,7 @@ impl Polity {
             outcome: outcome.digest(),
             sets: vec![attempts.clone()],
             skipped: Vec::new(),
-            decided: table.tasks[outcome.task.0 as usize].name.starts_with("verdict"),
+            decided: table.name(outcome.task.0 as usize).unwrap().starts_with("verdict"),
             first: None,
         });
         let tasks = tasks.collect();
@@ -435,7 +435,7 @@ impl NodeApi for Polity {
             missing: Vec::new(),
             tasks: (0..)
                 .map(TaskIndex)
-                .zip(&kept.table.tasks)
+                .zip(kept.table.tasks())
                 .skip(from.0 as usize)
                 .take(2)
                 .map(|(task, spec)| TaskDetail {
