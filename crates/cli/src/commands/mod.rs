@@ -1,5 +1,6 @@
 //! What a person types. One file for each verb.
 
+mod cluster;
 mod completions;
 mod demo;
 mod doctor;
@@ -112,6 +113,9 @@ enum Command {
     /// Nodes of the polity
     #[command(subcommand)]
     Node(node::Command),
+    /// Your machines that act as one
+    #[command(subcommand)]
+    Cluster(cluster::Command),
     /// The ledger
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -195,6 +199,7 @@ fn dispatch(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
         Command::Storage(command) => block_on(storage::run(command, context)),
         Command::Job(command) => block_on(job::run(command, context)),
         Command::Node(command) => block_on(node::run(command, context)),
+        Command::Cluster(command) => block_on(cluster::run(command, context)),
         Command::Ledger(command) => block_on(ledger::run(command, context)),
         Command::Key(command) => key::run(command, context),
         Command::Completions(args) => completions::run(args, context),
