@@ -23,6 +23,7 @@ mod join;
 mod launch;
 mod measure;
 mod memory;
+mod metrics;
 mod misbehave;
 mod post;
 mod quotes;

@@ -13,7 +13,7 @@ use crate::{
     ipfs::Ipfs,
     join,
     measure::{self, Own},
-    misbehave,
+    metrics, misbehave,
     post::{Letter, Post},
     rerun,
     upkeep::Care,
@@ -153,6 +153,11 @@ impl Node {
 
         // The front door, last: who can knock finds everything in place.
         let heard = tell_about(&basis, &home, &network, own.clone(), &mut roles);
+        let counting = metrics::watch_blocks(home.clone(), home.metrics.clone());
+        roles.spawn(async move {
+            counting.await;
+            Ok(())
+        });
         let door = Door {
             home,
             network,
@@ -530,6 +535,7 @@ fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> anyhow::Resul
         keeping: Arc::new(Semaphore::new(home::KEEPING)),
         hosting: misbehave::hosting(basis.config.misbehave),
         troubles: Arc::default(),
+        metrics: Arc::default(),
     })
 }
 

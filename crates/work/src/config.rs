@@ -157,8 +157,7 @@ impl Config {
     /// As [`Self::backoff_ms`], and up to a quarter longer, so that tasks that failed together are not
     /// tried again together. What is added follows from the task and the round.
     pub(crate) fn wait_ms(&self, job: &JobId, task: TaskIndex, rounds: u32) -> u64 {
-        let parts: [&[u8]; 3] =
-            [&job.0.to_bytes(), &task.0.to_be_bytes(), &rounds.to_be_bytes()];
+        let parts: [&[u8]; 3] = [&job.0.to_bytes(), &task.0.to_be_bytes(), &rounds.to_be_bytes()];
         let digest = Digest::of("polity retry", &parts);
         let number = digest.as_bytes().iter().take(8).fold(0, |n, byte| n << 8 | u64::from(*byte));
         let wait_ms = self.backoff_ms(rounds);

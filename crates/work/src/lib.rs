@@ -51,8 +51,8 @@ pub use lineup::FAIR_TURN;
 pub use quota::{Quota, Usage};
 pub use score::{Score, Weights};
 pub use state::{
-    Conduct, Counts, Included, JobRecord, JobTimes, Left, Progress, ReplicaStatus, Summary, TaskRecord,
-    TaskStatus, TaskTimes, WASTE_BYTES, Window,
+    Conduct, Counts, Included, JobRecord, JobTimes, Left, Progress, ReplicaStatus, Summary,
+    TaskRecord, TaskStatus, TaskTimes, WASTE_BYTES, Window,
 };
 pub use view::{
     NodeView, Passed, PlacementView, QueueView, ReplicaView, ScoredNode, TaskView, Totals,

@@ -303,10 +303,8 @@ impl Work {
         let possible: BTreeSet<_> =
             all.iter().filter(|seat| !spent(seat)).map(|seat| record.party(*seat)).collect();
         let hopeless = possible.len() < usize::from(record.order.payload.verification.k);
-        let worth = race
-            .skips
-            .iter()
-            .any(|(seat, reason)| asks_again(*reason) && !is_spent(seat, *reason));
+        let worth =
+            race.skips.iter().any(|(seat, reason)| asks_again(*reason) && !is_spent(seat, *reason));
         let due = turn.now.after_ms(self.config.wait_ms(&job, task, race.rounds));
         let retry = worth && !hopeless && !race.dissent && race.retry.is_none();
         let Some((race, _)) = self.jobs.get_mut(&job).and_then(|r| r.race_mut(task)) else {

@@ -124,7 +124,8 @@ impl Work {
             (score.locality, locality),
             (score.price, price),
         ];
-        score.total = factors.into_iter().map(|(factor, weight)| factor * weight).sum::<u32>() / BEST;
+        score.total =
+            factors.into_iter().map(|(factor, weight)| factor * weight).sum::<u32>() / BEST;
         score
     }
 

@@ -6,10 +6,7 @@ use crate::{
     turn::Turn,
 };
 use identity::PublicKey;
-use protocol::{
-    Agreed, JobEvent, JobId, TaskIndex, Unsettled,
-    draw::Skip,
-};
+use protocol::{Agreed, JobEvent, JobId, TaskIndex, Unsettled, draw::Skip};
 use std::collections::BTreeSet;
 
 /// Tasks in a row that end at once, from which on they share an event.
@@ -205,12 +202,7 @@ fn settlement_of(record: &JobRecord, task: TaskIndex) -> Option<Settlement> {
 }
 
 /// Whether these seats are what the walk gives: nobody between them was passed over in silence.
-fn is_next(
-    record: &JobRecord,
-    walk: &[Seat],
-    race: &Race,
-    seats: &BTreeSet<Seat>,
-) -> bool {
+fn is_next(record: &JobRecord, walk: &[Seat], race: &Race, seats: &BTreeSet<Seat>) -> bool {
     let first = race.first.filter(|seat| seats.contains(seat));
     let mut parties: BTreeSet<_> = first.into_iter().map(|seat| record.party(seat)).collect();
     walk.iter().all(|seat| {

@@ -1,11 +1,6 @@
 //! The owner of a node says when it will look after it.
 
-use crate::{
-    Window, Work,
-    place::Again,
-    state::Timer,
-    turn::Turn,
-};
+use crate::{Window, Work, place::Again, state::Timer, turn::Turn};
 use identity::PublicKey;
 use protocol::draw::SkipReason;
 

@@ -162,9 +162,7 @@ impl Ledger {
         let fair = match task.first {
             _ if task.decided => task.executors.iter().all(is_candidate),
             None => draw::is_fair(candidates, &task.skipped, &task.executors),
-            Some(first) => {
-                draw::is_fair_beside(&first, candidates, &task.skipped, &task.executors)
-            }
+            Some(first) => draw::is_fair_beside(&first, candidates, &task.skipped, &task.executors),
         };
         assert!(fair, "{task:?} of {candidates:?}");
         let barred = self.roster.barred_parties();
