@@ -50,7 +50,7 @@ impl Config {
     }
 
     /// The number of threads, with 0 resolved for this machine.
-    pub(crate) fn threads(&self) -> usize {
+    pub fn threads(&self) -> usize {
         match self.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,

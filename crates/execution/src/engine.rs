@@ -1,7 +1,7 @@
 //! The engine: programs in, results out.
 
 use crate::{
-    Config, Error, Order, Ran, known,
+    Config, Error, Order, Ran, known, measure,
     pool::{Cancel, Pool},
     programs::{Program, Programs},
     settings,
@@ -9,7 +9,7 @@ use crate::{
     ticker::Ticker,
 };
 use identity::Digest;
-use protocol::NoResult;
+use protocol::{NoResult, Speed};
 use std::{path::Path, sync::Arc};
 
 /// Runs programs on threads of its own. Dropping it cancels what runs and waits for the threads.
@@ -75,6 +75,23 @@ impl Engine {
             let _ticking = self.runner.ticker.ticking();
             Ok(task::run(&self.runner.engine, &program, order, &until))
         })
+    }
+
+    /// Measures what one core of this machine does, and its disk, with a file in `dir` that is gone
+    /// afterwards. Takes about half a second and blocks.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] if there is no writing to `dir`; [`Error::KnownAnswer`].
+    pub fn measure(&self, dir: &Path) -> Result<Speed, Error> {
+        let runner = &self.runner;
+        let (program, _) = runner.programs.compile(known::program(measure::PROGRAM))?;
+        let fuel_ms = measure::fuel_ms(|order| {
+            let until = Until::new(Cancel::default(), order.limits.wall_ms);
+            let _ticking = runner.ticker.ticking();
+            task::run(&runner.engine, &program, order, &until)
+        })?;
+        let machine = measure::machine(dir).map_err(|source| Error::Disk(dir.into(), source))?;
+        Ok(Speed { fuel_ms, ..machine })
     }
 }
 

@@ -97,6 +97,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The disk cannot be measured.
+    #[error("the disk at {0} cannot be measured: {1}; is the directory writable?")]
+    Disk(PathBuf, std::io::Error),
     /// A thread could not be started.
     #[error("no thread for running programs could be started: {0}")]
     Thread(std::io::Error),

@@ -50,6 +50,31 @@ pub(crate) fn check(mut run: impl FnMut(&[u8], Order) -> Result<Ran, Error>) -> 
     Ok(())
 }
 
+/// Runs one of the programs, and says how much fuel it used.
+///
+/// # Errors
+/// [`Error::KnownAnswer`] if it gave something else.
+pub(crate) fn fuel_of(name: &'static str, mut run: impl FnMut(Order) -> Ran) -> Result<u64, Error> {
+    let known = of(name);
+    let ran = run(order(known.program));
+    match (&ran, summary(&ran)) {
+        (Ran::Done(done), found) if found == known.answer => Ok(done.fuel_used),
+        (_, found) => {
+            let expected = known.answer.to_owned();
+            Err(Error::KnownAnswer { program: known.name, expected, found })
+        }
+    }
+}
+
+/// The bytes of one of the programs.
+pub(crate) fn program(name: &'static str) -> &'static [u8] {
+    of(name).program
+}
+
+fn of(name: &'static str) -> &'static Known {
+    KNOWN.iter().find(|known| known.name == name).expect("only known programs are named")
+}
+
 /// The end, the fuel and a digest of what was written.
 fn summary(ran: &Ran) -> String {
     match ran {
@@ -88,6 +113,15 @@ mod tests {
     #[test]
     fn this_machine_gives_the_known_answers() {
         Engine::new(&Config::default(), None).unwrap().self_test().unwrap();
+    }
+
+    #[test]
+    fn the_engine_measures_the_machine_it_runs_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::new(&Config::default(), None).unwrap();
+        let speed = engine.measure(dir.path()).unwrap();
+        assert!(speed.fuel_ms > 0 && speed.mflops > 0, "{speed:?}");
+        assert!(matches!(engine.measure(&dir.path().join("no")), Err(Error::Disk(..))));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod inspect;
 mod known;
+mod measure;
 mod order;
 mod pool;
 mod programs;

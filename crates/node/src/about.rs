@@ -1,14 +1,14 @@
-//! What nodes say of themselves to each other: version, engine, height, clock. Nobody relies on it;
-//! it is there for people who look for what is wrong.
+//! What nodes say of themselves to each other: version, engine, height, clock, for people who look
+//! for what is wrong; and what they measured of themselves, by which homes choose.
 
-use crate::chain::Chain;
+use crate::{chain::Chain, measure::Own};
 use api::AboutInfo;
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use identity::{Digest, PublicKey, canonical};
 use protocol::{
-    About, Time, limits,
+    About, Introduction, Profile, Time, limits,
     port::{
-        Clock, Incoming, Offence, PeerEvent, Protocol, StreamError, Streams, read_frame,
+        Clock, Events, Incoming, Offence, PeerEvent, Protocol, StreamError, Streams, read_frame,
         write_frame,
     },
 };
@@ -17,10 +17,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
 
-/// Questions about a node: an empty frame, and its answer.
-const ABOUT: Protocol = Protocol("/polity/about/1");
+/// Questions about a node: an empty frame, and its answer, an [`Introduction`].
+const ABOUT: Protocol = Protocol("/polity/about/2");
+/// The same with an [`About`] for an answer: what nodes of earlier versions ask and know.
+const PLAIN: Protocol = Protocol("/polity/about/1");
 /// Peers that are answered at once.
 const STREAMS: usize = 32;
 /// Peers that are asked at once.
@@ -35,33 +40,83 @@ const SOON_MS: u64 = 500;
 /// What this node says, and what it hears. A cheap copy.
 #[derive(Clone)]
 pub(crate) struct Abouts {
+    pub(crate) me: PublicKey,
     pub(crate) chain: Chain,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) streams: Arc<dyn Streams>,
     /// Version and configuration of its engine.
     pub(crate) engine: Digest,
+    /// What this node measured of itself.
+    pub(crate) own: Own,
     pub(crate) heard: Heard,
 }
 
 /// What peers last said, as long as they are connected.
 #[derive(Clone, Default)]
-pub(crate) struct Heard(Arc<Mutex<BTreeMap<PublicKey, AboutInfo>>>);
+pub(crate) struct Heard(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    said: Mutex<BTreeMap<PublicKey, Said>>,
+    /// Told of every profile that is new.
+    news: watch::Sender<()>,
+}
+
+/// What a peer said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) about: AboutInfo,
+    /// What it measured of itself, by its own word.
+    pub(crate) profile: Option<Profile>,
+    /// How long a message to it and its answer took, in milliseconds.
+    pub(crate) rtt_ms: u64,
+}
+
+impl Said {
+    fn is_measured(&self) -> bool {
+        self.profile.as_ref().is_some_and(|profile| profile.speed.is_some())
+    }
+}
 
 impl Heard {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PublicKey, AboutInfo>> {
-        self.0.lock().expect("nobody panics while holding what peers said")
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PublicKey, Said>> {
+        self.0.said.lock().expect("nobody panics while holding what peers said")
+    }
+
+    fn insert(&self, peer: PublicKey, said: Said) {
+        let before = self.lock().insert(peer, said.clone());
+        if said.profile.is_some() && before.is_none_or(|before| before.profile != said.profile) {
+            self.0.news.send_replace(());
+        }
     }
 
     /// What a peer last said.
-    pub(crate) fn of(&self, peer: &PublicKey) -> Option<AboutInfo> {
+    pub(crate) fn of(&self, peer: &PublicKey) -> Option<Said> {
         self.lock().get(peer).cloned()
+    }
+
+    /// Everybody who said what it measured, with how long a message takes.
+    pub(crate) fn profiles(&self) -> Vec<(PublicKey, Profile, u64)> {
+        let said = self.lock();
+        let known = said
+            .iter()
+            .filter_map(|(peer, said)| Some((*peer, said.profile.clone()?, said.rtt_ms)));
+        known.collect()
+    }
+
+    /// Changes whenever [`Self::profiles`] has something new.
+    pub(crate) fn news(&self) -> watch::Receiver<()> {
+        self.0.news.subscribe()
     }
 }
 
 impl Abouts {
     /// Answers peers and asks them, until the network closes.
     pub(crate) async fn run(self) -> Result<(), StreamError> {
-        let incoming = self.streams.accept(ABOUT)?;
+        let with = |protocol| move |next: Incoming| (protocol, next);
+        let whole = self.streams.accept(ABOUT)?.map(with(ABOUT));
+        let plain = self.streams.accept(PLAIN)?.map(with(PLAIN));
+        let incoming = stream::select(whole, plain).boxed();
         tokio::select! {
             () = self.answer_all(incoming) => {}
             () = self.ask_all() => {}
@@ -69,7 +124,7 @@ impl Abouts {
         Ok(())
     }
 
-    fn own(&self) -> About {
+    fn about(&self) -> About {
         About {
             version: env!("CARGO_PKG_VERSION").into(),
             engine: self.engine,
@@ -78,14 +133,24 @@ impl Abouts {
         }
     }
 
-    async fn answer_all(&self, mut incoming: protocol::port::Events<Incoming>) {
+    /// The answer to who asks in this protocol.
+    fn answer_in(&self, protocol: Protocol) -> Vec<u8> {
+        let about = self.about();
+        if protocol == PLAIN {
+            return canonical::encode(&about);
+        }
+        let profile = self.own.profile(&self.me);
+        canonical::encode(&Introduction { about, profile })
+    }
+
+    async fn answer_all(&self, mut incoming: Events<(Protocol, Incoming)>) {
         let mut answering = JoinSet::new();
         loop {
             tokio::select! {
                 next = incoming.next() => {
-                    let Some(next) = next else { return };
+                    let Some((protocol, next)) = next else { return };
                     if answering.len() < STREAMS {
-                        answering.spawn(self.clone().answer(next));
+                        answering.spawn(self.clone().answer(protocol, next));
                     } else {
                         self.streams.penalise(next.peer, Offence::Flooding);
                     }
@@ -95,11 +160,11 @@ impl Abouts {
         }
     }
 
-    async fn answer(self, Incoming { peer, mut stream }: Incoming) {
+    async fn answer(self, protocol: Protocol, Incoming { peer, mut stream }: Incoming) {
         let talk = async {
             let question = read_frame(&mut stream, 0).await;
             match question {
-                Ok(Some(_)) => write_frame(&mut stream, &canonical::encode(&self.own())).await,
+                Ok(Some(_)) => write_frame(&mut stream, &self.answer_in(protocol)).await,
                 Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
                     self.streams.penalise(peer, Offence::Oversized);
                     Ok(())
@@ -143,7 +208,8 @@ impl Abouts {
                     pause_ms = (2 * pause_ms).min(AGAIN_MS);
                     soon = after(pause_ms);
                     let heard = self.heard.lock();
-                    self.streams.peers().into_iter().filter(|peer| !heard.contains_key(peer)).collect()
+                    let silent = |peer: &PublicKey| !heard.get(peer).is_some_and(Said::is_measured);
+                    self.streams.peers().into_iter().filter(silent).collect()
                 }
                 Some(_) = asking.join_next() => continue,
             };
@@ -159,29 +225,56 @@ impl Abouts {
 
     async fn ask(&self, peer: PublicKey) {
         let talk = async {
-            let mut stream = self.streams.open(peer, ABOUT).await.map_err(std::io::Error::other)?;
+            let (protocol, opened) = match self.streams.open(peer, ABOUT).await {
+                // A node of an earlier version.
+                Err(StreamError::Unsupported(..)) => (PLAIN, self.streams.open(peer, PLAIN).await),
+                opened => (ABOUT, opened),
+            };
+            let mut stream = opened.map_err(std::io::Error::other)?;
             let asked = self.clock.now();
             write_frame(&mut stream, &[]).await?;
             let answer = read_frame(&mut stream, limits::ABOUT_BYTES).await?;
-            Ok::<_, std::io::Error>((answer, asked, self.clock.now()))
+            Ok::<_, std::io::Error>((protocol, answer, asked, self.clock.now()))
         };
-        let (answer, asked, heard) = match tokio::time::timeout(PATIENCE, talk).await {
-            Ok(Ok((Some(answer), asked, heard))) => (answer, asked, heard),
+        let (protocol, answer, asked, heard) = match tokio::time::timeout(PATIENCE, talk).await {
+            Ok(Ok((protocol, Some(answer), asked, heard))) => (protocol, answer, asked, heard),
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
                 return self.streams.penalise(peer, Offence::Oversized);
             }
             // A node of an earlier version does not answer; it is asked again later.
             _ => return tracing::debug!(peer = %peer.short(), "says nothing of itself"),
         };
-        let about: Option<About> = canonical::decode(&answer, limits::ABOUT_BYTES).ok();
-        match about.filter(About::is_plain) {
+        match self.read(peer, protocol, &answer) {
             // It may have gone meanwhile.
-            Some(about) if self.streams.peers().contains(&peer) => {
-                self.heard.lock().insert(peer, info(about, asked, heard));
+            Some((about, profile)) if self.streams.peers().contains(&peer) => {
+                let rtt_ms = heard.since_ms(asked);
+                let about = info(about, asked, heard);
+                self.heard.insert(peer, Said { about, profile, rtt_ms });
             }
             Some(_) => {}
             None => self.streams.penalise(peer, Offence::Malformed),
         }
+    }
+
+    /// An answer that can be shown to people, with a profile that holds and is the peer's own.
+    fn read(
+        &self,
+        peer: PublicKey,
+        protocol: Protocol,
+        answer: &[u8],
+    ) -> Option<(About, Option<Profile>)> {
+        let introduction = match protocol {
+            PLAIN => Introduction {
+                about: canonical::decode(answer, limits::ABOUT_BYTES).ok()?,
+                profile: None,
+            },
+            _ => canonical::decode(answer, limits::ABOUT_BYTES).ok()?,
+        };
+        let Introduction { about, profile } = introduction;
+        let holds = profile.as_ref().is_none_or(|profile| {
+            profile.by == peer && Profile::check(profile, self.chain.network()).is_ok()
+        });
+        (about.is_plain() && holds).then(|| (about, profile.map(|signed| signed.payload)))
     }
 }
 
@@ -205,7 +298,7 @@ mod tests {
     use super::*;
     use futures::AsyncWriteExt;
     use identity::{NetworkId, SecretKey, Signed};
-    use protocol::{Founder, Genesis, Params, port::Answer};
+    use protocol::{Founder, Genesis, Params, Speed, port::Answer};
     use sim::{log::MemoryLog, streams::Mesh};
 
     /// A clock that stands.
@@ -230,8 +323,13 @@ mod tests {
         let founder = Signed::new(founder, NetworkId::FOUNDING, &key(1));
         let genesis =
             Genesis::found("about".into(), Time(1), vec![founder], 1, Params::default()).unwrap();
+        let chain = Chain::open(genesis, Arc::new(MemoryLog::new())).await.unwrap();
+        let speed = Some(Speed { mflops: 5, memory_mib_s: 6, disk_mib_s: 7, fuel_ms: 8 });
+        let profile = Profile { cores: u16::from(n), speed, ..Profile::default() };
         Abouts {
-            chain: Chain::open(genesis, Arc::new(MemoryLog::new())).await.unwrap(),
+            me: key(n).public(),
+            own: Own::of(vec![Signed::new(profile, chain.network(), &key(n))]),
+            chain,
             clock: Arc::new(Stopped(Time(clock))),
             streams: mesh.node(key(n).public()),
             engine: Digest([n; 32]),
@@ -240,11 +338,11 @@ mod tests {
     }
 
     /// Asks until there is an answer: the other side accepts once it has run.
-    async fn hear(asker: &Abouts, peer: PublicKey) -> AboutInfo {
+    async fn hear(asker: &Abouts, peer: PublicKey) -> Said {
         loop {
             asker.ask(peer).await;
-            if let Some(about) = asker.heard.of(&peer) {
-                return about;
+            if let Some(said) = asker.heard.of(&peer) {
+                return said;
             }
             tokio::task::yield_now().await;
         }
@@ -256,15 +354,62 @@ mod tests {
         let slow = node(&mesh, 101, 1_000_000).await;
         let fast = node(&mesh, 102, 8_200_000).await;
         let serving = tokio::spawn(fast.clone().run());
-        let told = hear(&slow, key(102).public()).await;
+        let told = hear(&slow, key(102).public()).await.about;
         assert_eq!((told.ahead_ms, told.within_ms), (7_200_000, 0));
         assert_eq!(told.engine, Digest([102; 32]));
         assert_eq!(told.version, env!("CARGO_PKG_VERSION"));
         serving.abort();
 
         let serving = tokio::spawn(slow.run());
-        assert_eq!(hear(&fast, key(101).public()).await.ahead_ms, -7_200_000);
+        assert_eq!(hear(&fast, key(101).public()).await.about.ahead_ms, -7_200_000);
         serving.abort();
+        assert_eq!(mesh.offences(), []);
+    }
+
+    #[tokio::test]
+    async fn a_peer_tells_what_it_measured_and_its_profile_is_its_own() {
+        let mesh = Mesh::new();
+        let asker = node(&mesh, 101, 1).await;
+        let news = asker.heard.news();
+        let peer = node(&mesh, 102, 1).await;
+        let serving = tokio::spawn(peer.clone().run());
+        let told = hear(&asker, key(102).public()).await;
+        assert_eq!((told.profile.as_ref().unwrap().cores, told.rtt_ms), (102, 0));
+        assert!(news.has_changed().unwrap());
+        let expected = [(key(102).public(), told.profile.unwrap(), 0)];
+        assert_eq!(asker.heard.profiles(), expected);
+        serving.abort();
+        let liar = node(&mesh, 103, 1).await;
+        let honest = liar.answer_in(ABOUT);
+        assert!(asker.read(key(103).public(), ABOUT, &honest).is_some());
+        let stolen = peer.own.profile(&peer.me).unwrap();
+        let mut changed = liar.own.profile(&liar.me).unwrap();
+        changed.payload.cores += 1;
+        for profile in [stolen, changed] {
+            let said = Introduction { about: liar.about(), profile: Some(profile) };
+            let said = canonical::encode(&said);
+            assert_eq!(asker.read(key(103).public(), ABOUT, &said), None);
+        }
+        assert_eq!(mesh.offences(), []);
+    }
+
+    #[tokio::test]
+    async fn nodes_of_earlier_versions_are_understood_and_understand() {
+        let mesh = Mesh::new();
+        let asker = node(&mesh, 101, 1).await;
+        let old = mesh.node(key(102).public());
+        let mut incoming = old.accept(PLAIN).unwrap();
+        let said = canonical::encode(&asker.about());
+        let answering = tokio::spawn(async move {
+            let mut stream = incoming.next().await.unwrap().stream;
+            read_frame(&mut stream, 0).await.unwrap();
+            write_frame(&mut stream, &said).await.unwrap();
+        });
+        asker.ask(key(102).public()).await;
+        answering.await.unwrap();
+        assert_eq!(asker.heard.of(&key(102).public()).unwrap().profile, None);
+        let answer = asker.answer_in(PLAIN);
+        assert!(canonical::decode::<About>(&answer, limits::ABOUT_BYTES).is_ok());
         assert_eq!(mesh.offences(), []);
     }
 

@@ -6,7 +6,7 @@ use crate::{home, misbehave::Misbehaviour, upkeep};
 use anyhow::{Context, bail};
 use protocol::{Distinct, Genesis};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 /// Name of the file in the data directory.
 pub(crate) const FILE: &str = "config.toml";
@@ -22,6 +22,10 @@ pub struct Config {
     pub executors: u8,
     /// After how long without jobs and requests the node ends by itself; 0: never.
     pub idle_exit_ms: u64,
+    /// What a billion units of fuel cost here, in credits; 0: nothing.
+    pub price: u64,
+    /// What its owner calls this node by: jobs ask for labels, for instance `zone = "north"`.
+    pub labels: BTreeMap<String, String>,
     /// How this node lies; only in a network that was founded for demonstration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) misbehave: Option<Misbehaviour>,
@@ -56,6 +60,8 @@ impl Default for Config {
         Self {
             executors: 1,
             idle_exit_ms: 0,
+            price: 0,
+            labels: BTreeMap::new(),
             misbehave: None,
             network: network::Config::default(),
             consensus: consensus::Config::default(),
@@ -79,6 +85,7 @@ impl Config {
     /// # Errors
     /// One clear sentence.
     pub(crate) fn check(&self, genesis: &Genesis) -> anyhow::Result<()> {
+        protocol::check_labels(&self.labels).context("config.toml")?;
         if self.executors == 0 || self.executors > EXECUTORS {
             bail!("config.toml says executors = {}; 1 to {EXECUTORS} are possible", self.executors);
         }

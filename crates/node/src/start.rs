@@ -11,7 +11,9 @@ use crate::{
     home::{self, Home, Known},
     idle::Need,
     ipfs::Ipfs,
-    join, misbehave,
+    join,
+    measure::{self, Own},
+    metrics, misbehave,
     post::{Letter, Post},
     rerun,
     upkeep::Care,
@@ -124,7 +126,8 @@ impl Node {
         let gate = withheld.clone();
         let hands = Hands { store, streams, withheld, fetcher, post, chain, submit };
         let engine = engine.await.context("the engine")??;
-        employ(&basis, &hands, engine, letters.for_worker, &mut roles);
+        let executor = employ(&basis, &hands, engine, letters.for_worker, &mut roles);
+        let own = measure(&basis, &hands, executor, &mut roles);
         let home = home_of(&basis, hands, cluster.clone())?;
         let running = home.clone();
         roles.spawn(async move {
@@ -149,13 +152,19 @@ impl Node {
         });
 
         // The front door, last: who can knock finds everything in place.
-        let heard = tell_about(&basis, &home, &network, &mut roles);
+        let heard = tell_about(&basis, &home, &network, own.clone(), &mut roles);
+        let counting = metrics::watch_blocks(home.clone(), home.metrics.clone());
+        roles.spawn(async move {
+            counting.await;
+            Ok(())
+        });
         let door = Door {
             home,
             network,
             owner: basis.owner.clone(),
             fingerprint: Engine::fingerprint(),
             heard,
+            own,
             reserve_bytes: basis.config.storage.reserve_bytes,
             care,
         };
@@ -429,7 +438,7 @@ fn employ(
     engine: Engine,
     letters: mpsc::Receiver<Letter<ToWorker>>,
     roles: &mut JoinSet<anyhow::Result<()>>,
-) {
+) -> Arc<Executor> {
     let Hands { store, streams, withheld, fetcher, post, chain, submit } = hands;
     if basis.config.misbehave == Some(misbehave::Misbehaviour::FalseAccuser) {
         let (chain, submit) = (chain.clone(), submit.clone());
@@ -443,6 +452,29 @@ fn employ(
         let (post, letters) = post.beside(key.public());
         employ_one(basis, hands, (key, post, letters), executor.clone(), roles);
     }
+    executor
+}
+
+/// Measures what this machine does, in the background.
+fn measure(
+    basis: &Basis,
+    hands: &Hands,
+    executor: Arc<Executor>,
+    roles: &mut JoinSet<anyhow::Result<()>>,
+) -> Own {
+    let (measuring, own) = measure::start(measure::Parts {
+        keys: std::iter::once(&basis.key).chain(&basis.executors).cloned().collect(),
+        chain: hands.chain.clone(),
+        clock: basis.clock.clone(),
+        executor,
+        store: hands.store.clone(),
+        dir: basis.options.data.root().join("store"),
+        labels: basis.config.labels.clone(),
+        price: basis.config.price,
+        cores: u16::try_from(basis.config.execution.threads()).unwrap_or(u16::MAX),
+    });
+    roles.spawn(measuring);
+    own
 }
 
 /// Starts what one executor does.
@@ -503,6 +535,7 @@ fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> anyhow::Resul
         keeping: Arc::new(Semaphore::new(home::KEEPING)),
         hosting: misbehave::hosting(basis.config.misbehave),
         troubles: Arc::default(),
+        metrics: Arc::default(),
     })
 }
 
@@ -533,10 +566,13 @@ fn tell_about(
     basis: &Basis,
     home: &Home,
     network: &Network,
+    own: Own,
     roles: &mut JoinSet<anyhow::Result<()>>,
 ) -> Heard {
     let heard = Heard::default();
     let abouts = Abouts {
+        me: basis.key.public(),
+        own,
         chain: home.chain.clone(),
         clock: basis.clock.clone(),
         streams: Arc::new(network.clone()),

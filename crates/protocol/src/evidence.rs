@@ -206,7 +206,7 @@ impl Decided {
         }
         let job = &order.payload;
         self.table.check()?;
-        if self.table.cid() != job.table || self.table.tasks.len() != job.tasks as usize {
+        if self.table.cid() != job.table || self.table.len() != job.tasks as usize {
             return Err(EvidenceError::Table);
         }
         let id = job.id();

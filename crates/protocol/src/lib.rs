@@ -40,6 +40,7 @@ mod receipt;
 mod roster;
 mod sanction;
 mod statement;
+mod table;
 mod terms;
 mod time;
 mod together;
@@ -57,9 +58,9 @@ pub use event::JobEvent;
 pub use evidence::{Accused, Decided, Evidence, EvidenceError, EvidenceReport, Proof};
 pub use genesis::{Distinct, Founder, Genesis, Params};
 pub use ids::{Attempt, Height, JobId, OutcomeDigest, TaskIndex, TaskKey};
-pub use job::{Input, Job, Limits, Placement, TaskSpec, TaskTable, Verification, is_param_name};
+pub use job::{Job, Limits, Placement, Verification};
 pub use machine::Machine;
-pub use message::{About, ChainReply, ChainRequest, ToHome, ToWorker};
+pub use message::{About, ChainReply, ChainRequest, Introduction, ToHome, ToWorker};
 pub use outcome::{End, NoResult, Outcome, Output, Trap};
 pub use profile::{Profile, Speed};
 pub use quote::{Batched, CommitQuote, Quote, RevealQuote};
@@ -70,6 +71,10 @@ pub use roster::{NodeRecord, OwnerRecord, Roster};
 pub use sanction::{Cause, Finding, Right, Sanction};
 pub use statement::{
     Commitment, Commits, Member, Reveal, Reveals, Salt, commitment_of, set_digest,
+};
+pub use table::{
+    Axis, Case, Input, Range, Step, TaskSpec, TaskTable, case_at, case_name, combinations,
+    is_param_name,
 };
 pub use terms::{Class, Needs, Priority, Terms, check_labels};
 pub use time::Time;

@@ -24,6 +24,8 @@ pub const RECEIPT_BYTES: usize = 64 << 20;
 pub const TABLE_BYTES: usize = BLOB_BYTES;
 /// Tasks of one job.
 pub const TASKS: u32 = 1_000_000;
+/// Tasks of a grid of which every name has to be looked at: those with special characters.
+pub const NAMED_TASKS: u32 = 100_000;
 /// Jobs that one job may be held for.
 pub const AFTER: usize = 64;
 /// Replicas of one task.

@@ -2,7 +2,7 @@
 
 use crate::{
     Attempt, Block, Certificate, CommitBatch, Height, Job, JobId, Member, NoResult, Outcome,
-    RevealBatch, TaskIndex, Time, Tx,
+    Profile, RevealBatch, TaskIndex, Time, Tx,
 };
 use identity::{Digest, Signed};
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,17 @@ pub struct About {
     pub height: Height,
     /// What its clock says.
     pub clock: Time,
+}
+
+/// The same with what the node measured of itself. At most [`crate::limits::ABOUT_BYTES`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Introduction {
+    /// What it says of itself.
+    pub about: About,
+    /// What it is and has, once it has measured that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Signed<Profile>>,
 }
 
 impl About {

@@ -1,6 +1,6 @@
 //! What one task gave on one node: deterministic fields only.
 
-use crate::{Error, JobId, OutcomeDigest, TaskIndex, job::check_file_name, limits};
+use crate::{Error, JobId, OutcomeDigest, TaskIndex, limits, table::check_file_name};
 use identity::Digest;
 use objects::Cid;
 use serde::{Deserialize, Serialize};

@@ -277,7 +277,7 @@ impl Receipt {
         Job::check(&body.order, network)?;
         let job = &body.order.payload;
         body.table.check()?;
-        if body.table.cid() != job.table || body.table.tasks.len() != job.tasks as usize {
+        if body.table.cid() != job.table || body.table.len() != job.tasks as usize {
             return Err(ReceiptError::Table);
         }
         self.seal.check(network).map_err(Error::from)?;

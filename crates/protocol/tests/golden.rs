@@ -18,8 +18,9 @@ use fixture::{
 };
 use identity::{Digest, Signed, canonical};
 use protocol::{
-    About, Agreed, Attempt, Block, ChainReply, ChainRequest, Contradiction, Height, JobEvent,
-    Member, NoResult, Proof, Ruled, Seconding, TaskIndex, Time, ToHome, ToWorker, Tx, Unsettled,
+    About, Agreed, Attempt, Axis, Block, ChainReply, ChainRequest, Contradiction, Height,
+    Introduction, JobEvent, Member, NoResult, Profile, Proof, Range, Ruled, Seconding, Speed, Step,
+    TaskIndex, TaskSpec, TaskTable, Time, ToHome, ToWorker, Tx, Unsettled,
 };
 use serde::Serialize;
 use std::fmt::Write;
@@ -58,6 +59,7 @@ fn nouns() -> String {
     line(t, "job", &order());
     line(t, "job id", &job);
     line(t, "table", &table());
+    line(t, "table of a grid", &grid());
     line(t, "outcome", &outcome(0));
     line(t, "commit batch", &said.commits[0]);
     line(t, "reveal batch", &said.reveals[0]);
@@ -105,10 +107,40 @@ fn nouns() -> String {
     let (engine, clock) = (Digest([4; 32]), Time(1_000));
     let about = About { version: "0.1.0".into(), engine, height: Height(4), clock };
     line(t, "about", &about);
+    line(t, "introduction", &Introduction { about, profile: Some(profile()) });
     line(t, "event", &JobEvent::Final { tasks: vec![TaskIndex(1)], height: Height(4) });
     disputed(t);
     protected(t);
     text
+}
+
+/// A table whose tasks are computed.
+fn grid() -> TaskTable {
+    let range = Range { first: 0, step: 5, count: 1_000, scale: 1, width: 0 };
+    let axes = vec![
+        Axis { names: vec!["x".into()], steps: vec![Step::Range(range)] },
+        Axis {
+            names: vec!["y".into(), "z".into()],
+            steps: vec![Step::Row(vec!["a".into(), "b".into()])],
+        },
+    ];
+    let row = TaskSpec { name: String::new(), inputs: Vec::new(), stdin: None, params: Vec::new() };
+    TaskTable::grid(vec!["{x}".into()], vec![row], axes)
+}
+
+fn profile() -> Signed<Profile> {
+    let profile = Profile {
+        labels: [("zone".to_string(), "north".to_string())].into(),
+        arch: "x86_64".into(),
+        cores: 8,
+        memory_bytes: 16 << 30,
+        disk_bytes: 1 << 40,
+        gpus: vec!["one".into()],
+        speed: Some(Speed { mflops: 900, memory_mib_s: 5_000, disk_mib_s: 70, fuel_ms: 9 }),
+        price: 3,
+        at: Time(1_000),
+    };
+    Signed::new(profile, network(), &key(102))
 }
 
 /// A task of which one replica was given by score.

@@ -13,6 +13,7 @@ use crate::{
     failure::Failure,
     job::{
         course::Wait,
+        fit,
         follow::{Followed, Patience},
         known::{self, Known, Wanted},
         manifest::Manifest,
@@ -31,7 +32,7 @@ use futures::future::try_join;
 use identity::Digest;
 use objects::{CHUNK_BYTES, Cid};
 use protocol::{Job, JobId, Placement, TaskKey, TaskSpec, TaskTable, limits};
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, path::PathBuf, sync::Arc};
 
 /// What is to be done.
 pub(super) struct Wish {
@@ -91,7 +92,7 @@ pub(super) async fn order(wish: Wish, data: &DataDir, out: Out) -> Result<Exit, 
     if dry_run {
         return begun.describe(&plan, &known);
     }
-    let (run, specs) = (plan.run(), plan.table.tasks.clone());
+    let (run, table) = (plan.run(), plan.table.clone());
     let limit_bytes = plan.limits.output_bytes;
     let rest = begun.rest(plan, whole, &mut known, fresh).await?;
     let job = match &rest {
@@ -100,14 +101,14 @@ pub(super) async fn order(wish: Wish, data: &DataDir, out: Out) -> Result<Exit, 
         Rest::Order(order) => Some(order.0.id()),
     };
     let job = job.ok_or_else(|| Failure::internal("a run without tasks"))?;
-    let name = |at: usize| specs[at].name.clone();
+    let name = |at: usize| table.name(at).unwrap_or_default().into_owned();
     let ordered = !matches!(rest, Rest::Nothing);
     // Whoever leaves, and waits for everything, needs no directory yet.
     let nowhere = place.detach && ordered && place.output.is_none() && known.parts.is_empty();
     let results = match nowhere {
         true => None,
         false => {
-            let manifest = Manifest { run, tasks: specs.len(), known: known.listed(name) };
+            let manifest = Manifest { run, tasks: table.len(), known: known.listed(name) };
             let dir = place.output.unwrap_or_else(|| free_dir(&called, &job, &run));
             let results = Results::open(dir, manifest, limit_bytes)?;
             let receipts = known.parts.iter().filter(|_| ordered || known.parts.len() > 1);
@@ -126,7 +127,7 @@ pub(super) async fn order(wish: Wish, data: &DataDir, out: Out) -> Result<Exit, 
         (Some(results), followed) if !(place.detach && ordered) => {
             let receipt = known.parts.first().filter(|_| !ordered && known.parts.len() == 1);
             let whole = Whole {
-                specs: &specs,
+                table: &table,
                 known: known.done(name),
                 receipt: receipt.map(|part| part.bytes.clone()),
                 shows: known.parts.iter().find_map(|part| part.shows.clone()),
@@ -189,12 +190,16 @@ async fn begin(
         (Err(refusal), None) => return Err(refusal),
     };
     let placement = terms.placement.unwrap_or(Placement::Fast);
-    let count = text::plural(plan.table.tasks.len(), "task");
+    let count = text::plural(plan.table.len(), "task");
     let size = match plan.size_bytes() {
         0 => String::new(),
         bytes => format!(", {}", text::size(bytes)),
     };
-    out.say(format!("{count}{size}, verification {how}, placement {placement}"));
+    let first = match terms.needs.first() {
+        Some(first) => format!(", {first}"),
+        None => String::new(),
+    };
+    out.say(format!("{count}{size}, verification {how}, placement {placement}{first}"));
     let mut after = Vec::new();
     for text in &terms.after {
         let job = select::job(&node, text).await?;
@@ -206,16 +211,22 @@ async fn begin(
         let (got, most) = (after.len(), limits::AFTER);
         return Err(Failure::usage(format!("{got} jobs to wait for; at most {most}")));
     }
-    let terms = order::Terms { verification, placement, timeout: terms.timeout };
+    let nodes = if terms.needs.asks() { node.nodes().await? } else { Vec::new() };
+    let asked = terms.needs.terms(&nodes)?;
+    let (timeout, deadline) = (terms.timeout, terms.needs.deadline);
+    let terms = order::Terms { verification, placement, timeout, deadline, asked };
     let orders = Orders::of(data);
+    if !nodes.is_empty() {
+        fit::check(&plan.job(&home, &terms)?, &home.owner(), &nodes)?;
+    }
     Ok(Begun { node, home, terms, after, orders, missing, refusal, out })
 }
 
 impl<N: NodeApi> Begun<N> {
     /// What the node knows of these tasks, verified.
     async fn ask(&self, plan: &Plan, whole: &Job) -> Result<Known, Failure> {
-        let key = |task: &TaskSpec| whole.key_of(&plan.table, task);
-        let keys: Vec<TaskKey> = plan.table.tasks.iter().map(key).collect();
+        let key = |task: Cow<'_, TaskSpec>| whole.key_of(&plan.table, &task);
+        let keys: Vec<TaskKey> = plan.table.tasks().map(key).collect();
         let (k, placement) = (self.terms.verification.k, self.terms.placement);
         let pins = Pins::one(self.home.genesis.network(), "data directory");
         let wanted = Wanted { keys: &keys, k, placement };
@@ -239,7 +250,7 @@ impl<N: NodeApi> Begun<N> {
         known: &mut Known,
         fresh: bool,
     ) -> Result<Rest, Failure> {
-        let places = known.rest(plan.table.tasks.len());
+        let places = known.rest(plan.table.len());
         if places.is_empty() {
             return Ok(Rest::Nothing);
         }
@@ -253,7 +264,15 @@ impl<N: NodeApi> Begun<N> {
                 None => Ok(Rest::Order(Box::new((whole, plan)))),
             };
         }
-        let mut part = plan.only(&places)?;
+        let mut part = match plan.only(&places) {
+            // Of a grid the rest is no grid any more.
+            Err(_) if !plan.table.axes().is_empty() && self.refusal.is_none() => {
+                self.out.say("What is left is too much to list: everything runs once more.");
+                *known = Known::default();
+                return Ok(Rest::Order(Box::new((whole, plan))));
+            }
+            part => part?,
+        };
         let job = part.job(&self.home, &self.terms)?;
         if !fresh && let Some(job) = self.running(&job).await? {
             return Ok(Rest::Runs(job, part.table));
@@ -312,8 +331,8 @@ impl<N: NodeApi> Begun<N> {
 
     /// What would be ordered.
     fn describe(&self, plan: &Plan, known: &Known) -> Result<Exit, Failure> {
-        let task = |task: &TaskSpec| {
-            let args = plan.table.args_of(task);
+        let task = |task: Cow<'_, TaskSpec>| {
+            let args = plan.table.args_of(&task);
             serde_json::json!({ "name": task.name, "args": args, "params": task.params })
         };
         let missing = self.missing.len();
@@ -323,14 +342,15 @@ impl<N: NodeApi> Begun<N> {
             "verification": self.terms.verification.to_string(),
             "placement": self.terms.placement,
             "limits": plan.limits,
+            "terms": self.terms.asked,
+            "deadline": self.terms.deadline.map(|deadline| deadline.to_string()),
             "seed": plan.seed,
-            "tasks": plan.table.tasks.iter().map(task).collect::<Vec<_>>(),
+            "tasks": plan.table.tasks().map(task).collect::<Vec<_>>(),
             "known": known.count(),
             "blocks_to_send": missing,
         });
-        self.out.data(&whole, || {
-            plan.table.tasks.iter().map(|task| format!("{}\n", task.name)).collect()
-        })?;
+        self.out
+            .data(&whole, || plan.table.tasks().map(|task| format!("{}\n", task.name)).collect())?;
         let most = text::size((missing * CHUNK_BYTES) as u64);
         self.out.say(format!("{} to send, {most} at most", text::plural(missing, "block")));
         self.out.say("Nothing was ordered: this was a dry run.");

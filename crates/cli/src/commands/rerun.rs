@@ -44,7 +44,8 @@ fn after() -> String {
     format!(
         "\
 Program, inputs and arguments are those of the job; the node has them. So are
-limits, verification and placement, unless something else is said.
+limits, verification, placement, priority and what nodes must be, unless
+something else is said. A deadline is not: it was that of another day.
 
 With --failed the results of all other tasks are fetched too, with the receipt
 that they have: DIR is complete in the end. It may be the directory of the job.
@@ -76,8 +77,10 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     let limits = terms.limits(ordered.limits);
     let plan = Plan::of_table(ordered.program, body.table.clone(), limits, ordered.seed)?;
     terms.verify = terms.verify.or(Some(ordered.verification));
+    // Its deadline was that of another day.
+    terms.needs.usual = protocol::Terms { deadline: None, ..ordered.terms.clone() };
     terms.placement = terms.placement.or(Some(ordered.placement));
-    let all = body.table.tasks.len();
+    let all = body.table.len();
     let short = text::short(job);
     let source = if failed {
         let before = Before::of(&receipt, &report);
@@ -131,7 +134,7 @@ fn taken(
 impl Before {
     fn of(receipt: &Receipt, report: &Report) -> Self {
         let mut before = Self { good: Vec::new(), not_agreed: 0, ended: 0 };
-        for (at, task) in (0..receipt.body.table.tasks.len()).zip((0..).map(TaskIndex)) {
+        for (at, task) in (0..receipt.body.table.len()).zip((0..).map(TaskIndex)) {
             if known::good(receipt, report, task).is_some() {
                 before.good.push((at, task));
             } else if report.settled.contains_key(&task) {

@@ -71,7 +71,9 @@ Examples:
   polity run roll.wasm --array 20 --seed mine
   polity run fit.wasm --input a.csv b.csv --arg --seed=7 --verify 3of5
   polity run fit.wasm --each 'data/*.csv' --save fit.toml --dry-run
-  polity run fit.toml --fuel 5G --after last"
+  polity run fit.toml --fuel 5G --after last
+  polity run sim.wasm --array 5000 --priority low --deadline 12h
+  polity run train.wasm --gpus 1 --label zone=north --class internal"
     )
 }
 

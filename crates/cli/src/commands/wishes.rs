@@ -1,5 +1,6 @@
 //! What a person may say about a job, in groups: for `run`, for `rerun`, and for job files.
 
+use super::needs::{self, Needs};
 use crate::{
     failure::Failure,
     job::{
@@ -80,6 +81,8 @@ pub(super) struct Terms {
     /// Only once this job has ended well: every task agreed and ended with 0
     #[arg(long, value_name = "JOB")]
     pub(super) after: Vec<String>,
+    #[command(flatten)]
+    pub(super) needs: Needs,
 }
 
 /// Where results go.
@@ -109,8 +112,8 @@ pub(super) struct Place {
     pub(super) durability: Option<Durability>,
 }
 
-/// The options that a job file may name.
-pub(super) const KEYS: [&str; 21] = [
+/// The options that a job file may name, beside those of [`needs::KEYS`].
+const KEYS: [&str; 21] = [
     "each",
     "null",
     "input",
@@ -133,6 +136,11 @@ pub(super) const KEYS: [&str; 21] = [
     "detach",
     "durability",
 ];
+
+/// All of them.
+fn keys() -> Vec<&'static str> {
+    KEYS.into_iter().chain(needs::KEYS).collect()
+}
 
 /// What is said now, else what was said before.
 fn or<T>(now: Vec<T>, before: Vec<T>) -> Vec<T> {
@@ -263,6 +271,7 @@ impl Terms {
             wall: self.wall.or(file.wall),
             timeout: self.timeout.or(file.timeout),
             after: or(self.after, file.after),
+            needs: self.needs.over(file.needs),
         }
     }
 
@@ -275,7 +284,7 @@ impl Terms {
             number.map(value)
         };
         let time = |time: Option<Duration>| time.map(|time| text::written(time).into());
-        kept([
+        let mut lines = kept([
             ("verify", self.verify.map(|verify| verify.to_string().into())),
             ("placement", self.placement.map(|placement| placement.to_string().into())),
             ("fuel", number(self.fuel)),
@@ -283,7 +292,9 @@ impl Terms {
             ("wall", time(self.wall)),
             ("timeout", time(self.timeout)),
             ("after", list(self.after.clone())),
-        ])
+        ]);
+        lines.extend(self.needs.lines());
+        lines
     }
 }
 
@@ -348,7 +359,7 @@ impl Wishes {
             return Ok(self);
         }
         let path = self.program.clone();
-        let words = recipe::read(&path, &KEYS)?;
+        let words = recipe::read(&path, &keys())?;
         let file = parse(&words)
             .map_err(|reason| Failure::usage(format!("{}: {reason}", path.display())))?;
         if recipe::is_one(&file.program) {
@@ -397,11 +408,13 @@ fn parse(words: &[String]) -> Result<Wishes, String> {
     })
 }
 
-fn list(texts: Vec<String>) -> Option<Value> {
+pub(super) fn list(texts: Vec<String>) -> Option<Value> {
     (!texts.is_empty()).then(|| Value::Array(texts.into_iter().map(Value::from).collect()))
 }
 
-fn kept<const N: usize>(lines: [(&'static str, Option<Value>); N]) -> Vec<(&'static str, Value)> {
+pub(super) fn kept<const N: usize>(
+    lines: [(&'static str, Option<Value>); N],
+) -> Vec<(&'static str, Value)> {
     lines.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
@@ -444,7 +457,7 @@ mod tests {
     fn the_keys_of_a_job_file_are_the_options_of_run() {
         let command = <Line as clap::CommandFactory>::command();
         let mut options: Vec<_> = command.get_opts().filter_map(|arg| arg.get_long()).collect();
-        let mut keys = KEYS.to_vec();
+        let mut keys = keys();
         options.retain(|option| *option != "help");
         options.sort_unstable();
         keys.sort_unstable();
@@ -463,6 +476,11 @@ mod tests {
             format!("{d}/p.wasm --param-file {d}/g.csv --array 20 --seed text --detach -o {d}/out"),
             format!(
                 "{d}/p.wasm --verify 2of3 --placement sealed --fuel 5G --memory 64M --wall 30s"
+            ),
+            format!(
+                "{d}/p.wasm --priority high --deadline 30m --label zone=north --label disk=ssd \
+                 --arch x86_64 --cpus 4 --gpus 1 --disk 10G --owner Elm --node abcd1234 --near 20 \
+                 --class internal"
             ),
             format!("{d}/p.wasm --timeout 500ms --after last --after abcd1234 --wait agreed"),
             format!("{d}/p.wasm --collect {d}/all=x.csv --collect - --collect-header"),

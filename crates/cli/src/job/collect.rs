@@ -142,7 +142,7 @@ impl Collect {
 
 /// What `{}` and `{x}` stand for in a path, as in arguments.
 fn filled(path: &str, spec: &TaskSpec) -> String {
-    let table = TaskTable { args: vec![path.into()], tasks: Vec::new() };
+    let table = TaskTable::of(vec![path.into()], Vec::new());
     table.args_of(spec).swap_remove(0)
 }
 

@@ -98,8 +98,8 @@ pub(crate) async fn follow<N: NodeApi>(
 ) -> Result<Ending, Failure> {
     let Patience { wait, timeout } = patience;
     let (job, table, sealed, mut events) = listen(node, followed);
-    let mut course = Course::new(table.tasks.len());
-    let mut progress = Progress::new(out, table.tasks.len(), sealed);
+    let mut course = Course::new(table.len());
+    let mut progress = Progress::new(out, table.len(), sealed);
     let mut names = Names::default();
     let mut writing = FuturesUnordered::<BoxFuture<'_, _>>::new();
     let mut due: VecDeque<Done> = known.iter().cloned().collect();
@@ -127,7 +127,7 @@ pub(crate) async fn follow<N: NodeApi>(
                 let arrived = course.take(&event, wait);
                 if wait != Wait::Outcome {
                     due.extend(arrived.iter().filter_map(|task| {
-                        let name = table.tasks.get(task.0 as usize)?.name.clone();
+                        let name = table.name(task.0 as usize)?.into_owned();
                         Some(Done { name, outcome: course.outcome(*task)?.clone() })
                     }));
                 }
@@ -166,7 +166,7 @@ fn listen<N: NodeApi>(
             (Some(job), table, sealed, steady(node, job, events).boxed())
         }
         None => {
-            let table = TaskTable { args: Vec::new(), tasks: Vec::new() };
+            let table = TaskTable::of(Vec::new(), Vec::new());
             (None, table, false, stream::empty().boxed())
         }
     }

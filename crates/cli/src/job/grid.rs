@@ -1,9 +1,9 @@
 //! The cases of a sweep over parameters: every combination of what `--param`, `--param-file` and
 //! `--array` name.
 
-use super::{csv, range::Range};
+use super::{csv, range};
 use crate::{data, failure::Failure, text};
-use protocol::{is_param_name, limits};
+use protocol::{Axis, Case, Step, case_at, combinations, is_param_name, limits};
 use std::{collections::BTreeSet, path::Path};
 
 /// The parameter of `--array`.
@@ -13,50 +13,6 @@ pub(crate) const EACH: &str = "each";
 
 /// Bytes of a file of cases.
 const FILE_BYTES: u64 = 64 << 20;
-
-/// Parameters of one task, by name.
-pub(crate) type Case = Vec<(String, String)>;
-
-/// Parameters that change together, and what they are one after the other.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Axis {
-    names: Vec<String>,
-    steps: Vec<Step>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
-    /// One value for each name.
-    Row(Vec<String>),
-    /// Many values for the only name.
-    Range(Range),
-}
-
-impl Axis {
-    fn count(&self) -> u64 {
-        let count = |step: &Step| match step {
-            Step::Row(_) => 1,
-            Step::Range(range) => range.count(),
-        };
-        self.steps.iter().fold(0_u64, |sum, step| sum.saturating_add(count(step)))
-    }
-
-    fn cases(&self) -> Vec<Case> {
-        let mut cases = Vec::new();
-        for step in &self.steps {
-            match step {
-                Step::Row(values) => {
-                    cases.push(self.names.iter().cloned().zip(values.iter().cloned()).collect());
-                }
-                Step::Range(range) => {
-                    let name = &self.names[0];
-                    cases.extend(range.values().map(|value| vec![(name.clone(), value)]));
-                }
-            }
-        }
-        cases
-    }
-}
 
 /// All cases: the product of its axes. The last one changes fastest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,14 +81,19 @@ impl Grid {
             .next("split the sweep into several jobs"))
     }
 
+    /// How many cases there are.
+    pub(crate) fn count(&self) -> u64 {
+        combinations(&self.0)
+    }
+
+    /// What the cases are made of.
+    pub(crate) fn axes(&self) -> &[Axis] {
+        &self.0
+    }
+
     /// All cases. Call [`Self::check`] before: it is what bounds them.
     pub(crate) fn cases(&self) -> Vec<Case> {
-        self.0.iter().fold(vec![Case::new()], |cases, axis| {
-            let next = axis.cases();
-            let joined =
-                |case: &Case| next.iter().map(|more| [&case[..], &more[..]].concat()).collect();
-            cases.iter().flat_map(|case| -> Vec<Case> { joined(case) }).collect()
-        })
+        (0..self.count()).map(|at| case_at(&self.0, at)).collect()
     }
 }
 
@@ -167,7 +128,7 @@ fn axis(part: &str) -> Result<Axis, String> {
     if !is_param_name(name) {
         return Err(format!("{name:?} is no name: letters, digits and _, no digit first"));
     }
-    let step = |value: &str| match Range::parse(value).transpose()? {
+    let step = |value: &str| match range::parse(value).transpose()? {
         Some(range) => Ok(Step::Range(range)),
         None => Ok(Step::Row(vec![value.into()])),
     };
@@ -187,7 +148,7 @@ fn indexes(text: &str) -> Result<Axis, String> {
         },
         _ => return Err(how.into()),
     };
-    match Range::parse(&range) {
+    match range::parse(&range) {
         Some(Ok(range)) => Ok(Axis { names: vec![INDEX.into()], steps: vec![Step::Range(range)] }),
         _ => Err(how.into()),
     }
@@ -297,12 +258,12 @@ mod tests {
     #[test]
     fn too_many_cases_are_counted_and_never_made() {
         let huge = grid(&["x=1..1000000000000,y=1..1000000000000"]).unwrap();
-        assert!(huge.check(1).unwrap_err().message.contains("at most 100,000"));
-        let failure = grid(&["x=1..1000,y=a,b"]).unwrap().check(51).unwrap_err();
+        assert!(huge.check(1).unwrap_err().message.contains("at most 1,000,000"));
+        let failure = grid(&["x=1..1000,y=a,b"]).unwrap().check(501).unwrap_err();
         assert_eq!(
             failure.message,
-            "51 × 1,000 of x × 2 of y = 102,000 tasks; one job has at most 100,000"
+            "501 × 1,000 of x × 2 of y = 1,002,000 tasks; one job has at most 1,000,000"
         );
-        assert_eq!(grid(&["x=1..1000,y=a,b"]).unwrap().check(50), Ok(()));
+        assert_eq!(grid(&["x=1..1000,y=a,b"]).unwrap().check(500), Ok(()));
     }
 }

@@ -1,14 +1,13 @@
 //! The inputs of a job: which files, under which names, for which task.
 
 use super::{
-    case_name,
     content::{Content, open_file},
     files,
-    grid::{Case, EACH, Grid},
+    grid::{EACH, Grid},
 };
 use crate::{failure::Failure, text};
 use bytes::Bytes;
-use protocol::limits;
+use protocol::{Axis, Case, case_name, limits};
 use std::{
     io::Read,
     path::{Path, PathBuf},
@@ -16,6 +15,10 @@ use std::{
 
 /// Bytes that are taken from our own stdin.
 const STDIN_BYTES: u64 = 64 << 20;
+
+/// Tasks that are rows of the table, at most, if parameters make them: of more the table holds what
+/// they are made of.
+const ROWS: usize = 10_000;
 
 /// A task before its files have CIDs. Its files are places in [`Inputs::contents`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub(crate) struct Inputs {
     /// Every content once, however many tasks read it.
     pub(crate) contents: Vec<Content>,
     pub(crate) tasks: Vec<Draft>,
+    /// Parameters with which every one of them runs, if there are too many for rows.
+    pub(crate) axes: Vec<Axis>,
     /// Whether every task has a file of its own.
     pub(crate) each: bool,
 }
@@ -77,7 +82,7 @@ pub(crate) fn single(paths: &[PathBuf]) -> Result<Inputs, Failure> {
         contents.push(Content::Bytes(read_stdin()?));
     }
     let task = Draft { name, inputs, stdin, params: Case::new() };
-    Ok(Inputs { contents, tasks: vec![task], each: false })
+    Ok(Inputs { contents, tasks: vec![task], ..Inputs::default() })
 }
 
 impl Inputs {
@@ -95,13 +100,22 @@ impl Inputs {
         if self.each {
             args.iter_mut().for_each(|arg| *arg = arg.replace("{}", &format!("{{{EACH}}}")));
         }
+        if grid.count().saturating_mul(self.tasks.len() as u64) > ROWS as u64 {
+            let each = self.each;
+            let row = |task: Draft| match each {
+                true => Draft { params: vec![(EACH.into(), task.name.clone())], ..task },
+                false => Draft { name: String::new(), ..task },
+            };
+            let tasks = self.tasks.into_iter().map(row).collect();
+            return Ok(Self { tasks, axes: grid.axes().to_vec(), ..self });
+        }
         let cases = grid.cases();
         let mut tasks = Vec::with_capacity(self.tasks.len() * cases.len());
         for task in self.tasks {
             let file = self.each.then_some(task.name.as_str());
             let known = file.map(|file| (EACH.to_string(), file.to_string()));
             for case in &cases {
-                let name = case_name::name(file, case);
+                let name = case_name(file, case);
                 let params = known.iter().chain(case).cloned().collect();
                 tasks.push(Draft { name, params, ..task.clone() });
             }
@@ -216,7 +230,12 @@ mod tests {
         assert_eq!((inputs.contents.len(), args[0].as_str()), (1, "{}"));
         let plain = single(&[]).unwrap();
         assert_eq!(plain.clone().times(&Grid::default(), &mut args).unwrap(), plain);
-        let many = single(&[]).unwrap().times(&grid("x=1..100001"), &mut args).unwrap_err();
-        assert!(many.message.contains("100,001"), "{many}");
+        let grid = single(&[]).unwrap().times(&grid("x=1..10001"), &mut args).unwrap();
+        assert_eq!((names(&grid), grid.axes.len()), (vec![""], 1), "computed");
+        let many = single(&[])
+            .unwrap()
+            .times(&Grid::of(&["x=1..1000001".into()], None, None).unwrap(), &mut args)
+            .unwrap_err();
+        assert!(many.message.contains("1,000,001"), "{many}");
     }
 }

@@ -168,8 +168,8 @@ pub(crate) fn hold(bytes: &[u8], job: &JobId, pins: &Pins) -> Result<(Receipt, R
 
 fn key_of(receipt: &Receipt, task: TaskIndex) -> Option<TaskKey> {
     let body = &receipt.body;
-    let spec = body.table.tasks.get(task.0 as usize)?;
-    Some(body.order.payload.key_of(&body.table, spec))
+    let spec = body.table.task_of(task)?;
+    Some(body.order.payload.key_of(&body.table, &spec))
 }
 
 /// What a task gave, if it was accepted and ended with 0.

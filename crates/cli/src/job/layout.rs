@@ -41,8 +41,8 @@ pub(crate) fn is_reserved(name: &str) -> bool {
 /// The files of one outcome of a job that is the whole run. The outcome's paths and the table's
 /// names were checked before.
 pub(crate) fn files(table: &TaskTable, outcome: &Outcome) -> Vec<Placed> {
-    let Some(task) = table.tasks.get(outcome.task.0 as usize) else { return Vec::new() };
-    files_of(&task.name, table.tasks.len() == 1, outcome)
+    let Some(name) = table.name(outcome.task.0 as usize) else { return Vec::new() };
+    files_of(&name, table.len() == 1, outcome)
 }
 
 /// The files of one outcome of the task of that name, which may be alone in its run.
@@ -92,7 +92,7 @@ mod tests {
             stdin: None,
             params: Vec::new(),
         };
-        TaskTable { args: Vec::new(), tasks: names.iter().map(task).collect() }
+        TaskTable::of(Vec::new(), names.iter().map(task).collect())
     }
 
     fn outcome(task: u32, paths: &[&str], stdout: &[u8]) -> Outcome {

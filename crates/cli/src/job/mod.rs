@@ -1,13 +1,14 @@
 //! The way of a job: from files, to an order, to its results in files.
 
-mod case_name;
 pub(crate) mod collect;
 pub(crate) mod content;
 pub(crate) mod course;
 mod csv;
+pub(crate) mod deadline;
 pub(crate) mod explain;
 pub(crate) mod fetch;
 pub(crate) mod files;
+pub(crate) mod fit;
 pub(crate) mod follow;
 pub(crate) mod grid;
 pub(crate) mod inputs;

@@ -2,17 +2,18 @@
 
 use super::{
     content::{Content, Named, name_all},
+    deadline::Deadline,
     inputs::{Draft, Inputs},
 };
 use crate::{data::DataDir, exit::Exit, failure::Failure, machine, text};
 use api::Status;
 use bytes::Bytes;
-use identity::{Digest, SecretKey, Signed, canonical};
+use identity::{Digest, PublicKey, SecretKey, Signed, canonical};
 use objects::{Block, Cid, Codec, FileRoot};
 use protocol::{
     Distinct, Genesis, Input, Job, Limits, Placement, TaskSpec, TaskTable, Verification, limits,
 };
-use std::{collections::HashSet, path::Path, time::Duration};
+use std::{borrow::Cow, path::Path, time::Duration};
 
 /// Bytes of a program.
 const PROGRAM_BYTES: u64 = 256 << 20;
@@ -39,12 +40,16 @@ pub(crate) struct Plan {
 }
 
 /// How a job is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Terms {
     pub(crate) verification: Verification,
     pub(crate) placement: Placement,
     /// How long its results count, if that was said.
     pub(crate) timeout: Option<Duration>,
+    /// When it should be done, if that was said.
+    pub(crate) deadline: Option<Deadline>,
+    /// Everything else that the queue is told.
+    pub(crate) asked: protocol::Terms,
 }
 
 impl Plan {
@@ -56,7 +61,7 @@ impl Plan {
         limits: Limits,
         seed: Digest,
     ) -> Result<Self, Failure> {
-        let Inputs { mut contents, tasks, .. } = inputs;
+        let Inputs { mut contents, tasks, axes, .. } = inputs;
         contents.push(Content::Bytes(program));
         let named = name_all(&contents).map_err(|(at, error)| match &contents[at] {
             Content::File(path) => Failure::file(path, &error),
@@ -75,7 +80,7 @@ impl Plan {
                 params: draft.params,
             }
         };
-        let table = TaskTable { args, tasks: tasks.into_iter().map(spec).collect() };
+        let table = TaskTable::grid(args, tasks.into_iter().map(spec).collect(), axes);
         let program = cid(contents.len() - 1);
         let parcels = contents.into_iter().zip(named);
         let parcels = parcels.map(|(content, named)| Parcel { content, named }).collect();
@@ -93,7 +98,7 @@ impl Plan {
         let bytes = canonical::encode(&table);
         if bytes.len() > limits::TABLE_BYTES {
             let (got, most) = (text::size(bytes.len() as u64), limits::TABLE_BYTES >> 20);
-            let count = table.tasks.len();
+            let count = table.len();
             let (tasks, fit) =
                 (text::number(count as u64), count * limits::TABLE_BYTES / bytes.len());
             return Err(Failure::usage(format!(
@@ -111,16 +116,16 @@ impl Plan {
     /// The same with only these tasks, which are places in the table in rising order, and only the
     /// content that they need.
     pub(crate) fn only(&self, places: &[usize]) -> Result<Self, Failure> {
-        let tasks = places.iter().map(|at| self.table.tasks[*at].clone()).collect();
-        let table = TaskTable { args: self.table.args.clone(), tasks };
+        let tasks =
+            places.iter().filter_map(|at| self.table.task(*at)).map(Cow::into_owned).collect();
+        let table = TaskTable::of(self.table.args.clone(), tasks);
         Self::of_table(self.program, table, self.limits, self.seed)
     }
 
     /// Gives the content away to a plan with a part of the tasks.
     pub(crate) fn hand_over(self, part: &mut Self) {
-        let inputs = part.table.tasks.iter().flat_map(|task| &task.inputs).map(|input| input.cid);
-        let stdin = part.table.tasks.iter().filter_map(|task| task.stdin);
-        let needed: HashSet<_> = inputs.chain(stdin).chain([part.program]).collect();
+        let mut needed = part.table.roots();
+        needed.insert(part.program);
         let is_needed = |parcel: &Parcel| needed.contains(&parcel.named.root.cid);
         part.parcels = self.parcels.into_iter().filter(is_needed).collect();
     }
@@ -150,21 +155,33 @@ impl Plan {
             Some(ms) => ms,
             None => text::ms(USUAL_LIFETIME).min(longest),
         };
+        let expires = issued.after_ms(lifetime_ms);
+        let deadline = terms.deadline.map(|deadline| deadline.at(issued));
+        let asked = protocol::Terms { deadline, ..terms.asked.clone() };
+        asked.check(issued, expires).map_err(|error| {
+            let failure = Failure::usage(error.to_string());
+            match deadline {
+                Some(deadline) if deadline > expires => {
+                    failure.next("let it live longer, as with: --timeout 7d")
+                }
+                _ => failure,
+            }
+        })?;
         Ok(Job {
             network: home.status.network,
             home: home.status.node,
             program: self.program,
             table: self.table_block.cid,
-            tasks: u32::try_from(self.table.tasks.len()).map_err(Failure::internal)?,
+            tasks: u32::try_from(self.table.len()).map_err(Failure::internal)?,
             engine: home.status.fingerprint,
             seed: self.seed,
             limits: self.limits,
             placement: terms.placement,
             verification: terms.verification,
             issued,
-            expires: issued.after_ms(lifetime_ms),
+            expires,
             nonce: machine::nonce()?,
-            terms: protocol::Terms::default(),
+            terms: asked,
         })
     }
 }
@@ -210,6 +227,11 @@ impl Home {
                 .next("ask an owner of the polity for 'polity invite', then: polity up --join …"));
         }
         Ok(Self { status, genesis, owner })
+    }
+
+    /// Who orders.
+    pub(crate) fn owner(&self) -> PublicKey {
+        self.owner.public()
     }
 
     /// Signs an order, which must be one that the node takes.
@@ -327,7 +349,7 @@ mod tests {
         assert_eq!((plan.parcels.len(), plan.size_bytes()), (4, 2 + 3 + 5 + 4));
         assert_eq!(plan.program, Cid::of(Codec::Raw, b"\0asm"));
         assert_eq!(plan.table.cid(), plan.table_block.cid);
-        let task = &plan.table.tasks[1];
+        let task = &plan.table.rows()[1];
         assert_eq!(task.stdin, Some(Cid::of(Codec::Raw, b"in")));
         assert_eq!(task.inputs[1].cid, Cid::of(Codec::Raw, b"three"));
         assert_eq!(task.params, [("x".to_string(), "2".to_string())]);
@@ -338,7 +360,7 @@ mod tests {
         let plan = plan();
         let mut part = plan.only(&[1]).unwrap();
         assert_ne!(part.run(), plan.run());
-        assert_eq!(part.table.tasks, plan.table.tasks[1..]);
+        assert_eq!(part.table.rows(), &plan.table.rows()[1..]);
         plan.hand_over(&mut part);
         assert_eq!(part.size_bytes(), 2 + 5 + 4);
     }
@@ -363,7 +385,7 @@ mod tests {
             stdin: None,
             params: Vec::new(),
         };
-        let table = TaskTable { args: Vec::new(), tasks: (0..20_000).map(task).collect() };
+        let table = TaskTable::of(Vec::new(), (0..20_000).map(task).collect());
         let cid = Cid::of(Codec::Raw, b"");
         let failure = Plan::of_table(cid, table, Limits::default(), seed(None)).unwrap_err();
         assert!(failure.message.contains("20,000 tasks") && failure.message.contains("4 MiB"));

@@ -10,7 +10,7 @@ use crate::{
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use protocol::{JobEvent, TaskIndex, TaskTable, Unsettled, draw::SkipReason};
-use std::{collections::BTreeSet, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, time::Duration};
 
 /// Lines about single tasks, at most.
 const REMARKS: usize = 20;
@@ -56,7 +56,7 @@ impl Progress {
         names: &Names,
     ) {
         let name = |task: &TaskIndex| {
-            table.tasks.get(task.0 as usize).map_or("?", |task| task.name.as_str()).to_string()
+            table.name(task.0 as usize).map_or_else(|| "?".into(), Cow::into_owned)
         };
         match event {
             JobEvent::Held { after } => {

@@ -1,6 +1,8 @@
 //! Ranges of numbers as people write them: `1..10`, `0..100:5`, `0.1..0.5:0.1`. Decimal text, exact:
 //! what a task is given is what was written, never the nearest binary fraction.
 
+use protocol::Range;
+
 /// Digits of a number, before and after its point together.
 const DIGITS: usize = 18;
 
@@ -39,74 +41,39 @@ impl Decimal {
     }
 }
 
-/// Numbers from one to another, both among them if the step meets them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Range {
-    first: i128,
-    step: i128,
-    count: u64,
-    scale: u32,
-    /// Characters of a whole number that was written with zeros before it.
-    width: usize,
+/// Reads a range, both ends in it if the step meets them; `None` if the text is none, but a value of
+/// its own.
+///
+/// # Errors
+/// If it looks like one, and is not right.
+pub(crate) fn parse(text: &str) -> Option<Result<Range, String>> {
+    let (first, rest) = text.split_once("..")?;
+    let (last, step) = match rest.split_once(':') {
+        Some((last, step)) => (last, Some(step)),
+        None => (rest, None),
+    };
+    let numeric =
+        |text: &str| text.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit());
+    if !numeric(first) && !numeric(last) {
+        return None;
+    }
+    Some(of(first, last, step).ok_or_else(|| format!("'{text}' is no range; {HOW}")))
 }
 
-impl Range {
-    /// Reads a range; `None` if the text is none, but a value of its own.
-    ///
-    /// # Errors
-    /// If it looks like one, and is not right.
-    pub(crate) fn parse(text: &str) -> Option<Result<Self, String>> {
-        let (first, rest) = text.split_once("..")?;
-        let (last, step) = match rest.split_once(':') {
-            Some((last, step)) => (last, Some(step)),
-            None => (rest, None),
-        };
-        let numeric = |text: &str| {
-            text.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit())
-        };
-        if !numeric(first) && !numeric(last) {
-            return None;
-        }
-        Some(Self::of(first, last, step).ok_or_else(|| format!("'{text}' is no range; {HOW}")))
-    }
-
-    fn of(first: &str, last: &str, step: Option<&str>) -> Option<Self> {
-        let width = [first, last].into_iter().map(padded).max().unwrap_or(0);
-        let (first, last) = (Decimal::parse(first)?, Decimal::parse(last)?);
-        let step = match step {
-            Some(step) => Decimal::parse(step).filter(|step| step.units > 0)?,
-            None => Decimal { units: 1, scale: 0 },
-        };
-        let scale = first.scale.max(last.scale).max(step.scale);
-        let (first, last, step) = (first.at(scale), last.at(scale), step.at(scale));
-        let count = u64::try_from((last - first).abs() / step + 1).ok()?;
-        let step = if last < first { -step } else { step };
-        Some(Self { first, step, count, scale, width: if scale == 0 { width } else { 0 } })
-    }
-
-    /// How many numbers it has.
-    pub(crate) fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Its numbers, without needless zeros: `0.50` is `0.5` whatever the step, so that the same case
-    /// is called the same in every sweep.
-    pub(crate) fn values(&self) -> impl Iterator<Item = String> + '_ {
-        (0..self.count).map(|at| self.text(self.first + i128::from(at) * self.step))
-    }
-
-    fn text(&self, units: i128) -> String {
-        let minus = if units < 0 { "-" } else { "" };
-        let digits = units.unsigned_abs();
-        if self.scale == 0 {
-            let width = self.width.saturating_sub(minus.len());
-            return format!("{minus}{digits:0width$}");
-        }
-        let one = 10_u128.pow(self.scale);
-        let width = self.scale as usize;
-        let text = format!("{minus}{}.{:0width$}", digits / one, digits % one);
-        text.trim_end_matches('0').trim_end_matches('.').to_string()
-    }
+fn of(first: &str, last: &str, step: Option<&str>) -> Option<Range> {
+    let width = [first, last].into_iter().map(padded).max().unwrap_or(0);
+    let (first, last) = (Decimal::parse(first)?, Decimal::parse(last)?);
+    let step = match step {
+        Some(step) => Decimal::parse(step).filter(|step| step.units > 0)?,
+        None => Decimal { units: 1, scale: 0 },
+    };
+    let scale = first.scale.max(last.scale).max(step.scale);
+    let (first, last, step) = (first.at(scale), last.at(scale), step.at(scale));
+    let count = u64::try_from((last - first).abs() / step + 1).ok()?;
+    let step = if last < first { -step } else { step };
+    let width = if scale == 0 { u32::try_from(width).ok()? } else { 0 };
+    let (first, step) = (i64::try_from(first).ok()?, i64::try_from(step).ok()?);
+    Some(Range { first, step, count, scale, width })
 }
 
 /// The width of a whole number that begins with a needless zero, else 0.
@@ -120,9 +87,8 @@ mod tests {
     use super::*;
 
     fn values(text: &str) -> Vec<String> {
-        let range = Range::parse(text).expect("a range").expect("a right one");
-        assert_eq!(range.count(), range.values().count() as u64, "{text}");
-        range.values().collect()
+        let range = parse(text).expect("a range").expect("a right one");
+        (0..range.count).map(|at| range.value(at)).collect()
     }
 
     #[test]
@@ -153,22 +119,22 @@ mod tests {
     #[test]
     fn what_is_no_range_is_a_value_and_what_looks_like_one_is_refused() {
         for text in ["a", "1.5", "../data", "v1..v2", "a/../b", ""] {
-            assert_eq!(Range::parse(text), None, "{text}");
+            assert_eq!(parse(text), None, "{text}");
         }
         let digits = "1234567890123456789..1234567890123456790";
         for text in
             ["1..", "1..=9", "1..x", "x..9", "1..9:0", "1..9:-1", "1..9:", "1e3..2e3", digits]
         {
-            let refused = Range::parse(text).expect("it looks like one").unwrap_err();
+            let refused = parse(text).expect("it looks like one").unwrap_err();
             assert!(refused.contains("1..10"), "{refused}");
         }
     }
 
     #[test]
     fn the_largest_ranges_are_counted_and_not_made() {
-        let range = Range::parse("0..999999999999999999").unwrap().unwrap();
-        assert_eq!(range.count(), 1_000_000_000_000_000_000);
-        let fine = Range::parse("0..99999999999999999:0.00000000000000001").unwrap();
+        let range = parse("0..999999999999999999").unwrap().unwrap();
+        assert_eq!(range.count, 1_000_000_000_000_000_000);
+        let fine = parse("0..99999999999999999:0.00000000000000001").unwrap();
         assert!(fine.is_err(), "more than can be counted");
     }
 }

@@ -53,13 +53,16 @@ impl Orders {
     }
 }
 
-/// What an order asks for, whenever it is given: everything but times and nonce.
+/// What an order asks for, whenever it is given: everything but times (its deadline is one) and
+/// nonce.
 pub(crate) fn what(job: &Job, after: &[JobId]) -> Digest {
     let mut after: Vec<_> = after.to_vec();
     after.sort_unstable();
     let asked = (job.network, job.home, job.program, job.table, job.seed, job.engine);
     let terms = (job.limits, job.placement, job.verification, after);
-    Digest::of("polity order asked for", &[&canonical::encode(&asked), &canonical::encode(&terms)])
+    let queue = (job.terms.priority, &job.terms.needs);
+    let parts = [canonical::encode(&asked), canonical::encode(&terms), canonical::encode(&queue)];
+    Digest::of("polity order asked for", &parts.each_ref().map(Vec::as_slice))
 }
 
 /// The job that was ordered before to do just this, if the node still works on it.

@@ -75,10 +75,10 @@ impl Proven {
     /// What a task is called, if the file says.
     pub(super) fn task_name(&self, task: TaskIndex) -> String {
         let spec = match &self.evidence.proof {
-            Proof::Verdict(decided) => decided.table.tasks.get(task.0 as usize),
+            Proof::Verdict(decided) => decided.table.task_of(task),
             Proof::Contradiction(_) => None,
         };
-        spec.map_or_else(|| task.to_string(), |spec| spec.name.clone())
+        spec.map_or_else(|| task.to_string(), |spec| spec.into_owned().name)
     }
 
     /// Who a node of the file is.

@@ -9,7 +9,7 @@ use crate::{
 use identity::{Digest, PublicKey};
 use protocol::{Job, JobId, Outcome, OutcomeDigest, Proof, TaskIndex, TaskSpec, TaskTable};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf};
 
 /// Names in a list, at most.
 const LISTED: usize = 20;
@@ -173,7 +173,7 @@ impl<'a> Bench<'a> {
     ) -> Result<Self, Failure> {
         let stock = Stock::of(materials.program.as_deref(), &materials.inputs)?;
         let mut wanted: Vec<Wanted> = vec![("the program".into(), job.program)];
-        for spec in tasks.iter().filter_map(|task| table.tasks.get(task.0 as usize)) {
+        for spec in tasks.iter().filter_map(|task| table.task_of(*task)) {
             wanted.extend(spec.inputs.iter().map(|input| (input.name.clone(), input.cid)));
             wanted.extend(spec.stdin.map(|cid| (format!("stdin of {}", spec.name), cid)));
         }
@@ -194,8 +194,8 @@ impl<'a> Bench<'a> {
         ))
     }
 
-    fn spec(&self, task: TaskIndex) -> Result<&'a TaskSpec, Failure> {
-        let spec = self.table.tasks.get(task.0 as usize);
+    fn spec(&self, task: TaskIndex) -> Result<Cow<'a, TaskSpec>, Failure> {
+        let spec = self.table.task_of(task);
         spec.ok_or_else(|| Failure::new(Exit::Unverified, format!("the job has no task {task}")))
     }
 
@@ -217,11 +217,11 @@ impl<'a> Bench<'a> {
             limits: self.job.limits,
             program: self.stock.program(&self.job.program)?,
             program_cid: self.job.program,
-            args: self.table.args_of(spec),
+            args: self.table.args_of(&spec),
             inputs,
             stdin,
             env: spec.params.clone(),
-            seed: self.table.seed_of(&self.job.seed, spec),
+            seed: self.table.seed_of(&self.job.seed, &spec),
             task,
         };
         self.launch.rerun(order).map_err(|error| {
@@ -332,12 +332,12 @@ pub(crate) fn evidence(
 fn named(table: &TaskTable, names: &[String]) -> Result<Vec<TaskIndex>, Failure> {
     let index = |at: usize| TaskIndex(u32::try_from(at).expect("a table has few enough tasks"));
     if names.is_empty() {
-        return Ok((0..table.tasks.len()).map(index).collect());
+        return Ok((0..table.len()).map(index).collect());
     }
     let find = |name: &String| {
-        let found = table.tasks.iter().position(|spec| spec.name == *name);
+        let found = table.tasks().position(|spec| spec.name == *name);
         found.map(index).ok_or_else(|| {
-            let first = table.tasks.first().map(|task| task.name.as_str()).unwrap_or_default();
+            let first = table.name(0).unwrap_or_default();
             Failure::usage(format!("the job has no task named {name}"))
                 .next(format!("tasks are named as their files are: the first one is {first}"))
         })

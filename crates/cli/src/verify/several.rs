@@ -125,7 +125,7 @@ impl Part {
         };
         let (mut covered, mut placed) = (Vec::new(), Vec::new());
         for (task, here) in named(&receipt, known) {
-            let Some(spec) = receipt.body.table.tasks.get(task.0 as usize) else { continue };
+            let Some(spec) = receipt.body.table.task_of(task) else { continue };
             // A directory that waits for a job still holds the receipt that was there before.
             if others.contains(&here) {
                 continue;
@@ -159,8 +159,8 @@ fn named(receipt: &Receipt, known: Option<&KnownIn>) -> Vec<(TaskIndex, String)>
     match known {
         Some(known) => known.tasks.clone(),
         None => {
-            let specs = receipt.body.table.tasks.iter();
-            (0..).map(TaskIndex).zip(specs.map(|spec| spec.name.clone())).collect()
+            let specs = receipt.body.table.tasks();
+            (0..).map(TaskIndex).zip(specs.map(|spec| spec.into_owned().name)).collect()
         }
     }
 }

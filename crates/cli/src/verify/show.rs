@@ -252,8 +252,8 @@ impl Held {
     }
 
     fn task_name(&self, task: TaskIndex) -> String {
-        let spec = self.receipt.body.table.tasks.get(task.0 as usize);
-        spec.map_or_else(|| task.to_string(), |spec| spec.name.clone())
+        let spec = self.receipt.body.table.task_of(task);
+        spec.map_or_else(|| task.to_string(), |spec| spec.into_owned().name)
     }
 
     fn owners(&self) -> Owners {

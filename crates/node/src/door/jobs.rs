@@ -10,7 +10,7 @@ use protocol::{
     JobEvent, JobId, NoResult, Placement, Receipt, TaskIndex, TaskSpec, TaskTable, limits,
     port::Blobs,
 };
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 use work::Summary;
 
 pub(super) fn unknown(job: &JobId) -> ApiError {
@@ -82,8 +82,8 @@ impl Door {
         match self.table(job.table).await {
             Ok(table) => {
                 live::name(detail, &table);
-                let specs = lacking.iter().filter_map(|task| table.tasks.get(task.0 as usize));
-                let inputs = |spec: &TaskSpec| {
+                let specs = lacking.iter().filter_map(|task| table.task_of(*task));
+                let inputs = |spec: Cow<'_, TaskSpec>| {
                     spec.inputs.iter().map(|input| input.cid).chain(spec.stdin).collect::<Vec<_>>()
                 };
                 wanted.extend(specs.flat_map(inputs));
@@ -185,12 +185,12 @@ impl Door {
     }
 }
 
-pub(super) fn shown(from: TaskIndex, tasks: u32) -> impl Iterator<Item = TaskIndex> {
+pub(super) fn shown(from: TaskIndex, tasks: u32) -> impl Iterator<Item = TaskIndex> + Clone {
     (from.0..tasks).take(path::TASKS).map(TaskIndex)
 }
 
 pub(super) fn name_of(table: &TaskTable, task: TaskIndex) -> String {
-    table.tasks.get(task.0 as usize).map(|spec| spec.name.clone()).unwrap_or_default()
+    table.name(task.0 as usize).map(Cow::into_owned).unwrap_or_default()
 }
 
 pub(super) fn audits_of(ledger: &Ledger, job: &JobId) -> AuditCount {

@@ -4,6 +4,7 @@ mod evidence;
 mod jobs;
 mod live;
 mod past;
+mod placing;
 mod standing;
 mod stock;
 
@@ -11,12 +12,13 @@ use crate::{
     about::Heard,
     home::{Home, blob_error, unavailable},
     join,
+    measure::Own,
     upkeep::Care,
 };
 use api::{
     ApiError, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents, JobSummary,
-    JoinLine, KnownPeer, KnownTask, NodeApi, NodeInfo, PlacedTx, Reply, SanctionInfo, Status,
-    Submission, path,
+    JoinLine, KnownPeer, KnownTask, NodeApi, NodeInfo, NodeLoad, PlacedTx, Reply, SanctionInfo,
+    Status, Submission, Totals, path,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
@@ -24,7 +26,7 @@ use identity::{Digest, PublicKey, SecretKey};
 use network::Network;
 use objects::Cid;
 use protocol::{Block, Header, Height, InvitationKind, JobId, TaskIndex, TaskKey, port::Blobs};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The node, as its owner's doors see it.
 pub(crate) struct Door {
@@ -34,6 +36,8 @@ pub(crate) struct Door {
     pub(crate) fingerprint: Digest,
     /// What peers say of themselves.
     pub(crate) heard: Heard,
+    /// What this node measured of itself.
+    pub(crate) own: Own,
     /// Free space that the store leaves to the journals.
     pub(crate) reserve_bytes: u64,
     /// Takes care of the store, and finds what is not in it.
@@ -68,7 +72,7 @@ impl Door {
         Ok(blocks)
     }
 
-    fn status_now(&self) -> Status {
+    fn status_now(&self, totals: Totals) -> Status {
         let ledger = self.home.chain.ledger();
         let roster = ledger.roster();
         let genesis = self.home.chain.genesis();
@@ -98,10 +102,11 @@ impl Door {
             distinct: ledger.params().distinct,
             heartbeat_ms: ledger.params().heartbeat_ms,
             reserve_bytes: self.reserve_bytes,
+            totals,
         }
     }
 
-    fn nodes_now(&self) -> Vec<NodeInfo> {
+    fn nodes_now(&self, loads: &BTreeMap<PublicKey, NodeLoad>) -> Vec<NodeInfo> {
         let ledger = self.home.chain.ledger();
         let roster = ledger.roster();
         let genesis = self.home.chain.genesis();
@@ -112,6 +117,13 @@ impl Door {
             }
             let founder = genesis.founders.iter().find(|f| f.payload.node == *node);
             founder.map(|f| f.payload.addresses.clone()).unwrap_or_default()
+        };
+        let measured = |node: &PublicKey| {
+            let own = self.own.profile(node).map(|signed| (signed.payload, 0));
+            own.or_else(|| {
+                let said = self.heard.of(node)?;
+                Some((said.profile?, said.rtt_ms))
+            })
         };
         roster
             .nodes()
@@ -126,7 +138,10 @@ impl Door {
                 validator: genesis.validators.contains(node),
                 connected: connected.contains(node),
                 addresses: addresses_of(node),
-                about: self.heard.of(node),
+                about: self.heard.of(node).map(|said| said.about),
+                profile: measured(node).map(|(profile, _)| profile),
+                rtt_ms: measured(node).map(|(_, rtt_ms)| rtt_ms),
+                load: loads.get(node).cloned(),
             })
             .collect()
     }
@@ -206,7 +221,15 @@ impl NodeApi for Door {
         async move {
             // What happens to the job is not mixed with what happened before the start.
             self.home.hub.restored().await;
-            let job = self.home.admit(submission).await?;
+            let (tasks, by) = (submission.order.payload.tasks, submission.order.by);
+            let job = match self.home.admit(submission).await {
+                Ok(job) => job,
+                Err(error) => {
+                    tracing::info!(by = %by.short(), tasks, %error, "an order is refused");
+                    return Err(error);
+                }
+            };
+            tracing::info!(%job, by = %by.short(), tasks, "an order is admitted");
             self.events_of(job).await
         }
         .boxed()
@@ -235,6 +258,18 @@ impl NodeApi for Door {
         .boxed()
     }
 
+    fn pause(&self, job: JobId, on: bool) -> Reply<'_, ()> {
+        async move {
+            let known = self.home.cluster.read(move |work| work.job(&job).is_some()).await;
+            if !known.map_err(unavailable)? {
+                return Err(jobs::unknown(&job));
+            }
+            let input = if on { work::Input::Pause { job } } else { work::Input::Resume { job } };
+            self.home.tell(input).await.map_err(unavailable)
+        }
+        .boxed()
+    }
+
     fn receipt(&self, job: JobId) -> Reply<'_, Bytes> {
         self.receipt_of(job).boxed()
     }
@@ -256,11 +291,28 @@ impl NodeApi for Door {
     }
 
     fn status(&self) -> Reply<'_, Status> {
-        async move { Ok(self.status_now()) }.boxed()
+        async move {
+            // A node without a cluster has a status all the same.
+            let totals = self.home.cluster.read(placing::totals).await.unwrap_or_default();
+            Ok(self.status_now(totals))
+        }
+        .boxed()
+    }
+
+    fn metrics(&self) -> Reply<'_, String> {
+        async move { Ok(self.home.metrics.text(&self.home).await) }.boxed()
     }
 
     fn nodes(&self) -> Reply<'_, Vec<NodeInfo>> {
-        async move { Ok(self.nodes_now()) }.boxed()
+        async move {
+            let loads = |work: &work::Work| {
+                let loads = work.nodes().map(|view| (view.node, placing::load(&view)));
+                loads.collect::<BTreeMap<_, _>>()
+            };
+            let loads = self.home.cluster.read(loads).await.unwrap_or_default();
+            Ok(self.nodes_now(&loads))
+        }
+        .boxed()
     }
 
     fn head(&self) -> Reply<'_, Header> {

@@ -11,7 +11,6 @@ use protocol::{
     Job, JobId, Placement, TaskTable, Time, limits,
     port::{BlobError, Blobs, Clock},
 };
-use std::collections::BTreeSet;
 use work::Work;
 
 /// Bytes of blobs that are written together.
@@ -162,16 +161,13 @@ impl Home {
         let bytes = bytes.ok_or_else(|| missing(&job.table))?;
         let table = TaskTable::decode(&bytes)
             .map_err(|error| ApiError::new(Code::Refused, error.to_string()))?;
-        if table.tasks.len() != job.tasks as usize {
+        if table.len() != job.tasks as usize {
             let message =
-                format!("the order says {} tasks, its table has {}", job.tasks, table.tasks.len());
+                format!("the order says {} tasks, its table has {}", job.tasks, table.len());
             return Err(ApiError::new(Code::Refused, message));
         }
-        let mut roots: BTreeSet<Cid> = [job.program].into();
-        for task in &table.tasks {
-            roots.extend(task.inputs.iter().map(|input| input.cid));
-            roots.extend(task.stdin);
-        }
+        let mut roots = table.roots();
+        roots.insert(job.program);
         for root in roots {
             self.check_file(root).await?;
         }

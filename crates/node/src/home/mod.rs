@@ -15,6 +15,7 @@ pub(crate) use trouble::Troubles;
 use crate::{
     chain::{Chain, Submit},
     events::Hub,
+    metrics::Metrics,
     post::{Letter, Mail, Post},
 };
 use api::Step;
@@ -25,7 +26,7 @@ use protocol::{
     Agreements, JobId, ToHome, ToWorker, Tx,
     port::{Clock, Offence, PeerEvent, Streams},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use storage::Store;
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -64,6 +65,7 @@ pub(crate) struct Home {
     pub(crate) keeping: Arc<Semaphore>,
     pub(crate) hosting: Arc<dyn Hosting>,
     pub(crate) troubles: Arc<Troubles>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Letters that are read at once.
@@ -142,7 +144,10 @@ impl Home {
                     self.post.send(to, Mail::Worker(Box::new(message))).await;
                 }
             }
-            Effect::Event { job, event } => self.hub.tell(job, event),
+            Effect::Event { job, event } => {
+                self.metrics.happened(&event);
+                self.hub.tell(job, event);
+            }
             Effect::Publish(agreements) => {
                 jobs.spawn(self.clone().publish(agreements));
             }
@@ -301,6 +306,11 @@ impl Home {
 
     /// Tells `work`, durably.
     pub(crate) async fn tell(&self, input: Input) -> Result<(), cluster::Error> {
-        self.cluster.propose(input).await
+        let begun = Instant::now();
+        let told = self.cluster.propose(input).await;
+        if told.is_ok() {
+            self.metrics.commit.saw(begun.elapsed());
+        }
+        told
     }
 }

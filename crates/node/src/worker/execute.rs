@@ -5,13 +5,15 @@ use bytes::Bytes;
 use execution::{Done, Engine, Order, Ran};
 use identity::{PublicKey, Signed};
 use objects::{Block, Cid};
-use protocol::{Job, JobId, NoResult, Outcome, Output, TaskIndex, TaskTable};
+use protocol::{Job, JobId, NoResult, Outcome, Output, Speed, TaskIndex, TaskTable};
 use std::{
     collections::VecDeque,
+    path::Path,
     sync::{Arc, Mutex},
 };
 use storage::{Store, exchange::Fetcher};
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 /// Jobs whose program and table are kept in memory.
 const JOBS: usize = 8;
@@ -54,6 +56,14 @@ impl Executor {
         Self { engine, fetcher, keeper, recent, room }
     }
 
+    /// What one core of this machine does, and the disk of `dir`. Blocks.
+    ///
+    /// # Errors
+    /// What [`Engine::measure`] says.
+    pub(crate) fn measure(&self, dir: &Path) -> Result<Speed, execution::Error> {
+        self.engine.measure(dir)
+    }
+
     /// Fetches program, table, and the first block of every input of some tasks. Most inputs have
     /// no other.
     ///
@@ -65,10 +75,14 @@ impl Executor {
         tasks: &[TaskIndex],
     ) -> Result<(), NoResult> {
         let from = [job.home];
-        let prepared = self.prepare((id, job), &from).await?;
-        let specs = tasks.iter().filter_map(|task| prepared.table.tasks.get(task.0 as usize));
+        let span = tracing::info_span!("prefetch", job = %id);
+        let prepared = self.prepare((id, job), &from).instrument(span).await?;
+        let specs = tasks.iter().filter_map(|task| prepared.table.task_of(*task));
         let roots: Vec<Cid> = specs
-            .flat_map(|spec| spec.inputs.iter().map(|input| input.cid).chain(spec.stdin))
+            .flat_map(|spec| {
+                let inputs = spec.inputs.iter().map(|input| input.cid);
+                inputs.chain(spec.stdin).collect::<Vec<_>>()
+            })
             .collect();
         let fetched = self.fetcher.fetch_all(&roots, &from).await;
         fetched.map_err(|_| NoResult::MissingObject)
@@ -79,6 +93,11 @@ impl Executor {
     /// # Errors
     /// Why there is no result.
     pub(crate) async fn outcome(&self, replica: &Replica) -> Result<Execution, NoResult> {
+        let span = tracing::info_span!("replica", job = %replica.job, task = %replica.task);
+        self.outcome_of(replica).instrument(span).await
+    }
+
+    async fn outcome_of(&self, replica: &Replica) -> Result<Execution, NoResult> {
         let job = &replica.order.payload;
         let done = self.run((replica.job, job), replica.task, &[job.home]).await?;
         let (outcome, blocks) = describe(replica.job, replica.task, &done);
@@ -103,7 +122,8 @@ impl Executor {
         from: &[PublicKey],
     ) -> Result<Outcome, NoResult> {
         let id = order.payload.id();
-        let done = self.run((id, &order.payload), task, from).await?;
+        let span = tracing::info_span!("rerun", job = %id, %task);
+        let done = self.run((id, &order.payload), task, from).instrument(span).await?;
         Ok(describe(id, task, &done).0)
     }
 
@@ -117,7 +137,7 @@ impl Executor {
             return Err(NoResult::OtherEngine);
         }
         let prepared = self.prepare((id, job), from).await?;
-        let spec = prepared.table.tasks.get(task.0 as usize).ok_or(NoResult::MissingObject)?;
+        let spec = prepared.table.task_of(task).ok_or(NoResult::MissingObject)?;
         let kib = spec.inputs.iter().map(|input| input.size_bytes / 1024 + 1).sum::<u64>();
         let kib = u32::try_from(kib).unwrap_or(INPUTS_KIB).min(INPUTS_KIB);
         let _room = self.room.acquire_many(kib).await.map_err(|_| NoResult::Cancelled)?;
@@ -132,11 +152,11 @@ impl Executor {
         let order = Order {
             program: job.program,
             bytes: prepared.program.clone(),
-            args: prepared.table.args_of(spec),
+            args: prepared.table.args_of(&spec),
             inputs,
             stdin,
             env: spec.params.clone(),
-            seed: prepared.table.seed_of(&job.seed, spec),
+            seed: prepared.table.seed_of(&job.seed, &spec),
             limits: job.limits,
         };
         match self.engine.run(order).await {

@@ -69,7 +69,7 @@ impl<'a> Order<'a> {
             stdin: None,
             params: Vec::new(),
         };
-        let table = TaskTable { args: Vec::new(), tasks: (0..self.tasks).map(task).collect() };
+        let table = TaskTable::of(Vec::new(), (0..self.tasks).map(task).collect());
         let (program, blocks) = file(&self.program.into());
         let mut blobs: Vec<_> = blocks.into_iter().map(|block| (block.cid, block.bytes)).collect();
         blobs.push((table.cid(), identity::canonical::encode(&table).into()));

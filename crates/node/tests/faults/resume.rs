@@ -53,7 +53,7 @@ impl Sweep {
             stdin: None,
             params: Vec::new(),
         };
-        let table = TaskTable { args: vec!["{}".into()], tasks: (0..tasks).map(spec).collect() };
+        let table = TaskTable::of(vec!["{}".into()], (0..tasks).map(spec).collect());
         let (program, blocks) = objects::file(&Bytes::copy_from_slice(program));
         let mut blobs: Vec<_> = blocks.into_iter().map(|block| (block.cid, block.bytes)).collect();
         blobs.push((table.cid(), identity::canonical::encode(&table).into()));
@@ -89,7 +89,7 @@ impl Sweep {
     }
 
     fn keys(&self) -> Vec<TaskKey> {
-        self.table.tasks.iter().map(|task| self.order.key_of(&self.table, task)).collect()
+        self.table.tasks().map(|task| self.order.key_of(&self.table, &task)).collect()
     }
 }
 

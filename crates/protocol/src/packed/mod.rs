@@ -11,7 +11,7 @@ mod pack;
 mod tests;
 
 use crate::{
-    Admission, Attempt, End, Finality, Genesis, Header, Height, Job, JobId, Member, Outcome,
+    Admission, Attempt, Axis, End, Finality, Genesis, Header, Height, Job, JobId, Member, Outcome,
     OutcomeDigest, Reveal, RevealBatch, Ruled, Salt, Seal, TaskIndex, Unsettled, Verdicts,
     commitment_of, draw::Skip, merkle::Inclusion, set_digest,
 };
@@ -30,6 +30,8 @@ pub(crate) struct Packed {
     cids: Vec<Cid>,
     args: Vec<String>,
     tasks: Vec<PackedTask>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    axes: Vec<Axis>,
     vouchers: Vec<Signed<Admission>>,
     outcomes: Vec<PackedOutcome>,
     /// Every batch, in the order of its first use.

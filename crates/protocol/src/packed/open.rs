@@ -14,6 +14,7 @@ use identity::{Digest, PublicKey, Signed};
 use objects::Cid;
 use serde::Serialize;
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap, HashSet},
     hash::Hash,
 };
@@ -46,7 +47,7 @@ impl Packed {
         let job = self.order.payload.id();
         let mut names = Names::of(&self.cids)?;
         let tasks = self.tasks.into_iter().map(|task| open_task(task, &mut names));
-        let table = TaskTable { args: self.args, tasks: tasks.collect::<Opened<_>>()? };
+        let table = TaskTable::grid(self.args, tasks.collect::<Opened<_>>()?, self.axes);
         let outcomes = self.outcomes.into_iter();
         let outcomes: Vec<Outcome> = outcomes
             .map(|outcome| open_outcome(outcome, (job, &self.order.payload), &table, &mut names))
@@ -198,10 +199,10 @@ fn open_outcome(
 ) -> Opened<Outcome> {
     let PackedOutcome { job, fingerprint, content } = outcome;
     let (task, end, fuel, outputs, stdout, stderr) = content;
-    let task_name = table.tasks.get(task.0 as usize).map(|task| &task.name);
+    let task_name = table.name(task.0 as usize);
     let open = |(path, at, size_bytes): PackedFile| {
         let cid = names.at(at)?;
-        Ok(Output { path: usually(path, task_name.cloned())?, cid, size_bytes })
+        Ok(Output { path: usually(path, task_name.clone().map(Cow::into_owned))?, cid, size_bytes })
     };
     Ok(Outcome {
         job: usually(job, Some(id))?,

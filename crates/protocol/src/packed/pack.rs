@@ -22,7 +22,7 @@ impl Packed {
         let body = &receipt.body;
         let job = body.order.payload.id();
         let mut cids = Cids::default();
-        let tasks = body.table.tasks.iter().map(|task| pack_task(task, &mut cids)).collect();
+        let tasks = body.table.rows().iter().map(|task| pack_task(task, &mut cids)).collect();
         let outcomes =
             body.outcomes.iter().map(|outcome| pack_outcome(outcome, (job, body), &mut cids));
         let outcomes = outcomes.collect();
@@ -87,6 +87,7 @@ impl Packed {
             order: body.order.clone(),
             args: body.table.args.clone(),
             tasks,
+            axes: body.table.axes().to_vec(),
             vouchers: body.vouchers.clone(),
             outcomes,
             commits: commits.batches.iter().map(pack_commits).collect(),
@@ -171,10 +172,11 @@ fn pack_task(task: &TaskSpec, cids: &mut Cids) -> PackedTask {
 
 fn pack_outcome(outcome: &Outcome, (id, body): (JobId, &Body), cids: &mut Cids) -> PackedOutcome {
     let order = &body.order.payload;
-    let task_name = body.table.tasks.get(outcome.task.0 as usize).map(|task| &task.name);
+    let task_name = body.table.name(outcome.task.0 as usize);
     let outputs = outcome.outputs.iter();
     let outputs = outputs.map(|output| {
-        let path = (Some(&output.path) != task_name).then(|| output.path.clone());
+        let path =
+            (Some(output.path.as_str()) != task_name.as_deref()).then(|| output.path.clone());
         (path, cids.at(output.cid), output.size_bytes)
     });
     let outputs = outputs.collect();

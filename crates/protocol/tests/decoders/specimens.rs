@@ -10,10 +10,10 @@ use objects::{Block as Content, Cid, Codec, Entry, FileBuilder, car, directory};
 use protocol::{
     About, Admission, Agreed, Agreements, Attempt, Block, Body, Certificate, ChainReply,
     ChainRequest, CommitBatch, Commitment, Consent, End, Finality, Founder, Genesis, Header,
-    Height, Input, Invitation, InvitationKind, Job, JobEvent, JobId, Limits, Member, NoResult,
-    Outcome, Output, Params, Part, Placement, Receipt, Reveal, RevealBatch, Salt, TaskIndex,
-    TaskSpec, TaskTable, Time, ToHome, ToWorker, Tx, Unsettled, Verification, Voucher,
-    commitment_of,
+    Height, Input, Introduction, Invitation, InvitationKind, Job, JobEvent, JobId, Limits, Member,
+    NoResult, Outcome, Output, Params, Part, Placement, Profile, Receipt, Reveal, RevealBatch,
+    Salt, Speed, TaskIndex, TaskSpec, TaskTable, Time, ToHome, ToWorker, Tx, Unsettled,
+    Verification, Voucher, commitment_of,
     draw::{Skip, SkipReason},
     merkle::Inclusion,
     set_digest,
@@ -58,6 +58,7 @@ pub(crate) fn specimen(decoder: &str) -> Vec<u8> {
         "inclusion" => {
             canonical::encode(&Inclusion::of(&[b"a", b"b", b"c"], 1).expect("it is in the tree"))
         }
+        "introduction" => canonical::encode(&sample.introduction()),
         "job" => canonical::encode(&sample.order),
         "job_event" => sample.job_event(),
         "keep_reply" => canonical::encode(&kept::replies()[4]),
@@ -99,10 +100,8 @@ fn table() -> TaskTable {
         stdin: (name == "b.csv").then(|| Cid::of(Codec::Raw, b"stdin")),
         params: if name == "c.csv" { vec![("x".into(), "1".into())] } else { Vec::new() },
     };
-    TaskTable {
-        args: vec!["--in".into(), "{}".into()],
-        tasks: vec![task("a.csv"), task("b.csv"), task("c.csv")],
-    }
+    let args = vec!["--in".into(), "{}".into()];
+    TaskTable::of(args, vec![task("a.csv"), task("b.csv"), task("c.csv")])
 }
 
 impl Sample {
@@ -307,6 +306,20 @@ impl Sample {
     fn about(&self) -> About {
         let (engine, clock) = (Digest([4; 32]), Time(1_000));
         About { version: "0.1.0".into(), engine, height: Height(9), clock }
+    }
+
+    fn introduction(&self) -> Introduction {
+        let profile = Profile {
+            labels: [("zone".to_string(), "north".to_string())].into(),
+            arch: "x86_64".into(),
+            cores: 8,
+            gpus: vec!["one".into()],
+            speed: Some(Speed { mflops: 900, memory_mib_s: 5_000, disk_mib_s: 70, fuel_ms: 9 }),
+            at: Time(1_000),
+            ..Profile::default()
+        };
+        let profile = Some(Signed::new(profile, self.genesis.network(), &key(102)));
+        Introduction { about: self.about(), profile }
     }
 
     fn chain_reply(&self) -> ChainReply {

@@ -11,7 +11,8 @@ use crate::fixture::{
 };
 use identity::{Digest, Signed};
 use protocol::{
-    Accused, Admission, Cause, Decided, Dispute, Evidence, EvidenceError, Proof, TaskIndex, Warning,
+    Accused, Admission, Cause, Decided, Dispute, Evidence, EvidenceError, Proof, TaskIndex,
+    TaskSpec, TaskTable, Warning,
 };
 
 fn of(change: impl FnOnce(&mut Decided)) -> Evidence {
@@ -230,8 +231,15 @@ fn the_liars_own_consent_does_not_give_it_another_owner() {
 #[test]
 fn the_table_is_the_one_that_was_ordered() {
     assert_eq!(refusal(|d| d.table.args.clear()), EvidenceError::Table);
-    assert_eq!(refusal(|d| d.table.tasks.swap(0, 1)), EvidenceError::Table);
-    let bad = refusal(|d| d.table.tasks[0].name = "../x".into());
+    let changed = |change: fn(&mut Vec<TaskSpec>)| {
+        refusal(|d| {
+            let mut rows = d.table.rows().to_vec();
+            change(&mut rows);
+            d.table = TaskTable::of(d.table.args.clone(), rows);
+        })
+    };
+    assert_eq!(changed(|rows| rows.swap(0, 1)), EvidenceError::Table);
+    let bad = changed(|rows| rows[0].name = "../x".into());
     assert!(matches!(bad, EvidenceError::Part(_)), "{bad}");
 }
 

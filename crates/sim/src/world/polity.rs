@@ -71,7 +71,7 @@ impl Polity {
             params: Vec::new(),
         };
         let tasks = (0..plan.tasks).map(spec).collect();
-        let table = TaskTable { args: vec!["{}".into()], tasks };
+        let table = TaskTable::of(vec!["{}".into()], tasks);
         let nonce: &[&[u8]] = if number == 0 { &[] } else { &[&(number as u64).to_be_bytes()] };
         let job = Job {
             network: self.network(),

@@ -19,9 +19,10 @@ use crate::{
 use api::NodeApi;
 use bytes::Bytes;
 use identity::PublicKey;
-use protocol::{Genesis, JobId, Report, TaskIndex, TaskSpec};
+use protocol::{Genesis, JobId, Report, TaskIndex, TaskSpec, TaskTable};
 use serde_json::{Value, json};
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
 };
@@ -34,7 +35,7 @@ const ENDED: usize = 20;
 /// A whole run: what is followed, and what was known before.
 pub(in crate::commands) struct Whole<'a> {
     /// Its tasks, in their order.
-    pub(in crate::commands) specs: &'a [TaskSpec],
+    pub(in crate::commands) table: &'a TaskTable,
     /// Results that need no order.
     pub(in crate::commands) known: Vec<Done>,
     /// The only receipt, if nothing was ordered and there is one.
@@ -87,7 +88,7 @@ pub(in crate::commands) async fn conclude<N: NodeApi>(
         let mut summary = summary(&came, &whole);
         summary["collected"] = collected;
         out.data(&summary, String::new)?;
-    } else if whole.specs.len() == 1 && patience.wait != Wait::Outcome && !whole.quiet {
+    } else if whole.table.len() == 1 && patience.wait != Wait::Outcome && !whole.quiet {
         print_single(&whole, out)?;
     }
     Ok(came.exit)
@@ -160,8 +161,8 @@ fn say_refuted(came: &Outcomes, out: Out) {
     }
     let row = |(node, tasks): (&PublicKey, &Vec<TaskIndex>)| {
         let name = |task: &TaskIndex| {
-            let spec = table.tasks.get(task.0 as usize);
-            spec.map_or_else(|| task.to_string(), |spec| spec.name.clone())
+            let name = table.name(task.0 as usize);
+            name.map_or_else(|| task.to_string(), Cow::into_owned)
         };
         let mut which: Vec<_> = tasks.iter().take(NAMED).map(name).collect();
         if tasks.len() > NAMED {
@@ -267,12 +268,12 @@ fn say_ending(came: &Outcomes, whole: &Whole<'_>, out: Out) {
 }
 
 /// Tasks that did not end with 0, and how they ended.
-fn failed(ending: &Ending) -> Vec<(&str, String)> {
+fn failed(ending: &Ending) -> Vec<(Cow<'_, str>, String)> {
     let failed = ending.course.stages().filter_map(|(task, stage)| {
-        let name = ending.table.tasks[task.0 as usize].name.as_str();
+        let name = || ending.table.name(task.0 as usize).unwrap_or_default();
         match (stage, ending.course.end(task)) {
             (Stage::Unsettled(_), _) => None,
-            (_, Some(end)) if !end.is_success() => Some((name, end.to_string())),
+            (_, Some(end)) if !end.is_success() => Some((name(), end.to_string())),
             _ => None,
         }
     });
@@ -285,8 +286,8 @@ fn done(ending: &Ending, whole: &Whole<'_>) -> HashMap<String, Done> {
     let followed = ending.course.stages().filter_map(|(task, stage)| {
         let outcome = ending.course.outcome(task).filter(|outcome| outcome.end.is_success())?;
         let agreed = matches!(stage, Stage::Agreed | Stage::Final(_));
-        let name = ending.table.tasks[task.0 as usize].name.clone();
-        agreed.then(|| Done { name, outcome: outcome.clone() })
+        let name = || ending.table.name(task.0 as usize).unwrap_or_default().into_owned();
+        agreed.then(|| Done { name: name(), outcome: outcome.clone() })
     });
     let all = whole.known.iter().cloned().chain(followed);
     let there = all.filter(|done| !missing.contains(done.name.as_str()));
@@ -304,7 +305,8 @@ fn collect(ending: &Ending, whole: &Whole<'_>, out: Out) -> Result<Value, Failur
         return Ok(all.into());
     }
     let done = done(ending, whole);
-    let tasks: Vec<_> = whole.specs.iter().map(|spec| (spec, done.get(&spec.name))).collect();
+    let specs: Vec<Cow<'_, TaskSpec>> = whole.table.tasks().collect();
+    let tasks: Vec<_> = specs.iter().map(|spec| (&**spec, done.get(&spec.name))).collect();
     let out_of = |tasks: &[&str]| {
         let mut named = tasks.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
         if tasks.len() > NAMED {
@@ -360,7 +362,7 @@ fn summary(came: &Outcomes, whole: &Whole<'_>) -> Value {
                 Dispute::Decided { .. } => "decided",
                 Dispute::Undecided => "undecided",
             });
-            let name = ending.table.tasks[task.0 as usize].name.as_str();
+            let name = ending.table.name(task.0 as usize).unwrap_or_default();
             let value = json!({
                 "task": task,
                 "name": name,
@@ -385,11 +387,11 @@ fn summary(came: &Outcomes, whole: &Whole<'_>) -> Value {
             "fuel": done.outcome.fuel,
             "outputs": done.outcome.outputs,
         });
-        (done.name.as_str(), value)
+        (Cow::Borrowed(done.name.as_str()), value)
     }));
     let order: HashMap<_, _> =
-        whole.specs.iter().enumerate().map(|(at, spec)| (spec.name.as_str(), at)).collect();
-    tasks.sort_by_key(|(name, _)| order.get(name).copied().unwrap_or(usize::MAX));
+        whole.table.tasks().enumerate().map(|(at, spec)| (spec.into_owned().name, at)).collect();
+    tasks.sort_by_key(|(name, _)| order.get(name.as_ref()).copied().unwrap_or(usize::MAX));
     json!({
         "job": ending.job,
         "dir": results.dir(),
@@ -405,17 +407,17 @@ fn summary(came: &Outcomes, whole: &Whole<'_>) -> Value {
 
 /// What the only task printed, where a person expects it.
 fn print_single(whole: &Whole<'_>, out: Out) -> Result<(), Failure> {
-    let (name, dir) = (&whole.specs[0].name, whole.results.dir());
+    let (name, dir) = (whole.table.name(0).unwrap_or_default(), whole.results.dir());
     let read = |path: PathBuf| match std::fs::read(&path) {
         Ok(bytes) => Ok(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(Failure::file(&path, &error)),
     };
-    let stderr = read(dir.join(layout::printed("stderr", name)))?;
+    let stderr = read(dir.join(layout::printed("stderr", &name)))?;
     if !stderr.is_empty() {
         out.say(String::from_utf8_lossy(&stderr).trim_end());
     }
-    out.bytes(&read(dir.join(layout::printed("stdout", name)))?)
+    out.bytes(&read(dir.join(layout::printed("stdout", &name)))?)
 }
 
 #[cfg(test)]

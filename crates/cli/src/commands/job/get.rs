@@ -50,15 +50,15 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     let table = fetch::table(&node, ordered.table).await?;
     let dir = args.output.unwrap_or_else(|| results::usual_dir("job", job));
     let run = order::run_of(&ordered.program, &ordered.table, &ordered.seed);
-    let alone = Manifest { run, tasks: table.tasks.len(), known: Vec::new() };
+    let alone = Manifest { run, tasks: table.len(), known: Vec::new() };
     let results = Results::of_job(dir, &job, alone, ordered.limits.output_bytes)?;
     let known = known::kept(&results, &Pins::one(genesis.network(), "data directory"))?;
     let events = node.events(job).await?;
     let sealed = ordered.placement == Placement::Sealed;
-    let specs = table.tasks.clone();
+    let all = table.clone();
     let followed = Followed { job, table, sealed, events };
     let whole = Whole {
-        specs: &specs,
+        table: &all,
         known,
         receipt: None,
         shows: None,

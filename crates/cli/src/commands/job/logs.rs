@@ -17,7 +17,10 @@ use bytes::Bytes;
 use futures::StreamExt;
 use objects::{Cid, Codec};
 use protocol::{JobEvent, Outcome, TaskIndex, TaskTable};
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+};
 
 /// Tasks whose output is fetched together.
 const SHARE: usize = 64;
@@ -92,7 +95,7 @@ async fn follow(
     printer: &Printer<'_>,
     mut wanted: BTreeSet<TaskIndex>,
 ) -> Result<BTreeSet<TaskIndex>, Failure> {
-    let mut course = Course::new(printer.table.tasks.len());
+    let mut course = Course::new(printer.table.len());
     while !wanted.is_empty() {
         let Some(event) = events.next().await else { break };
         let event = event?;
@@ -122,7 +125,7 @@ async fn print_agreed(
     let there = detail.tasks.iter().filter(|task| is_there(task)).map(|task| task.task);
     let there: BTreeSet<_> = there.filter(|task| wanted.contains(task)).collect();
     let left = wanted.difference(&there).copied().collect();
-    let outcomes = outcomes_of(events, &there, printer.table.tasks.len()).await?;
+    let outcomes = outcomes_of(events, &there, printer.table.len()).await?;
     let mut all = Vec::new();
     for share in outcomes.chunks(SHARE) {
         let streams = share.iter().flat_map(|outcome| printer.streams_of(outcome));
@@ -259,8 +262,8 @@ impl Printer<'_> {
         marked
     }
 
-    fn name(&self, task: TaskIndex) -> &str {
-        self.table.tasks.get(task.0 as usize).map_or("?", |spec| &spec.name)
+    fn name(&self, task: TaskIndex) -> Cow<'_, str> {
+        self.table.name(task.0 as usize).unwrap_or("?".into())
     }
 }
 
@@ -284,7 +287,7 @@ fn say_left(left: &BTreeSet<TaskIndex>, detail: &JobDetail, followed: bool, out:
 }
 
 fn wanted(table: &TaskTable, names: &[String], job: &str) -> Result<BTreeSet<TaskIndex>, Failure> {
-    let all = || (0..).map(TaskIndex).zip(&table.tasks);
+    let all = || (0..).map(TaskIndex).zip(table.tasks());
     if names.is_empty() {
         return Ok(all().map(|(index, _)| index).collect());
     }
@@ -312,7 +315,7 @@ mod tests {
             stdin: None,
             params: Vec::new(),
         };
-        TaskTable { args: Vec::new(), tasks: names.iter().map(task).collect() }
+        TaskTable::of(Vec::new(), names.iter().map(task).collect())
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl Polity {
             state.blobs.insert(cid, bytes);
         }
         let table = TaskTable::decode(&state.blobs[&order.payload.table]).unwrap();
-        let inputs = table.tasks.iter().flat_map(|task| &task.inputs).map(|input| input.cid);
+        let inputs = table.roots().into_iter();
         for cid in inputs.chain([order.payload.program]) {
             assert!(state.blobs.contains_key(&cid), "{cid} did not come with the order");
         }
@@ -155,14 +155,14 @@ impl Polity {
     fn live(&self, order: Signed<Job>, table: TaskTable, blobs: &mut HashMap<Cid, Bytes>) -> Kept {
         let job = order.payload.id();
         let (mut outcomes, mut unsettled) = (Vec::new(), Vec::new());
-        for (task, spec) in (0..).map(TaskIndex).zip(&table.tasks) {
+        for (task, spec) in (0..).map(TaskIndex).zip(table.tasks()) {
             match end_of(&spec.name) {
                 Ok(end) => outcomes.push(outcome(job, task, end, &spec.name, blobs)),
                 Err(why) => unsettled.push((task, why)),
             }
         }
         let has_lie = |o: &&Outcome| {
-            let name = &table.tasks[o.task.0 as usize].name;
+            let name = table.name(o.task.0 as usize).unwrap();
             name.starts_with("lie") || name.starts_with("verdict")
         };
         let tell = |o| Lie::tell(&order, &table, o, self.network(), &self.nodes);
@@ -209,6 +209,10 @@ impl Polity {
             settled: outcomes.len() as u32,
             unsettled: unsettled.len() as u32,
             receipt: Some(root.cid),
+            priority: Default::default(),
+            deadline: None,
+            paused: false,
+            running: 0,
         };
         let events = self.events_of(&order.payload, (&outcomes, &lies), &unsettled, root.cid);
         Kept { order, after: Vec::new(), table, events, receipt, summary, lies }
@@ -294,8 +298,12 @@ impl Polity {
             outcome: outcome.digest(),
             sets: vec![attempts.clone()],
             skipped: Vec::new(),
-            decided: table.tasks[outcome.task.0 as usize].name.starts_with("verdict"),
-            first: None,
+            decided: table.name(outcome.task.0 as usize).unwrap().starts_with("verdict"),
+            // Chosen by the home, as every task whose name says so.
+            first: table
+                .name(outcome.task.0 as usize)
+                .filter(|name| name.starts_with("chosen"))
+                .map(|_| executors[0].0.public()),
         });
         let tasks = tasks.collect();
         let agreements =
@@ -435,7 +443,7 @@ impl NodeApi for Polity {
             missing: Vec::new(),
             tasks: (0..)
                 .map(TaskIndex)
-                .zip(&kept.table.tasks)
+                .zip(kept.table.tasks())
                 .skip(from.0 as usize)
                 .take(2)
                 .map(|(task, spec)| TaskDetail {
@@ -453,10 +461,18 @@ impl NodeApi for Polity {
                         .map(|lie| lie.state(self.liar())),
                 })
                 .collect(),
+            placing: Default::default(),
         })
     }
 
     fn cancel(&self, job: JobId) -> Reply<'_, ()> {
+        self.with(job, |_| ())
+    }
+
+    fn pause(&self, job: JobId, on: bool) -> Reply<'_, ()> {
+        if let Some(kept) = self.state.lock().unwrap().jobs.get_mut(&job) {
+            kept.summary.paused = on;
+        }
         self.with(job, |_| ())
     }
 
@@ -513,7 +529,12 @@ impl NodeApi for Polity {
             distinct: self.genesis.params.distinct,
             heartbeat_ms: self.genesis.params.heartbeat_ms,
             reserve_bytes: 0,
+            totals: Default::default(),
         })
+    }
+
+    fn metrics(&self) -> Reply<'_, String> {
+        reply("polity_peers 3\n".into())
     }
 
     fn nodes(&self) -> Reply<'_, Vec<NodeInfo>> {
@@ -532,6 +553,9 @@ impl NodeApi for Polity {
             connected: true,
             addresses: Vec::new(),
             about: None,
+            profile: None,
+            rtt_ms: None,
+            load: None,
         };
         reply(self.genesis.founders.iter().map(info).collect())
     }

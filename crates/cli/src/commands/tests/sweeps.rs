@@ -15,8 +15,8 @@ fn every_combination_of_parameters_is_a_task_with_a_readable_name() {
     }
     let Ok(held) = world.verdict().held else { panic!("it holds") };
     let table = &held.receipt.body.table;
-    assert_eq!(table.args_of(&table.tasks[3]), ["2b"]);
-    assert_eq!(table.tasks[3].params, [("x".into(), "2".into()), ("y".into(), "b".into())]);
+    assert_eq!(table.args_of(&table.rows()[3]), ["2b"]);
+    assert_eq!(table.rows()[3].params, [("x".into(), "2".into()), ("y".into(), "b".into())]);
     assert_eq!(world.type_in("verify @out"), Exit::Success);
 }
 
@@ -30,9 +30,9 @@ fn files_and_parameters_are_combined_and_a_case_file_is_not() {
     assert_eq!(world.type_in(run), Exit::Success);
     let Ok(held) = world.verdict().held else { panic!("it holds") };
     let table = &held.receipt.body.table;
-    let names: Vec<_> = table.tasks.iter().map(|task| task.name.as_str()).collect();
+    let names: Vec<_> = table.rows().iter().map(|task| task.name.as_str()).collect();
     assert_eq!(names, ["a.csv,x=1,y=2", "a.csv,x=3,y=4", "b.csv,x=1,y=2", "b.csv,x=3,y=4"]);
-    assert_eq!(table.args_of(&table.tasks[2]), ["b.csv"], "arguments still name the file");
+    assert_eq!(table.args_of(&table.rows()[2]), ["b.csv"], "arguments still name the file");
 }
 
 #[test]

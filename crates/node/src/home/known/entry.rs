@@ -115,7 +115,7 @@ pub(crate) fn entries_of(receipt: &Receipt, report: &Report, file: Cid) -> Vec<E
         let task = outcome.task;
         let Some(settled) = report.settled.get(&task) else { continue };
         let Some(time) = times.get(&settled.height) else { continue };
-        let Some(spec) = table.tasks.get(task.0 as usize) else { continue };
+        let Some(spec) = table.task_of(task) else { continue };
         let files: Vec<Cid> = outcome.objects().collect();
         if open.is_full(files.len()) {
             entries.push(std::mem::replace(&mut open, fresh()));
@@ -123,7 +123,7 @@ pub(crate) fn entries_of(receipt: &Receipt, report: &Report, file: Cid) -> Vec<E
         let block = place(&mut open.blocks, (settled.height, *time));
         let executors =
             settled.executors.iter().map(|(node, _)| place(&mut open.nodes, *node)).collect();
-        open.rows.push(Row { key: job.key_of(table, spec), task, block, executors, files });
+        open.rows.push(Row { key: job.key_of(table, &spec), task, block, executors, files });
     }
     if !open.rows.is_empty() {
         entries.push(open);

@@ -273,5 +273,5 @@ fn program() -> Bytes {
 fn table() -> TaskTable {
     let task =
         TaskSpec { name: "task".into(), inputs: Vec::new(), stdin: None, params: Vec::new() };
-    TaskTable { args: Vec::new(), tasks: vec![task] }
+    TaskTable::of(Vec::new(), vec![task])
 }

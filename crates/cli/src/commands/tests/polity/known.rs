@@ -35,14 +35,14 @@ impl Polity {
         let mut known = HashMap::<TaskKey, KnownTask>::new();
         for kept in state.jobs.values().filter(|k| k.summary.state == JobState::Finished) {
             let job = &kept.order.payload;
-            for (task, spec) in (0..).map(TaskIndex).zip(&kept.table.tasks) {
+            for (task, spec) in (0..).map(TaskIndex).zip(kept.table.tasks()) {
                 let verification = job.verification;
                 let (height, time) = (Height(2), job.issued);
                 let here = KnownTask { job: job.id(), task, verification, height, time };
-                let other = known.get(&job.key_of(&kept.table, spec));
+                let other = known.get(&job.key_of(&kept.table, &spec));
                 let better = other.is_none_or(|other| other.verification.k < verification.k);
                 if end_of(&spec.name) == Ok(End::Exit(0)) && better {
-                    known.insert(job.key_of(&kept.table, spec), here);
+                    known.insert(job.key_of(&kept.table, &spec), here);
                 }
             }
         }
