@@ -37,6 +37,10 @@ pub trait NodeApi: StorageApi + ClusterApi {
     /// Takes a job back: what is not final ends as cancelled.
     fn cancel(&self, job: JobId) -> Reply<'_, ()>;
 
+    /// Pauses a job, or lets it go on: nobody new is given a task of it meanwhile, and what runs
+    /// goes on. Its expiry counts all the while.
+    fn pause(&self, job: JobId, on: bool) -> Reply<'_, ()>;
+
     /// The receipt file of a finished job, else [`crate::Code::NotFinished`].
     fn receipt(&self, job: JobId) -> Reply<'_, Bytes>;
 
@@ -59,6 +63,9 @@ pub trait NodeApi: StorageApi + ClusterApi {
 
     /// The node and its place in the polity.
     fn status(&self) -> Reply<'_, Status>;
+
+    /// What the node counts and measures, in the text form that Prometheus reads.
+    fn metrics(&self) -> Reply<'_, String>;
 
     /// Every admitted node, and what this one knows of it.
     fn nodes(&self) -> Reply<'_, Vec<NodeInfo>>;

@@ -1,12 +1,12 @@
 //! Jobs: how they are handed in, and what is told about them.
 
-use crate::{ApiError, DisputeState};
+use crate::{ApiError, DisputeState, Placing};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use identity::{PublicKey, Signed};
 use objects::Cid;
 use protocol::{
-    Attempt, End, Height, Job, JobId, NoResult, TaskIndex, Time, Unsettled, Verification,
+    Attempt, End, Height, Job, JobId, NoResult, Priority, TaskIndex, Time, Unsettled, Verification,
     draw::Skip, port::Events,
 };
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,18 @@ pub struct JobSummary {
     pub unsettled: u32,
     /// The receipt, once there is one.
     pub receipt: Option<Cid>,
+    /// How urgent it is; of a finished job it is not kept.
+    #[serde(default)]
+    pub priority: Priority,
+    /// When it should be done, if that was said; likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Time>,
+    /// Whether nobody new is given a task of it.
+    #[serde(default)]
+    pub paused: bool,
+    /// Tasks that are worked on.
+    #[serde(default)]
+    pub running: u32,
 }
 
 /// A job and some of its tasks.
@@ -93,6 +105,9 @@ pub struct JobDetail {
     /// any more. It is looked for if a node says that it could not have something.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Cid>,
+    /// Where it stands in the queue, and how nodes stand towards it.
+    #[serde(default)]
+    pub placing: Placing,
     /// Tasks, in the order of their indexes.
     pub tasks: Vec<TaskDetail>,
 }

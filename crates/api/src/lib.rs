@@ -17,6 +17,7 @@ mod job;
 mod justice;
 mod line;
 pub mod path;
+mod placing;
 mod society;
 mod storage;
 
@@ -34,7 +35,8 @@ pub use justice::{
     ClaimInfo, DisputeInfo, DisputeState, EvidenceInfo, LostRight, SanctionInfo, evidence_id,
 };
 pub use line::{FoundingLine, JoinLine, KnownPeer, LineError};
-pub use society::{AboutInfo, NodeInfo, Status};
+pub use placing::{Cap, Factors, Misfit, Place, Placing};
+pub use society::{AboutInfo, NodeInfo, NodeLoad, Status, Totals};
 pub use storage::{
     Blocks, Chore, ChoreReport, Chores, HolderInfo, PinInfo, PinMode, Progress, Received, Stock,
     StorageApi, USER_LABEL, Whereabouts,

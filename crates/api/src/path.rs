@@ -6,6 +6,7 @@
 //! | GET | `/v1/jobs` | | JSON: list of summaries |
 //! | GET | `/v1/jobs/{id}?from=N` | | JSON: detail |
 //! | DELETE | `/v1/jobs/{id}` | | JSON: null |
+//! | PUT, DELETE | `/v1/jobs/{id}/pause` | | JSON: null; PUT pauses, DELETE lets it go on |
 //! | GET | `/v1/jobs/{id}/events` | | events |
 //! | GET | `/v1/jobs/{id}/receipt` | | the file |
 //! | GET | `/v1/blobs/{cid}` | | the bytes |
@@ -21,6 +22,7 @@
 //! | POST | `/v1/cluster` | JSON: change | JSON: null |
 //! | POST | `/v1/known` | JSON: list of task keys | JSON: list of known tasks or null |
 //! | GET | `/v1/status`, `/v1/nodes` | | JSON |
+//! | GET | `/metrics` | | text for Prometheus |
 //! | GET | `/v1/ledger/head` | | DAG-CBOR: header |
 //! | GET | `/v1/ledger/blocks/{height}` | | DAG-CBOR: final block |
 //! | GET | `/v1/ledger/txs/{digest}` | | DAG-CBOR: placed transaction |
@@ -64,6 +66,8 @@ pub const KNOWN_PATH: &str = "/v1/known";
 pub const STATUS_PATH: &str = "/v1/status";
 /// The nodes.
 pub const NODES_PATH: &str = "/v1/nodes";
+/// What the node counts and measures. Where Prometheus looks for it.
+pub const METRICS_PATH: &str = "/metrics";
 /// The last final header.
 pub const HEAD_PATH: &str = "/v1/ledger/head";
 /// A block: append `/{height}`.
@@ -89,6 +93,13 @@ pub const NDJSON: &str = "application/x-ndjson";
 pub const DAG_CBOR: &str = "application/vnd.ipld.dag-cbor";
 /// Media type of bytes.
 pub const BYTES: &str = "application/octet-stream";
+/// Media type of [`METRICS_PATH`].
+pub const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Header by which a request is found again in the node's log: letters, digits and `-`, at most
+/// [`REQUEST_ID_BYTES`].
+pub const REQUEST_ID: &str = "x-request-id";
+/// Bytes of it.
+pub const REQUEST_ID_BYTES: usize = 64;
 /// Media type of a CAR.
 pub const CAR: &str = "application/vnd.ipld.car";
 /// Media type of the frames of a submission.

@@ -49,6 +49,9 @@ pub struct Status {
     /// Free space that its store leaves to the journals.
     #[serde(default)]
     pub reserve_bytes: u64,
+    /// How much it has to do as a home.
+    #[serde(default)]
+    pub totals: Totals,
 }
 
 /// A node of the polity, as another one sees it.
@@ -82,6 +85,45 @@ pub struct NodeInfo {
     /// How long a message to it and its answer took, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtt_ms: Option<u64>,
+    /// What it does for the home that answers, if it was ever heard of there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<NodeLoad>,
+}
+
+/// What a node does for a home.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NodeLoad {
+    /// Replicas that it has at work.
+    pub used: u32,
+    /// Replicas that it may have.
+    pub slots: u32,
+    /// Tasks that wait for it.
+    pub waiting: u32,
+    /// Units of fuel that it burns in a millisecond, as was seen, or as it measured.
+    pub fuel_ms: Option<u64>,
+    /// How often it did what it was asked, of a thousand.
+    pub history: u32,
+    /// Why it is given nothing, if its owner says so.
+    pub cordon: Option<String>,
+    /// When its owner looks after it: from and until.
+    pub windows: Vec<(Time, Time)>,
+}
+
+/// How much a home has to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Totals {
+    /// Jobs whose receipts are not stored yet.
+    pub jobs: u64,
+    /// Jobs that are paused.
+    pub paused: u64,
+    /// Tasks that nobody was asked for, by priority, the most urgent first.
+    pub queued: [u64; 5],
+    /// Tasks that are worked on.
+    pub running: u64,
+    /// Tasks that were agreed on, and wait for the ledger.
+    pub agreed: u64,
 }
 
 /// What a node said of itself, and how its clock compares. No proof of anything.

@@ -5,6 +5,7 @@ use crate::{
     data::{ApiPlace, DataDir, Whose},
     exit::Exit,
     failure::Failure,
+    machine,
 };
 use api::{Client, client::Connect};
 use futures::FutureExt;
@@ -17,6 +18,9 @@ use std::{
     },
 };
 use tokio_util::compat::TokioAsyncReadCompatExt;
+
+/// Characters of the id that the requests of one command carry.
+const ID: usize = 16;
 
 /// Opens TCP connections to where the node of a directory says that it is. It says so anew at
 /// every start, so a command that waits finds a node that was started again.
@@ -85,7 +89,12 @@ pub(crate) fn running(data: &DataDir) -> Result<Client<Tcp>, Failure> {
 }
 
 fn client(tcp: Tcp, ApiPlace { addr, token, .. }: ApiPlace) -> Client<Tcp> {
-    Client::new(tcp, addr.to_string(), token.to_string())
+    let client = Client::new(tcp, addr.to_string(), token.to_string());
+    match machine::nonce() {
+        // What this command asks for is found by it in the node's log.
+        Ok(nonce) => client.called(nonce.to_string()[..ID].to_string()),
+        Err(_) => client,
+    }
 }
 
 /// Whether a node is there: its process, or, should that be hidden from us, somebody who listens.

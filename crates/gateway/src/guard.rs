@@ -1,7 +1,7 @@
 //! Who may ask: whoever has the token, and says the right host.
 
 use crate::reply::Failure;
-use api::{ApiError, Code};
+use api::{ApiError, Code, path};
 use axum::{
     extract::{Request, State},
     http::{HeaderMap, header},
@@ -10,6 +10,7 @@ use axum::{
 };
 use identity::Digest;
 use std::sync::Arc;
+use tracing::{Instrument, Span};
 
 /// The digest of the token: comparing digests takes the same time whatever differs.
 #[derive(Clone)]
@@ -56,10 +57,25 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
+/// What is logged while a request is answered carries its id, if whoever asks gave it one. It is the
+/// node's log: what is shown of that shows this.
+fn span_of(headers: &HeaderMap) -> Span {
+    let id = headers.get(path::REQUEST_ID).and_then(|value| value.to_str().ok());
+    let plain = |id: &&str| {
+        (1..=path::REQUEST_ID_BYTES).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    id.filter(plain)
+        .map_or_else(Span::none, |request| tracing::info_span!(target: "node", "api", request))
+}
+
 /// Lets a request pass, or answers why not.
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     match guard.check(request.headers()) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            let span = span_of(request.headers());
+            next.run(request).instrument(span).await
+        }
         Err(error) => Failure(error).into_response(),
     }
 }

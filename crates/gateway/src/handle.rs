@@ -73,6 +73,16 @@ pub(crate) async fn cancel(State(door): State<Door>, job: Part) -> Answer {
     json(&())
 }
 
+pub(crate) async fn pause(State(door): State<Door>, job: Part) -> Answer {
+    door.api.pause(parse(job)?, true).await?;
+    json(&())
+}
+
+pub(crate) async fn resume(State(door): State<Door>, job: Part) -> Answer {
+    door.api.pause(parse(job)?, false).await?;
+    json(&())
+}
+
 pub(crate) async fn receipt(State(door): State<Door>, job: Part) -> Answer {
     Ok(bytes(door.api.receipt(parse(job)?).await?, path::BYTES))
 }
@@ -111,6 +121,10 @@ pub(crate) async fn known(State(door): State<Door>, body: Whole) -> Answer {
 
 pub(crate) async fn status(State(door): State<Door>) -> Answer {
     json(&door.api.status().await?)
+}
+
+pub(crate) async fn metrics(State(door): State<Door>) -> Answer {
+    Ok(bytes(door.api.metrics().await?.into(), path::METRICS))
 }
 
 pub(crate) async fn nodes(State(door): State<Door>) -> Answer {

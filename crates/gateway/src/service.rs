@@ -13,7 +13,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{delete, get, post},
+    routing::{delete, get, post, put},
 };
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -122,6 +122,7 @@ fn router(door: Door, token: Guard) -> Router {
         .route(path::JOBS_PATH, submit)
         .route(&job, get(handle::job).delete(handle::cancel))
         .route(&format!("{job}/events"), get(handle::job_events))
+        .route(&format!("{job}/pause"), put(handle::pause).delete(handle::resume))
         .route(&format!("{job}/receipt"), get(handle::receipt))
         .route(path::BLOBS_PATH, post(handle::blobs))
         .route(path::HAS_PATH, post(handle::has))
@@ -135,6 +136,7 @@ fn router(door: Door, token: Guard) -> Router {
         .route(path::CHORES_PATH, post(storage::chore))
         .route(path::KNOWN_PATH, post(handle::known))
         .route(path::STATUS_PATH, get(handle::status))
+        .route(path::METRICS_PATH, get(handle::metrics))
         .route(path::NODES_PATH, get(handle::nodes))
         .route(path::HEAD_PATH, get(handle::head))
         .route(&format!("{}/{{height}}", path::BLOCKS_PATH), get(handle::block))

@@ -24,6 +24,7 @@ mod launch;
 mod measure;
 mod membership;
 mod memory;
+mod metrics;
 mod misbehave;
 mod post;
 mod quotes;

@@ -13,8 +13,7 @@ use crate::{
     ipfs::Ipfs,
     join,
     measure::{self, Own},
-    membership,
-    misbehave,
+    membership, metrics, misbehave,
     post::{Letter, Post},
     rerun,
     upkeep::Care,
@@ -146,6 +145,11 @@ impl Node {
 
         // The front door, last: who can knock finds everything in place.
         tell_about(&basis, &home, &network, &mut roles);
+        let counting = metrics::watch_blocks(home.clone(), home.metrics.clone());
+        roles.spawn(async move {
+            counting.await;
+            Ok(())
+        });
         let door = Door {
             home,
             network,
@@ -531,6 +535,7 @@ fn home_of(
         troubles: Arc::default(),
         heard,
         own,
+        metrics: Arc::default(),
     })
 }
 

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// A library by the beginning of its name, and the rooms that may know it.
-const OWNERS: [(&str, &[&str]); 13] = [
+const OWNERS: [(&str, &[&str]); 14] = [
     ("libp2p", &["network"]),
     ("commonware-", &["consensus"]),
     ("openraft", &["cluster"]),
@@ -18,6 +18,7 @@ const OWNERS: [(&str, &[&str]); 13] = [
     ("tonic", &["gateway"]),
     ("clap", &["cli", "node"]),
     ("indicatif", &["cli"]),
+    ("ratatui", &["cli"]),
     ("ed25519-", &["identity"]),
     // Errors without a type are for people: libraries have one enum each.
     ("anyhow", &["cli", "node", "xtask"]),

@@ -24,6 +24,8 @@ pub(super) struct Request {
     pub(super) path: String,
     pub(super) host: String,
     pub(super) token: Arc<Zeroizing<String>>,
+    /// What the node's log calls it.
+    pub(super) request: Option<String>,
     pub(super) media: &'static str,
     pub(super) body: Body,
 }
@@ -81,12 +83,15 @@ fn cut(error: &io::Error) -> ApiError {
 }
 
 async fn send(mut writer: WriteHalf<Stream>, request: Request) -> Result<(), Unsent> {
-    let Request { method, path, host, token, media, body } = request;
+    let Request { method, path, host, token, request, media, body } = request;
     let mut head = Zeroizing::new(format!(
         "{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\n\
          connection: close\r\naccept: */*\r\n",
         token.as_str()
     ));
+    if let Some(request) = request {
+        head.push_str(&format!("{}: {request}\r\n", crate::path::REQUEST_ID));
+    }
     match &body {
         Body::Empty => head.push_str("content-length: 0\r\n\r\n"),
         Body::Whole(bytes) => {

@@ -37,13 +37,20 @@ pub struct Client<C> {
     connect: C,
     host: String,
     token: Arc<Zeroizing<String>>,
+    /// What the node's log calls these requests.
+    request: Option<String>,
 }
 
 impl<C: Connect> Client<C> {
     /// A client. `host` is what the Host header says (`127.0.0.1:PORT`), `token` the content of
     /// the token file.
     pub fn new(connect: C, host: String, token: String) -> Self {
-        Self { connect, host, token: Arc::new(Zeroizing::new(token)) }
+        Self { connect, host, token: Arc::new(Zeroizing::new(token)), request: None }
+    }
+
+    /// The same, whose requests the node's log calls by this id: see [`path::REQUEST_ID`].
+    pub fn called(self, request: String) -> Self {
+        Self { request: Some(request), ..self }
     }
 
     async fn send(
@@ -62,6 +69,7 @@ impl<C: Connect> Client<C> {
             path,
             host: self.host.clone(),
             token: self.token.clone(),
+            request: self.request.clone(),
             media,
             body,
         };
@@ -215,6 +223,16 @@ impl<C: Connect> NodeApi for Client<C> {
         .boxed()
     }
 
+    fn pause(&self, job: JobId, on: bool) -> Reply<'_, ()> {
+        async move {
+            let path = format!("{}/{job}/pause", path::JOBS_PATH);
+            let method = if on { "PUT" } else { "DELETE" };
+            let response = self.send(method, path, path::JSON, Body::Empty).await?;
+            collect(response.body, path::REQUEST_BYTES).await.map(drop)
+        }
+        .boxed()
+    }
+
     fn receipt(&self, job: JobId) -> Reply<'_, Bytes> {
         self.bytes(format!("{}/{job}/receipt", path::JOBS_PATH)).boxed()
     }
@@ -267,6 +285,14 @@ impl<C: Connect> NodeApi for Client<C> {
 
     fn status(&self) -> Reply<'_, Status> {
         self.get(path::STATUS_PATH.into()).boxed()
+    }
+
+    fn metrics(&self) -> Reply<'_, String> {
+        async move {
+            let bytes = self.bytes(path::METRICS_PATH.into()).await?;
+            String::from_utf8(bytes.to_vec()).map_err(unreadable)
+        }
+        .boxed()
     }
 
     fn nodes(&self) -> Reply<'_, Vec<NodeInfo>> {

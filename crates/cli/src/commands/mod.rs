@@ -25,6 +25,7 @@ mod run;
 mod stat;
 mod status;
 mod storage;
+mod top;
 mod up;
 mod verify;
 mod vouch;
@@ -46,6 +47,7 @@ Examples:
   polity verify out/receipt.polity              needs no node and no network
   polity put data/                              files in the store, by their CID
   polity job explain                            why the last job waits
+  polity top                                    nodes, queue and ledger, live
   polity doctor                                 what is wrong here";
 
 /// Runs programs on machines whose owners do not have to trust each other, and gives back a
@@ -116,6 +118,8 @@ enum Command {
     /// Your machines that act as one
     #[command(subcommand)]
     Cluster(cluster::Command),
+    /// Watch nodes, queue, throughput and ledger live
+    Top(top::Args),
     /// The ledger
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -200,6 +204,7 @@ fn dispatch(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
         Command::Job(command) => block_on(job::run(command, context)),
         Command::Node(command) => block_on(node::run(command, context)),
         Command::Cluster(command) => block_on(cluster::run(command, context)),
+        Command::Top(args) => block_on(top::run(args, context)),
         Command::Ledger(command) => block_on(ledger::run(command, context)),
         Command::Key(command) => key::run(command, context),
         Command::Completions(args) => completions::run(args, context),

@@ -115,6 +115,7 @@ mod tests {
             about: None,
             profile,
             rtt_ms: None,
+            load: None,
         }
     }
 

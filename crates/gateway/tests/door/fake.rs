@@ -39,6 +39,8 @@ pub(crate) struct Fake {
     pub(crate) refuse: bool,
     /// What `cancel` was asked.
     pub(crate) cancelled: Mutex<Vec<JobId>>,
+    /// What `pause` was asked.
+    pub(crate) paused: Mutex<Vec<(JobId, bool)>>,
     /// What its store was asked.
     pub(crate) kept: Mutex<Kept>,
 }
@@ -120,6 +122,10 @@ pub(crate) fn summary() -> JobSummary {
         settled: 0,
         unsettled: 0,
         receipt: None,
+        priority: Default::default(),
+        deadline: None,
+        paused: false,
+        running: 0,
     }
 }
 
@@ -156,6 +162,7 @@ pub(crate) fn detail(from: TaskIndex) -> JobDetail {
         troubles: vec![Trouble { step: Step::Publish, at: Time(8), reason: "no".into() }],
         missing: vec![order().payload.program],
         tasks: vec![task],
+        placing: Default::default(),
     }
 }
 
@@ -180,6 +187,7 @@ pub(crate) fn status() -> Status {
         distinct: Distinct::Nodes,
         heartbeat_ms: 60_000,
         reserve_bytes: 1,
+        totals: Default::default(),
     }
 }
 
@@ -196,6 +204,7 @@ pub(crate) fn info() -> NodeInfo {
         addresses: Vec::new(),
         profile: None,
         rtt_ms: None,
+        load: None,
         about: Some(AboutInfo {
             version: "0.1.0".into(),
             engine: Digest([6; 32]),
@@ -326,6 +335,11 @@ impl NodeApi for Fake {
         reply(())
     }
 
+    fn pause(&self, job: JobId, on: bool) -> Reply<'_, ()> {
+        self.paused.lock().unwrap().push((job, on));
+        reply(())
+    }
+
     fn receipt(&self, wanted: JobId) -> Reply<'_, Bytes> {
         if wanted == job() { reply(Bytes::from_static(b"receipt")) } else { missing() }
     }
@@ -351,6 +365,10 @@ impl NodeApi for Fake {
 
     fn status(&self) -> Reply<'_, Status> {
         reply(status())
+    }
+
+    fn metrics(&self) -> Reply<'_, String> {
+        reply("polity_peers 3\n".into())
     }
 
     fn nodes(&self) -> Reply<'_, Vec<NodeInfo>> {
@@ -430,8 +448,8 @@ impl House {
 
     pub(crate) async fn with(config: Config, refuse: bool) -> Self {
         let (sender, submitted) = mpsc::channel(4);
-        let (cancelled, kept) = (Mutex::default(), Mutex::default());
-        let node = Arc::new(Fake { submitted: sender, refuse, cancelled, kept });
+        let (cancelled, paused, kept) = Default::default();
+        let node = Arc::new(Fake { submitted: sender, refuse, cancelled, paused, kept });
         let (stop, stopped) = oneshot::channel();
         let running = serve(config, node.clone(), TOKEN, stopped).await.unwrap();
         Self { running, stop: Some(stop), submitted, node }

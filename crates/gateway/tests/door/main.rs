@@ -81,6 +81,7 @@ async fn every_question_comes_back_as_the_node_answered_it() {
     let error = client.known(vec![fake::known_key(); path::KEYS + 1]).await.unwrap_err();
     assert_eq!(error.code, Code::TooLarge);
     assert_eq!(client.status().await, Ok(fake::status()));
+    assert_eq!(client.metrics().await, Ok("polity_peers 3\n".into()));
     assert_eq!(client.nodes().await, Ok(vec![fake::info()]));
     assert_eq!(client.head().await, Ok(fake::header()));
     assert_eq!(client.block(Height(0)).await.unwrap().block.header, fake::header());
@@ -93,6 +94,9 @@ async fn every_question_comes_back_as_the_node_answered_it() {
     assert_eq!(client.second(PublicKey([3; 32])).await, Ok(fake::tx().digest()));
     client.cancel(job()).await.unwrap();
     assert_eq!(*house.node.cancelled.lock().unwrap(), [job()]);
+    client.pause(job(), true).await.unwrap();
+    client.pause(job(), false).await.unwrap();
+    assert_eq!(*house.node.paused.lock().unwrap(), [(job(), true), (job(), false)]);
     for kind in [InvitationKind::Owner, InvitationKind::Machine] {
         let line = client.invite(kind, 77).await.unwrap();
         assert_eq!(line.to_string(), fake::join_line(kind, 77).to_string());

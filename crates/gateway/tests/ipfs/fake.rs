@@ -164,6 +164,9 @@ impl NodeApi for Fake {
     fn cancel(&self, _: JobId) -> Reply<'_, ()> {
         none()
     }
+    fn pause(&self, _: JobId, _: bool) -> Reply<'_, ()> {
+        none()
+    }
     fn receipt(&self, _: JobId) -> Reply<'_, Bytes> {
         none()
     }
@@ -174,6 +177,9 @@ impl NodeApi for Fake {
         none()
     }
     fn status(&self) -> Reply<'_, Status> {
+        none()
+    }
+    fn metrics(&self) -> Reply<'_, String> {
         none()
     }
     fn nodes(&self) -> Reply<'_, Vec<NodeInfo>> {

@@ -185,7 +185,7 @@ impl Door {
     }
 }
 
-pub(super) fn shown(from: TaskIndex, tasks: u32) -> impl Iterator<Item = TaskIndex> {
+pub(super) fn shown(from: TaskIndex, tasks: u32) -> impl Iterator<Item = TaskIndex> + Clone {
     (from.0..tasks).take(path::TASKS).map(TaskIndex)
 }
 

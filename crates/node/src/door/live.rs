@@ -1,6 +1,9 @@
 //! What is told about a job that is under way.
 
-use super::jobs::{audits_of, name_of, shown};
+use super::{
+    jobs::{audits_of, name_of, shown},
+    placing,
+};
 use api::{
     DisputeState, JobDetail, JobState, JobSummary, JobTimes, ReplicaDetail, ReplicaState,
     TaskDetail, TaskState,
@@ -13,6 +16,7 @@ use work::{JobRecord, Left, ReplicaView, TaskStatus, TaskView, Work};
 
 pub(super) fn summary(job: JobId, record: &JobRecord) -> JobSummary {
     let progress = record.progress();
+    let terms = &record.order().payload.terms;
     JobSummary {
         job,
         submitter: record.order().by,
@@ -23,6 +27,10 @@ pub(super) fn summary(job: JobId, record: &JobRecord) -> JobSummary {
         settled: progress.settled,
         unsettled: progress.unsettled,
         receipt: None,
+        priority: terms.priority,
+        deadline: terms.deadline,
+        paused: record.is_paused(),
+        running: progress.running,
     }
 }
 
@@ -37,6 +45,7 @@ pub(super) fn detail(
     let disputed: BTreeSet<_> = record.disputed().into_iter().collect();
     let asked = Asked { work, job, ledger, record, disputed };
     let tasks = shown(from, record.order().payload.tasks);
+    let placing = placing::of(work, &job, tasks.clone());
     let times = record.times();
     Some(JobDetail {
         summary: summary(job, record),
@@ -55,6 +64,7 @@ pub(super) fn detail(
         offered: record.offered(),
         troubles: Vec::new(),
         missing: Vec::new(),
+        placing,
         tasks: tasks.filter_map(|task| asked.task(task)).collect(),
     })
 }

@@ -5,6 +5,7 @@ mod evidence;
 mod jobs;
 mod live;
 mod past;
+mod placing;
 mod standing;
 mod stock;
 
@@ -17,8 +18,8 @@ use crate::{
 };
 use api::{
     ApiError, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents, JobSummary,
-    JoinLine, KnownPeer, KnownTask, NodeApi, NodeInfo, PlacedTx, Reply, SanctionInfo, Status,
-    Submission, path,
+    JoinLine, KnownPeer, KnownTask, NodeApi, NodeInfo, NodeLoad, PlacedTx, Reply, SanctionInfo,
+    Status, Submission, Totals, path,
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
@@ -26,7 +27,7 @@ use identity::{Digest, PublicKey, SecretKey};
 use network::Network;
 use objects::Cid;
 use protocol::{Block, Header, Height, InvitationKind, JobId, TaskIndex, TaskKey, port::Blobs};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The node, as its owner's doors see it.
 pub(crate) struct Door {
@@ -72,7 +73,7 @@ impl Door {
         Ok(blocks)
     }
 
-    fn status_now(&self) -> Status {
+    fn status_now(&self, totals: Totals) -> Status {
         let ledger = self.home.chain.ledger();
         let roster = ledger.roster();
         let genesis = self.home.chain.genesis();
@@ -102,10 +103,11 @@ impl Door {
             distinct: ledger.params().distinct,
             heartbeat_ms: ledger.params().heartbeat_ms,
             reserve_bytes: self.reserve_bytes,
+            totals,
         }
     }
 
-    fn nodes_now(&self) -> Vec<NodeInfo> {
+    fn nodes_now(&self, loads: &BTreeMap<PublicKey, NodeLoad>) -> Vec<NodeInfo> {
         let ledger = self.home.chain.ledger();
         let roster = ledger.roster();
         let genesis = self.home.chain.genesis();
@@ -140,6 +142,7 @@ impl Door {
                 about: self.heard.of(node).map(|said| said.about),
                 profile: measured(node).map(|(profile, _)| profile),
                 rtt_ms: measured(node).map(|(_, rtt_ms)| rtt_ms),
+                load: loads.get(node).cloned(),
             })
             .collect()
     }
@@ -217,7 +220,15 @@ fn internal(error: impl std::fmt::Display) -> ApiError {
 impl NodeApi for Door {
     fn submit(&self, submission: Submission) -> Reply<'_, JobEvents> {
         async move {
-            let job = self.home.admit(submission).await?;
+            let (tasks, by) = (submission.order.payload.tasks, submission.order.by);
+            let job = match self.home.admit(submission).await {
+                Ok(job) => job,
+                Err(error) => {
+                    tracing::info!(by = %by.short(), tasks, %error, "an order is refused");
+                    return Err(error);
+                }
+            };
+            tracing::info!(%job, by = %by.short(), tasks, "an order is admitted");
             self.events_of(job).await
         }
         .boxed()
@@ -246,6 +257,18 @@ impl NodeApi for Door {
         .boxed()
     }
 
+    fn pause(&self, job: JobId, on: bool) -> Reply<'_, ()> {
+        async move {
+            let known = self.home.cluster.read(move |work| work.job(&job).is_some()).await;
+            if !known.map_err(unavailable)? {
+                return Err(jobs::unknown(&job));
+            }
+            let input = if on { work::Input::Pause { job } } else { work::Input::Resume { job } };
+            self.home.tell(input).await.map_err(unavailable)
+        }
+        .boxed()
+    }
+
     fn receipt(&self, job: JobId) -> Reply<'_, Bytes> {
         self.receipt_of(job).boxed()
     }
@@ -267,11 +290,28 @@ impl NodeApi for Door {
     }
 
     fn status(&self) -> Reply<'_, Status> {
-        async move { Ok(self.status_now()) }.boxed()
+        async move {
+            // A node without a cluster has a status all the same.
+            let totals = self.home.cluster.read(placing::totals).await.unwrap_or_default();
+            Ok(self.status_now(totals))
+        }
+        .boxed()
+    }
+
+    fn metrics(&self) -> Reply<'_, String> {
+        async move { Ok(self.home.metrics.text(&self.home).await) }.boxed()
     }
 
     fn nodes(&self) -> Reply<'_, Vec<NodeInfo>> {
-        async move { Ok(self.nodes_now()) }.boxed()
+        async move {
+            let loads = |work: &work::Work| {
+                let loads = work.nodes().map(|view| (view.node, placing::load(&view)));
+                loads.collect::<BTreeMap<_, _>>()
+            };
+            let loads = self.home.cluster.read(loads).await.unwrap_or_default();
+            Ok(self.nodes_now(&loads))
+        }
+        .boxed()
     }
 
     fn head(&self) -> Reply<'_, Header> {

@@ -6,12 +6,14 @@ use super::{
     live,
 };
 use api::{
-    ApiError, DisputeState, JobDetail, JobState, JobSummary, JobTimes, ReplicaDetail, ReplicaState,
-    TaskDetail, TaskState,
+    ApiError, DisputeState, JobDetail, JobState, JobSummary, JobTimes, Placing, ReplicaDetail,
+    ReplicaState, TaskDetail, TaskState,
 };
 use identity::PublicKey;
 use ledger::Ledger;
-use protocol::{Attempt, Height, Outcome, Receipt, Report, TaskIndex, Unsettled, draw::Skip};
+use protocol::{
+    Attempt, Height, Outcome, Priority, Receipt, Report, TaskIndex, Unsettled, draw::Skip,
+};
 use std::collections::BTreeMap;
 use work::{Left, Summary};
 
@@ -26,6 +28,10 @@ pub(super) fn summary(summary: &Summary) -> JobSummary {
         settled: summary.settled,
         unsettled: summary.unsettled,
         receipt: Some(summary.receipt),
+        priority: Priority::default(),
+        deadline: None,
+        paused: false,
+        running: 0,
     }
 }
 
@@ -67,6 +73,7 @@ pub(super) fn detail(
         offered: None,
         troubles: Vec::new(),
         missing: Vec::new(),
+        placing: Placing::default(),
         tasks,
     })
 }

@@ -20,6 +20,7 @@ use crate::{
     chain::{Chain, Submit},
     events::Hub,
     measure::Own,
+    metrics::Metrics,
     post::{Letter, Mail, Post},
 };
 use api::Step;
@@ -29,7 +30,7 @@ use protocol::{
     Agreements, JobId, Time, ToHome, ToWorker, Tx,
     port::{Clock, Offence, StreamError, Streams},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use storage::Store;
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -73,6 +74,7 @@ pub(crate) struct Home {
     pub(crate) heard: Heard,
     /// What this node measured of itself.
     pub(crate) own: Own,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Letters that are read at once.
@@ -179,7 +181,10 @@ impl Home {
                     self.post.send(to, Mail::Worker(Box::new(message))).await;
                 }
             }
-            Effect::Event { job, event } => self.hub.tell(job, event),
+            Effect::Event { job, event } => {
+                self.metrics.happened(&event);
+                self.hub.tell(job, event);
+            }
             Effect::Publish(agreements) => {
                 jobs.spawn(self.clone().publish(agreements));
             }
@@ -327,7 +332,12 @@ impl Home {
     /// Tells `work`, durably, by way of whoever leads; for as long as it takes until somebody does.
     /// It may be told more than once.
     pub(crate) async fn tell(&self, input: Input) -> Result<(), cluster::Error> {
-        self.cluster.insist(input, Time(u64::MAX)).await
+        let begun = Instant::now();
+        let told = self.cluster.insist(input, Time(u64::MAX)).await;
+        if told.is_ok() {
+            self.metrics.commit.saw(begun.elapsed());
+        }
+        told
     }
 
     /// The same for somebody who waits: only for so long.

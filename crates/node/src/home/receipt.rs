@@ -57,6 +57,9 @@ impl Home {
             }
             self.tell(Input::ReceiptStored { job, receipt: file.cid }).await?;
             self.troubles.forget(&job);
+            let unsettled = receipt.body.unsettled.len();
+            let settled = receipt.body.outcomes.len();
+            tracing::info!(%job, receipt = %file.cid, settled, unsettled, "the receipt is kept");
         }
         if let Some(written) = written
             && let Err(error) = self.known.enter(written).await

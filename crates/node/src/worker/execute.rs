@@ -13,6 +13,7 @@ use std::{
 };
 use storage::{Store, exchange::Fetcher};
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 /// Jobs whose program and table are kept in memory.
 const JOBS: usize = 8;
@@ -75,7 +76,8 @@ impl Executor {
         asks: PublicKey,
     ) -> Result<(), NoResult> {
         let from = [asks, job.home];
-        let prepared = self.prepare((id, job), &from).await?;
+        let span = tracing::info_span!("prefetch", job = %id);
+        let prepared = self.prepare((id, job), &from).instrument(span).await?;
         let specs = tasks.iter().filter_map(|task| prepared.table.task_of(*task));
         let roots: Vec<Cid> = specs
             .flat_map(|spec| {
@@ -92,6 +94,11 @@ impl Executor {
     /// # Errors
     /// Why there is no result.
     pub(crate) async fn outcome(&self, replica: &Replica) -> Result<Execution, NoResult> {
+        let span = tracing::info_span!("replica", job = %replica.job, task = %replica.task);
+        self.outcome_of(replica).instrument(span).await
+    }
+
+    async fn outcome_of(&self, replica: &Replica) -> Result<Execution, NoResult> {
         let job = &replica.order.payload;
         let done = self.run((replica.job, job), replica.task, &[replica.home, job.home]).await?;
         let (outcome, blocks) = describe(replica.job, replica.task, &done);
@@ -116,7 +123,8 @@ impl Executor {
         from: &[PublicKey],
     ) -> Result<Outcome, NoResult> {
         let id = order.payload.id();
-        let done = self.run((id, &order.payload), task, from).await?;
+        let span = tracing::info_span!("rerun", job = %id, %task);
+        let done = self.run((id, &order.payload), task, from).instrument(span).await?;
         Ok(describe(id, task, &done).0)
     }
 

@@ -23,7 +23,8 @@ const AFTER: &str = "\
 Examples:
   polity job explain                why the last job is where it is
   polity job explain abcd1234       another one, by the end of its id
-  polity job explain last 17.csv    one task of it";
+  polity job explain last 17.csv    one task of it
+  polity job explain last --nodes   who could run it, how well, and who could not";
 
 /// `polity job explain`
 #[derive(Debug, clap::Args)]
@@ -32,6 +33,9 @@ pub(in crate::commands) struct Args {
     /// The job: its id, the end of its id, or last
     #[arg(value_name = "ID|last", default_value = "last")]
     job: String,
+    /// Show every node with its score and factors, and those that are passed over
+    #[arg(long, conflicts_with = "task")]
+    nodes: bool,
     /// Only this task, by its name
     #[arg(value_name = "TASK")]
     task: Option<String>,
@@ -56,6 +60,10 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
         context.out.data(&whole, || show(&format!("{name}: "), &said, None))?;
         return Ok(Exit::Success);
     }
+    if args.nodes {
+        context.out.data(&detail.placing, || facts.nodes_table())?;
+        return Ok(Exit::Success);
+    }
     let (said, groups) = (facts.job(), facts.groups());
     let tasks: Vec<_> = groups
         .iter()
@@ -69,6 +77,7 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     let mut whole = whole(&said);
     whole["job"] = json!(job);
     whole["tasks"] = json!(tasks);
+    whole["placing"] = json!(detail.placing);
     context.out.data(&whole, || {
         let mut shown = show("", &said, None);
         // What simply ended well needs no words of its own.

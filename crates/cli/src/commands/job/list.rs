@@ -14,11 +14,12 @@ pub(super) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
 /// Jobs, one for each line.
 pub(in crate::commands) fn table(jobs: &[JobSummary]) -> String {
     let rows: Vec<_> = jobs.iter().map(row).collect();
-    out::table(&["JOB", "SIGNED", "STATE", "TASKS", "FINAL", "NOT AGREED"], &rows)
+    out::table(&["JOB", "SIGNED", "STATE", "PRIORITY", "TASKS", "FINAL", "NOT AGREED"], &rows)
 }
 
 fn row(job: &JobSummary) -> Vec<String> {
     let state = match job.state {
+        JobState::Running if job.paused => "paused",
         JobState::Running => "running",
         JobState::Finished => "finished",
     };
@@ -26,6 +27,10 @@ fn row(job: &JobSummary) -> Vec<String> {
         text::short(job.job),
         text::moment(job.issued),
         state.into(),
+        match job.state {
+            JobState::Running => job.priority.to_string(),
+            JobState::Finished => "-".into(),
+        },
         job.tasks.to_string(),
         job.settled.to_string(),
         job.unsettled.to_string(),

@@ -7,6 +7,7 @@ mod explain;
 mod get;
 pub(super) mod list;
 mod logs;
+mod pause;
 
 pub(super) use conclude::{Whole, conclude};
 
@@ -37,6 +38,10 @@ pub(super) enum Command {
     /// Fetch results and receipt, waiting for them
     #[command(alias = "follow")]
     Get(get::Args),
+    /// Give nobody new a task of a job, for a while
+    Pause(pause::PauseArgs),
+    /// Let a paused job go on
+    Resume(pause::ResumeArgs),
     /// Take a job back: what is not agreed on ends as cancelled
     Cancel(cancel::Args),
 }
@@ -48,6 +53,8 @@ pub(super) async fn run(command: Command, context: &Context<'_>) -> Result<Exit,
         Command::Explain(args) => explain::run(args, context).await,
         Command::Logs(args) => logs::run(args, context).await,
         Command::Get(args) => get::run(args, context).await,
+        Command::Pause(args) => pause::pause(args, context).await,
+        Command::Resume(args) => pause::resume(args, context).await,
         Command::Cancel(args) => cancel::run(args, context).await,
     }
 }

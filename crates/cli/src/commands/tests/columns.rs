@@ -60,6 +60,10 @@ fn jobs() {
         settled: 1_000_000,
         unsettled: 1_000_000,
         receipt: None,
+        priority: Default::default(),
+        deadline: None,
+        paused: false,
+        running: 0,
     };
     fits("job list", &jobs::table(&[summary]));
 }
@@ -79,6 +83,7 @@ fn nodes() {
         about: None,
         profile: None,
         rtt_ms: None,
+        load: None,
     };
     let lost = LostRight { right: Right::Execute, until: Time(1_900_000_000_000) };
     fits("node list", &nodes::table(&[node(Vec::new()), node(vec![lost])]));

@@ -227,6 +227,12 @@ fn a_job_can_be_looked_at_and_fetched_again() {
     }
     assert_eq!(world.type_in("job get last -o @in"), Exit::Usage, "something else is there");
     assert_eq!(world.type_in("job cancel last"), Exit::Refused, "it is finished");
+    assert_eq!(world.type_in("job pause last"), Exit::Refused, "it is finished");
+    assert_eq!(world.type_in("job resume last"), Exit::Refused, "it is finished");
+    assert_eq!(world.type_in("job explain last --nodes"), Exit::Success);
+    assert_eq!(world.type_in("top --once"), Exit::Success);
+    assert_eq!(world.type_in("top --once --json"), Exit::Success);
+    assert_eq!(world.type_in("top"), Exit::Usage, "there is no terminal");
 }
 
 #[test]

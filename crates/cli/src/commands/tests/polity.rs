@@ -211,6 +211,10 @@ impl Polity {
             settled: outcomes.len() as u32,
             unsettled: unsettled.len() as u32,
             receipt: Some(root.cid),
+            priority: Default::default(),
+            deadline: None,
+            paused: false,
+            running: 0,
         };
         let events = self.events_of(&order.payload, (&outcomes, &lies), &unsettled, root.cid);
         Kept { order, after: Vec::new(), table, events, receipt, summary, lies }
@@ -297,7 +301,11 @@ impl Polity {
             sets: vec![attempts.clone()],
             skipped: Vec::new(),
             decided: table.name(outcome.task.0 as usize).unwrap().starts_with("verdict"),
-            first: None,
+            // Chosen by the home, as every task whose name says so.
+            first: table
+                .name(outcome.task.0 as usize)
+                .filter(|name| name.starts_with("chosen"))
+                .map(|_| executors[0].0.public()),
         });
         let tasks = tasks.collect();
         let agreements =
@@ -455,10 +463,18 @@ impl NodeApi for Polity {
                         .map(|lie| lie.state(self.liar())),
                 })
                 .collect(),
+            placing: Default::default(),
         })
     }
 
     fn cancel(&self, job: JobId) -> Reply<'_, ()> {
+        self.with(job, |_| ())
+    }
+
+    fn pause(&self, job: JobId, on: bool) -> Reply<'_, ()> {
+        if let Some(kept) = self.state.lock().unwrap().jobs.get_mut(&job) {
+            kept.summary.paused = on;
+        }
         self.with(job, |_| ())
     }
 
@@ -515,7 +531,12 @@ impl NodeApi for Polity {
             distinct: self.genesis.params.distinct,
             heartbeat_ms: self.genesis.params.heartbeat_ms,
             reserve_bytes: 0,
+            totals: Default::default(),
         })
+    }
+
+    fn metrics(&self) -> Reply<'_, String> {
+        reply("polity_peers 3\n".into())
     }
 
     fn nodes(&self) -> Reply<'_, Vec<NodeInfo>> {
@@ -536,6 +557,7 @@ impl NodeApi for Polity {
             about: None,
             profile: None,
             rtt_ms: None,
+            load: None,
         };
         reply(self.genesis.founders.iter().map(info).collect())
     }

@@ -69,6 +69,25 @@ fn three_things_are_said_apart_and_then_what_is_not_proven() {
 }
 
 #[test]
+fn who_was_chosen_by_the_home_is_said_with_what_that_costs() {
+    let world = World::new();
+    assert_eq!(world.sweep(&["a.csv", "chosen.csv"]), Exit::Success);
+    let verdict = world.verdict();
+    assert_eq!(verdict.exit(), Exit::Success);
+    let text = verdict.text();
+    for part in [
+        "of 1 of 2 tasks one of 2 was chosen by its home, the others drawn",
+        "that the node which its home chose is not corrupt: the other 1 of 2 are drawn",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let json = verdict.json();
+    assert!(json["tasks"][0]["chosen_by_home"].is_null());
+    assert_eq!(json["tasks"][1]["chosen_by_home"], json["tasks"][1]["executors"][0]["node"]);
+    assert!(!swept().verdict().text().contains("chosen by its home"));
+}
+
+#[test]
 fn without_a_pin_it_has_its_own_code() {
     let world = swept();
     let receipt = world.path("out/receipt.polity");

@@ -5,6 +5,7 @@ mod chain;
 mod ended;
 pub(crate) mod machines;
 mod owners;
+mod placing;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -75,6 +76,8 @@ impl<'a> Facts<'a> {
             self.finished()
         } else if !self.detail.after.is_empty() {
             self.held()
+        } else if self.detail.summary.paused && !self.is_over() {
+            self.paused()
         } else if self.detail.drawn.is_none() && !self.is_over() {
             self.undrawn()
         } else if self.is_over() {
@@ -123,6 +126,7 @@ impl<'a> Facts<'a> {
         let expires = self.detail.order.payload.expires;
         let left = self.lasting(expires.since_ms(self.now()));
         Said::new(format!("Running: {}; the order is good for another {left}.", parts.join(", ")))
+            .and(self.place_in_queue())
     }
 
     fn held(&self) -> Said {

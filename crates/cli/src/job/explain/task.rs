@@ -21,7 +21,7 @@ impl Facts<'_> {
             TaskState::Waiting { .. } if !self.detail.after.is_empty() => self.held(),
             TaskState::Waiting { .. } if self.detail.drawn.is_none() => self.undrawn(),
             TaskState::Waiting { .. } if task.began.is_none() && task.replicas.is_empty() => {
-                Said::new("Nobody was asked yet: other tasks of this job come first.")
+                self.unasked()
             }
             TaskState::Waiting { .. } => self.short(task),
             TaskState::Running => self.at_work(task),
@@ -37,6 +37,19 @@ impl Facts<'_> {
                 }
             }
             TaskState::Unsettled { why } => self.unsettled(task, why),
+        }
+    }
+
+    /// Nobody was asked for it yet.
+    fn unasked(&self) -> Said {
+        let nobody = Said::new("Nobody was asked yet.");
+        if self.detail.summary.paused {
+            return nobody.and(Some(self.paused()));
+        }
+        let begun = self.detail.tasks.iter().any(|task| task.began.is_some());
+        match self.place_in_queue().filter(|_| !begun) {
+            Some(place) => nobody.and(Some(place)),
+            None => Said::new("Nobody was asked yet: other tasks of this job come first."),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use super::*;
 use api::{
-    AboutInfo, AuditCount, JobSummary, JobTimes, ReplicaDetail, ReplicaState, Step, TaskState,
-    Trouble,
+    AboutInfo, AuditCount, Cap, Factors, JobSummary, JobTimes, Misfit, Place, ReplicaDetail,
+    ReplicaState, Step, TaskState, Trouble,
 };
 use api::{DisputeState, TaskDetail};
 use identity::{Digest, NetworkId, PublicKey, SecretKey, Signed};
@@ -35,6 +35,7 @@ fn nodes() -> Vec<NodeInfo> {
         about: None,
         profile: None,
         rtt_ms: None,
+        load: None,
     };
     (1..=4).map(node).collect()
 }
@@ -60,6 +61,7 @@ fn status() -> Status {
         distinct: Distinct::Owners,
         heartbeat_ms: 60_000,
         reserve_bytes: 0,
+        totals: Default::default(),
     }
 }
 
@@ -105,6 +107,10 @@ fn detail(state: TaskState, dispute: Option<DisputeState>) -> JobDetail {
             settled: 0,
             unsettled: 0,
             receipt: None,
+            priority: Default::default(),
+            deadline: None,
+            paused: false,
+            running: 0,
         },
         order: Signed::new(order, network, &SecretKey::from_seed([1; 32])),
         ordered: None,
@@ -116,6 +122,7 @@ fn detail(state: TaskState, dispute: Option<DisputeState>) -> JobDetail {
         troubles: Vec::new(),
         missing: Vec::new(),
         tasks: vec![task],
+        placing: Default::default(),
     }
 }
 
@@ -167,6 +174,114 @@ fn a_task_without_candidates_says_who_is_there_who_is_away_and_who_is_sanctioned
     holds(&said(&waiting, &nodes), &facts, Some("polity up"));
     nodes.iter_mut().for_each(|node| node.connected = true);
     holds(&said(&waiting, &nodes), &["in 60.0 s"], Some("polity ledger sanctions"));
+}
+
+/// A job that waits: with these nodes fitting or not.
+fn queued(places: Vec<Place>) -> JobDetail {
+    let mut detail = detail(TaskState::Waiting { why: "others come first".into() }, None);
+    detail.tasks[0].began = None;
+    detail.placing.nodes = places;
+    detail
+}
+
+fn passed(n: u8, misfit: Misfit) -> Place {
+    Place { node: key(n), factors: None, score: None, misfit: Some(misfit) }
+}
+
+fn scored(n: u8, score: u32) -> Place {
+    let factors = Some(Factors { speed: 900, load: 800, history: 1_000, ..Factors::default() });
+    Place { node: key(n), factors, score: Some(score), misfit: None }
+}
+
+#[test]
+fn a_paused_job_says_so_and_how_it_goes_on() {
+    let mut detail = queued(Vec::new());
+    detail.summary.paused = true;
+    let job = Facts::new(&detail, &nodes(), &status()).job();
+    holds(&job, &["Paused: nobody new", "0 of 1 task ended"], Some("polity job resume"));
+    holds(&said(&detail, &nodes()), &["Nobody was asked yet. Paused"], Some("job resume"));
+}
+
+#[test]
+fn a_job_that_waits_for_others_says_how_many_and_what_makes_room() {
+    let mut detail = queued(Vec::new());
+    detail.placing.ahead = Some(3);
+    detail.placing.wait_ms = Some(90_000);
+    let facts = [
+        "In the queue 3 jobs go before it: its priority is normal.",
+        "never starves. Its next task is expected to begin in 90.0 s.",
+    ];
+    holds(&said(&detail, &nodes()), &facts, Some("polity job pause JOB"));
+    let job = Facts::new(&detail, &nodes(), &status()).job();
+    holds(&job, &["Running: 0 of 1 task final", facts[0]], Some("polity job pause JOB"));
+    detail.placing.ahead = Some(0);
+    let first = said(&detail, &nodes());
+    holds(&first, &["other tasks of this job come first"], None);
+}
+
+#[test]
+fn a_submitter_with_enough_at_work_is_told_how_much_that_is() {
+    let mut detail = queued(Vec::new());
+    detail.placing.capped = Some(Cap { replicas: 65_536, allowed: 65_536 });
+    let facts = ["has 65,536 replicas at work and may have 65,536"];
+    holds(&said(&detail, &nodes()), &facts, Some("polity job cancel JOB"));
+}
+
+#[test]
+fn a_deadline_that_is_past_is_said() {
+    let mut detail = queued(Vec::new());
+    detail.order.payload.terms.deadline = Some(Time(NOW - 60_000));
+    holds(&said(&detail, &nodes()), &["Its deadline 1970-01-01T00:15:40Z is past"], None);
+}
+
+#[test]
+fn who_does_not_fit_is_named_with_the_reason_and_a_way_out() {
+    let disk = Misfit::Cordoned { reason: "new disk".into() };
+    for (misfit, fact, next) in [
+        (disk, "Cordoned (new disk): …", Some("polity node uncordon")),
+        (Misfit::Window, "Looked after by their owners now, or soon: …", None),
+        (
+            Misfit::Label { name: "zone".into() },
+            "Without the label zone=north: …",
+            Some("labels = { zone"),
+        ),
+        (Misfit::Gpus, "Fewer than 2 GPUs: …", Some("ask for less")),
+        (Misfit::Cpus, "Fewer than 8 cores: …", Some("ask for less")),
+        (Misfit::Disk, "Less than 1.0 GiB free on their disks: …", Some("ask for less")),
+        (Misfit::Far, "Further away than 20 ms: …", Some("ask for less")),
+        (Misfit::Class, "May not see internal data: …", Some("--owner NAME")),
+        (Misfit::Unknown, "Have not said what they are: …", Some("polity node describe")),
+        (Misfit::Offline, "Not connected: …", Some("polity up")),
+        (Misfit::Silent, "Stopped answering: …", Some("polity doctor")),
+        (Misfit::Busy, "Busy with as much as they may be given: …", None),
+    ] {
+        let mut detail = queued(vec![scored(1, 700), passed(2, misfit.clone()), passed(3, misfit)]);
+        let needs = &mut detail.order.payload.terms.needs;
+        needs.labels.insert("zone".into(), "north".into());
+        (needs.cpus, needs.gpus, needs.disk_bytes) = (8, 2, 1 << 30);
+        (needs.near_ms, needs.class) = (Some(20), protocol::Class::Internal);
+        let facts = ["Of 3 nodes 1 can be given tasks of it now.", fact, "(owner owner 2)"];
+        holds(&said(&detail, &nodes()), &facts, next);
+        detail.order.payload.verification.k = 1;
+        assert_eq!(said(&detail, &nodes()).next, None, "one is enough");
+    }
+}
+
+#[test]
+fn every_factor_of_every_node_is_shown_with_its_weight() {
+    let mut detail = queued(vec![scored(1, 712), passed(4, Misfit::Arch)]);
+    let weights =
+        Factors { speed: 300, load: 250, history: 200, latency: 100, locality: 100, price: 50 };
+    detail.placing.weights = Some(weights);
+    detail.order.payload.terms.needs.arch = Some("aarch64".into());
+    let (nodes, status) = (nodes(), status());
+    let table = Facts::new(&detail, &nodes, &status).nodes_table();
+    for part in ["SCORE", "(weight)", "300", "712", "900", "is passed over: not aarch64"] {
+        assert!(table.contains(part), "{part} in {table}");
+    }
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    detail.placing.nodes.clear();
+    assert!(Facts::new(&detail, &nodes, &status).nodes_table().contains("No node was looked at"));
 }
 
 #[test]
