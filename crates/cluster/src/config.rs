@@ -1,13 +1,18 @@
 //! What a node may choose about its cluster.
 
-use crate::{Error, record::MAX_INPUT_BYTES};
+use crate::{Error, record::MAX_INPUT_BYTES, steward::Choice};
 use openraft::SnapshotPolicy;
 use serde::{Deserialize, Serialize};
+
+/// How long a snapshot may be on its way to a member, in milliseconds.
+const SNAPSHOT_MS: u64 = 120_000;
 
 /// Sizes, queues and times. None of them is part of what members must agree on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// What its owner calls a cluster that this node founds. Default `home`.
+    pub name: String,
     /// Entries between two snapshots. Default 10,000.
     pub snapshot_entries: u64,
     /// Entries that stay in the log behind a snapshot, for members that lag. Default 1,000.
@@ -28,14 +33,22 @@ pub struct Config {
     pub tick_ms: u64,
     /// Time between two heartbeats of the leader, in milliseconds. Default 100.
     pub heartbeat_ms: u64,
-    /// How long a member waits for the leader before it stands for election, in milliseconds: a
-    /// random time between this and twice this. Default 300.
+    /// What the silence of a leader is measured by, in milliseconds: another member stands for
+    /// election after two and a half to three times this. Default 250.
     pub election_ms: u64,
+    /// Members that vote, at most: 1, 3, 5 or 7. Default 5.
+    pub voters: usize,
+    /// Labels that name what fails together, the widest first. Default `zone`, `rack`, `host`.
+    pub domains: Vec<String>,
+    /// How long a voter may be silent before another member gets its seat, in milliseconds. Default
+    /// 30,000.
+    pub replace_ms: u64,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
+            name: "home".into(),
             snapshot_entries: 10_000,
             keep_entries: 1_000,
             max_batch: 1_024,
@@ -45,7 +58,10 @@ impl Default for Config {
             effect_queue: 1_024,
             tick_ms: 5,
             heartbeat_ms: 100,
-            election_ms: 300,
+            election_ms: 250,
+            voters: 5,
+            domains: ["zone", "rack", "host"].map(String::from).into(),
+            replace_ms: 30_000,
         }
     }
 }
@@ -81,7 +97,22 @@ impl Config {
             });
             return Err(Error::Config { field: "election_ms", reason });
         }
+        if !matches!(self.voters, 1 | 3 | 5 | 7) {
+            let reason = format!("must be 1, 3, 5 or 7, not {}", self.voters);
+            return Err(Error::Config { field: "voters", reason });
+        }
         Ok(())
+    }
+
+    /// By what voters are chosen.
+    pub(crate) fn choice(&self) -> Choice {
+        Choice {
+            most: self.voters,
+            domains: self.domains.clone().into(),
+            replace_ms: self.replace_ms,
+            silence_ms: self.election_ms * 4,
+            election_ms: self.election_ms,
+        }
     }
 
     /// The queue's size in the unit in which it is shared out.
@@ -95,9 +126,10 @@ impl Config {
             cluster_name: "polity".into(),
             heartbeat_interval: self.heartbeat_ms,
             election_timeout_min: self.election_ms,
-            election_timeout_max: self.election_ms * 2,
+            election_timeout_max: self.election_ms + self.election_ms / 2,
             snapshot_policy: SnapshotPolicy::LogsSinceLast(self.snapshot_entries),
             max_in_snapshot_log_to_keep: self.keep_entries,
+            install_snapshot_timeout: SNAPSHOT_MS,
             max_append_entries: Some(self.max_batch as u64),
             api_batch_capacity: self.max_batch as u64,
             enable_pre_vote: Some(true),

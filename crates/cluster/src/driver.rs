@@ -6,20 +6,21 @@ use crate::{
     fault::Fault,
     record,
     replica::Replica,
+    voice::say,
 };
 use identity::PublicKey;
 use openraft::{
-    Raft, ServerState,
-    async_runtime::watch::WatchReceiver,
-    errors::{ClientWriteError, Fatal},
-    impls::ProgressResponder,
+    Raft, ServerState, async_runtime::watch::WatchReceiver, errors::Fatal,
     metrics::RaftServerMetrics,
 };
 use protocol::{Time, port::Clock};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 pub(crate) type Engine<M> = Raft<Types, Replica<M>>;
+
+/// Pause before a time in office is opened again that could not be.
+const SOON: Duration = Duration::from_millis(5);
 
 /// What this node is in its cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,26 +31,6 @@ pub(crate) enum Role {
     Leads(LeaderId),
     /// The engine has stopped.
     Stopped,
-}
-
-/// Says `command` as `leader` and waits until it is durable and applied.
-pub(crate) async fn say<M: Replicated>(
-    engine: &Engine<M>,
-    fault: &Fault,
-    leader: LeaderId,
-    command: Command,
-) -> Result<(), Error> {
-    let (responder, applied) = ProgressResponder::complete_only();
-    let sent = engine.write(command).with_leader(leader).responder(responder).await;
-    sent.map_err(|_| fault.error())?;
-    match applied.await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(ClientWriteError::ForwardToLeader(to))) => {
-            Err(Error::NotLeader { leader: to.leader_id.map(|member| member.0) })
-        }
-        Ok(Err(_)) => Err(Error::Unknown),
-        Err(_) => Err(fault.error()),
-    }
 }
 
 /// The task behind a cluster's handle.
@@ -76,13 +57,15 @@ impl<M: Replicated> Driver<M> {
             {
                 // Until the mind knows, others are told that nobody leads.
                 self.become_role(Role::Follows(None));
-                match self.tell(leader, M::lead(), true).await {
+                match self.tell(leader, M::lead(self.me.0), true).await {
                     Ok(()) => tracing::info!(term = leader.term, "leads its cluster"),
-                    // Another change of leaders, or the end, is on its way.
+                    // Another change of leaders is on its way, or the end; or the engine tells of
+                    // an election a little before it acts on it.
                     Err(error) => {
-                        tracing::info!(term = leader.term, %error, "does not lead after all");
-                        if metrics.changed().await.is_err() {
-                            break;
+                        tracing::debug!(term = leader.term, %error, "does not lead yet");
+                        tokio::select! {
+                            changed = metrics.changed() => if changed.is_err() { break },
+                            () = tokio::time::sleep(SOON) => {}
                         }
                         continue;
                     }
@@ -127,7 +110,7 @@ impl<M: Replicated> Driver<M> {
     async fn tell(&self, leader: LeaderId, input: M::Input, leads: bool) -> Result<(), Error> {
         let input = record::input_bytes(&input);
         let command = Command { at: self.clock.now(), leads, input };
-        say(&self.engine, &self.fault, leader, command).await
+        say(&self.engine, &self.fault, leader, command).await.map(drop)
     }
 
     /// The engine ended: by itself, it has a reason.

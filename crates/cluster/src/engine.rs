@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use identity::PublicKey;
-use openraft::{EmptyNode, RaftTypeConfig, impls::leader_id_adv, storage::SnapshotMeta};
+use openraft::{RaftTypeConfig, impls::leader_id_adv, storage::SnapshotMeta};
 use protocol::Time;
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 openraft::declare_raft_types!(
     /// The engine sees bytes only: what they mean is known to the replica.
@@ -13,7 +13,7 @@ openraft::declare_raft_types!(
         D = Command,
         R = (),
         NodeId = Member,
-        Node = EmptyNode,
+        Node = Tags,
 );
 
 /// A member of the cluster: a node of the owner.
@@ -26,6 +26,11 @@ impl fmt::Display for Member {
         self.0.fmt(f)
     }
 }
+
+/// The labels of a member, by which its failure domains are named.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Tags(pub(crate) BTreeMap<String, String>);
 
 /// What one entry tells the mind.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -49,7 +54,7 @@ pub(crate) type LogId = openraft::LogId<LeaderId>;
 pub(crate) type Entry = <Types as RaftTypeConfig>::Entry;
 pub(crate) type Payload = <Types as RaftTypeConfig>::Payload;
 pub(crate) type Vote = <Types as RaftTypeConfig>::Vote;
-pub(crate) type Membership = openraft::Membership<Member, EmptyNode>;
-pub(crate) type StoredMembership = openraft::StoredMembership<LeaderId, Member, EmptyNode>;
-pub(crate) type Meta = SnapshotMeta<LeaderId, Member, EmptyNode>;
-pub(crate) type Snapshot = openraft::Snapshot<LeaderId, Member, EmptyNode, Bytes>;
+pub(crate) type Membership = openraft::Membership<Member, Tags>;
+pub(crate) type StoredMembership = openraft::StoredMembership<LeaderId, Member, Tags>;
+pub(crate) type Meta = SnapshotMeta<LeaderId, Member, Tags>;
+pub(crate) type Snapshot = openraft::Snapshot<LeaderId, Member, Tags, Bytes>;

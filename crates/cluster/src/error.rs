@@ -39,12 +39,20 @@ pub enum Error {
         /// This node.
         me: PublicKey,
     },
-    /// The log belongs to a cluster of several voters.
-    #[error("this log belongs to a cluster of {voters} voters; this version runs clusters of one")]
-    Voters {
-        /// How many there are.
-        voters: usize,
+    /// Another member could not be asked. Nothing was done.
+    #[error("member {member} of the cluster does not answer: {reason}")]
+    Unreachable {
+        /// The member.
+        member: PublicKey,
+        /// Why.
+        reason: String,
     },
+    /// A change of members, or of who leads, that cannot be made now.
+    #[error("{0}")]
+    Members(String),
+    /// Another change of members is under way.
+    #[error("another change of the cluster's members is under way; try again in a moment")]
+    UnderWay,
     /// Something was written by a later version.
     #[error("{what} was written in version {version} of its format; use a newer polity")]
     Newer {
@@ -70,4 +78,11 @@ pub enum Error {
     /// The cluster is dead: nothing is taken or answered any more, this node must stop.
     #[error("the cluster failed: {0}")]
     Failed(String),
+}
+
+impl Error {
+    /// Whether the same call may go well later.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::NotLeader { .. } | Self::Unknown | Self::Unreachable { .. })
+    }
 }

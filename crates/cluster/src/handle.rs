@@ -1,23 +1,25 @@
 //! The handle of a running cluster.
 
 use crate::{
-    Error, Replicated,
-    driver::{Engine, Role, say},
-    engine::{Command, LeaderId},
-    fault::Fault,
+    ClusterStatus, Error, MemberStatus, Replicated,
+    driver::Role,
+    engine::Member,
     record,
     replica::Shared,
+    steward::{is_at_rest, silent_ms},
+    voice::Voice,
 };
-use openraft::{
-    ReadPolicy,
-    errors::{LinearizableReadError, RaftError},
+use identity::PublicKey;
+use openraft::async_runtime::watch::WatchReceiver;
+use protocol::Time;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
 };
-use protocol::port::Clock;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::{
-    sync::{Semaphore, watch},
-    task::JoinSet,
-};
+use tokio::{sync::watch, task::JoinSet};
+
+/// Pause before something is said again that found no leader.
+const AGAIN_MS: u64 = 50;
 
 /// A cluster that replicates a mind. A cheap copy.
 ///
@@ -34,16 +36,55 @@ impl<M: Replicated> Clone for Cluster<M> {
 }
 
 pub(crate) struct Inner<M: Replicated> {
-    pub(crate) engine: Engine<M>,
+    pub(crate) voice: Voice<M>,
     pub(crate) state: Shared<M>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) role: watch::Receiver<Role>,
-    pub(crate) fault: Fault,
     pub(crate) stop: watch::Sender<bool>,
-    /// Room for inputs on their way, in KiB.
-    pub(crate) room: Semaphore,
-    pub(crate) input_bytes: usize,
     pub(crate) tasks: Mutex<JoinSet<()>>,
+}
+
+/// How fresh a look at the state was that did not ask the leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stale {
+    /// The last entry that was applied here. Others may have applied more.
+    pub applied: u64,
+    /// Who leads, as far as this node knows.
+    pub leader: Option<PublicKey>,
+}
+
+/// Whether this node leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leading {
+    /// It does, in this term, and the mind knows.
+    Yes(u64),
+    /// Another one does, or nobody.
+    No(Option<PublicKey>),
+    /// The cluster has ended here.
+    Ended,
+}
+
+impl From<Role> for Leading {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Leads(leader) => Self::Yes(leader.term),
+            Role::Follows(leader) => Self::No(leader),
+            Role::Stopped => Self::Ended,
+        }
+    }
+}
+
+/// Tells who leads, and waits for changes of that.
+pub struct Leads(watch::Receiver<Role>);
+
+impl Leads {
+    /// Who leads now.
+    pub fn now(&mut self) -> Leading {
+        (*self.0.borrow_and_update()).into()
+    }
+
+    /// Waits for a change; false if there will be none.
+    pub async fn changed(&mut self) -> bool {
+        self.0.changed().await.is_ok()
+    }
 }
 
 impl<M: Replicated> Cluster<M> {
@@ -51,56 +92,187 @@ impl<M: Replicated> Cluster<M> {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Tells the mind. Resolves when the input is durable and applied; its effects may still be on
-    /// their way. Inputs of many callers share one write to disk.
+    /// Tells the mind, by way of the leader if that is another member. Resolves when the input is
+    /// durable and applied here; its effects may still be on their way. Inputs of many callers
+    /// share one write to disk.
     ///
     /// A caller that stops waiting does not take its input back. Whoever receives the effects must
     /// not wait for this call while it does not receive: with a full queue of effects nothing is
     /// applied.
     ///
     /// # Errors
-    /// [`Error::NotLeader`] and [`Error::TooLarge`]: not taken. [`Error::Unknown`]: leadership was
-    /// lost on the way. [`Error::Stopped`] and [`Error::Failed`]: the cluster has ended; the input
-    /// may be in the log.
+    /// [`Error::NotLeader`], [`Error::Unreachable`] and [`Error::TooLarge`]: not taken.
+    /// [`Error::Unknown`]: leadership was lost on the way. [`Error::Stopped`] and
+    /// [`Error::Failed`]: the cluster has ended; the input may be in the log.
     pub async fn propose(&self, input: M::Input) -> Result<(), Error> {
-        let inner = &*self.inner;
-        let input = record::input_bytes(&input);
-        let (size_bytes, limit_bytes) = (input.len(), inner.input_bytes);
-        if size_bytes > limit_bytes {
-            return Err(Error::TooLarge { size_bytes, limit_bytes });
-        }
-        let kib = u32::try_from(size_bytes / 1024 + 1).unwrap_or(u32::MAX);
-        let _room = inner.room.acquire_many(kib).await.map_err(|_| inner.fault.error())?;
-        let leader = self.leads()?;
-        let command = Command { at: inner.clock.now(), leads: false, input };
-        say(&inner.engine, &inner.fault, leader, command).await
+        let index = self.inner.voice.propose(record::input_bytes(&input)).await?;
+        self.inner.voice.applied(index).await
     }
 
-    /// Looks at the mind, which has taken at least every input that was acknowledged before this
-    /// call (a linearizable read on the leader). No input is applied while `f` runs: keep it short.
+    /// Tells the mind as [`Self::propose`] does, again and again until `until` while nobody leads or
+    /// the leader is lost. So it may be taken more than once.
     ///
     /// # Errors
-    /// [`Error::NotLeader`], [`Error::Stopped`] or [`Error::Failed`].
+    /// The last one, when the time is over or trying again is of no use.
+    pub async fn insist(&self, input: M::Input, until: Time) -> Result<(), Error> {
+        let Voice { role, clock, .. } = &self.inner.voice;
+        let mut role = role.clone();
+        let input = record::input_bytes(&input);
+        loop {
+            role.borrow_and_update();
+            let error = match self.inner.voice.propose(input.clone()).await {
+                Ok(index) => return self.inner.voice.applied(index).await,
+                Err(error) if error.may_pass() && clock.now() < until => error,
+                Err(error) => return Err(error),
+            };
+            tracing::debug!(%error, "says it again");
+            let pause = clock.until(clock.now().after_ms(AGAIN_MS));
+            tokio::select! {
+                () = pause => {}
+                changed = role.changed() => if changed.is_err() {
+                    return Err(self.inner.voice.fault.error());
+                },
+            }
+        }
+    }
+
+    /// Looks at the mind, which has taken at least every input that was acknowledged anywhere
+    /// before this call (a linearizable read). No input is applied while `f` runs: keep it short.
+    ///
+    /// # Errors
+    /// [`Error::NotLeader`], [`Error::Unreachable`], [`Error::Stopped`] or [`Error::Failed`].
     pub async fn read<T: Send>(&self, f: impl FnOnce(&M) -> T + Send) -> Result<T, Error> {
-        let inner = &*self.inner;
-        self.leads()?;
-        let ready = inner.engine.ensure_linearizable(ReadPolicy::ReadIndex).await;
-        ready.map_err(|error| match error {
-            RaftError::APIError(LinearizableReadError::ForwardToLeader(to)) => {
-                Error::NotLeader { leader: to.leader_id.map(|member| member.0) }
+        self.read_at(|_, mind| f(mind)).await
+    }
+
+    /// The same, with the last entry that the state has taken.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_at<T: Send>(&self, f: impl FnOnce(u64, &M) -> T + Send) -> Result<T, Error> {
+        let index = self.inner.voice.read_index().await?;
+        self.inner.voice.applied(index).await?;
+        let state = self.inner.state.read();
+        Ok(f(state.index(), &state.mind))
+    }
+
+    /// Looks at the mind as it is here, which may be behind. It asks nobody and does not fail.
+    pub fn look<T>(&self, f: impl FnOnce(&M) -> T) -> (T, Stale) {
+        let leader = self.leader();
+        let state = self.inner.state.read();
+        (f(&state.mind), Stale { applied: state.index(), leader })
+    }
+
+    /// Who leads, as far as this node knows.
+    pub fn leader(&self) -> Option<PublicKey> {
+        match *self.inner.voice.role.borrow() {
+            Role::Leads(_) => Some(self.inner.voice.wire.me),
+            Role::Follows(leader) => leader,
+            Role::Stopped => None,
+        }
+    }
+
+    /// Tells when this node begins or ceases to lead.
+    pub fn leads(&self) -> Leads {
+        Leads(self.inner.voice.role.clone())
+    }
+
+    /// Lets another member lead: this one, or the one that has most.
+    ///
+    /// # Errors
+    /// [`Error::Members`] if there is none that could; [`Error::NotLeader`] or
+    /// [`Error::Unreachable`] if nobody leads now.
+    pub async fn hand_over(&self, to: Option<PublicKey>) -> Result<(), Error> {
+        self.manage(|| self.inner.voice.hand_over(to)).await
+    }
+
+    /// Tries again for a while when nobody leads.
+    async fn manage<F>(&self, ask: impl Fn() -> F) -> Result<(), Error>
+    where
+        F: Future<Output = Result<(), Error>>,
+    {
+        let Voice { clock, choice, .. } = &self.inner.voice;
+        let until = clock.now().after_ms(choice.election_ms * 20);
+        loop {
+            match ask().await {
+                Err(error) if error.may_pass() && clock.now() < until => {
+                    tracing::debug!(%error, "asks for it again");
+                    clock.until(clock.now().after_ms(AGAIN_MS)).await;
+                }
+                done => return done,
             }
-            RaftError::APIError(LinearizableReadError::QuorumNotEnough(_)) => {
-                Error::NotLeader { leader: None }
+        }
+    }
+
+    /// Takes a member out of the cluster. Another one leads first if it leads.
+    ///
+    /// # Errors
+    /// As [`Self::hand_over`].
+    pub async fn remove(&self, node: PublicKey) -> Result<(), Error> {
+        self.manage(|| self.inner.voice.remove(node)).await
+    }
+
+    /// Gives a member these labels, by which failure domains are told apart. Only the leader can.
+    ///
+    /// # Errors
+    /// As [`Self::hand_over`].
+    pub async fn label(
+        &self,
+        node: PublicKey,
+        labels: BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        self.inner.voice.label(node, labels).await
+    }
+
+    /// What this node knows of its cluster.
+    pub fn status(&self) -> ClusterStatus {
+        let voice = &self.inner.voice;
+        let metrics = voice.engine.metrics().borrow_watched().clone();
+        let belongs = voice.wire.belongs();
+        let membership = metrics.membership_config.membership();
+        let voters: Vec<Member> = membership.voter_ids().collect();
+        let me = Member(voice.wire.me);
+        let member = |(member, tags): (&Member, &crate::engine::Tags)| {
+            let has = metrics.replication.as_ref().and_then(|all| *all.get(member)?);
+            let mine = *member == me;
+            MemberStatus {
+                node: member.0,
+                votes: voters.contains(member),
+                labels: tags.0.clone(),
+                has: if mine { metrics.last_log_index } else { has.map(|id| id.index) },
+                silent_ms: if mine { Some(0) } else { silent_ms(&metrics, member) },
             }
-            RaftError::Fatal(_) => inner.fault.error(),
-        })?;
-        Ok(f(&inner.state.read().mind))
+        };
+        let index = |id: Option<crate::engine::LogId>| id.map_or(0, |id| id.index);
+        ClusterStatus {
+            cluster: belongs.cluster,
+            name: belongs.name,
+            leader: self.leader(),
+            term: metrics.current_term,
+            last: metrics.last_log_index.unwrap_or(0),
+            committed: index(metrics.local_committed),
+            applied: index(metrics.last_applied),
+            snapshot: index(metrics.snapshot),
+            at_rest: is_at_rest(&metrics),
+            members: membership.nodes().map(member).collect(),
+        }
+    }
+
+    /// Tells when something about this member's part of the cluster changes.
+    #[cfg(test)]
+    pub(crate) fn metrics(
+        &self,
+    ) -> openraft::type_config::alias::WatchReceiverOf<
+        crate::engine::Types,
+        openraft::RaftMetrics<crate::engine::Types>,
+    > {
+        self.inner.voice.engine.metrics()
     }
 
     /// Becomes `Some(reason)` when the cluster is dead; this node must stop then. It stays `None`
     /// if the cluster is shut down.
     pub fn failed(&self) -> watch::Receiver<Option<String>> {
-        self.inner.fault.watch()
+        self.inner.voice.fault.watch()
     }
 
     /// Stops taking inputs and waits until the log is at rest. Effects that were not received are
@@ -111,8 +283,8 @@ impl<M: Replicated> Cluster<M> {
     pub async fn shutdown(self) -> Result<(), Error> {
         let inner = &*self.inner;
         inner.stop.send_replace(true);
-        inner.room.close();
-        let stopped = inner.engine.shutdown().await;
+        inner.voice.room.close();
+        let stopped = inner.voice.engine.shutdown().await;
         let mut tasks = {
             let mut tasks = inner.tasks.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *tasks)
@@ -122,17 +294,9 @@ impl<M: Replicated> Cluster<M> {
             ended.map_err(|e| Error::Failed(e.to_string()))?;
         }
         stopped.map_err(|e| Error::Failed(e.to_string()))?;
-        match inner.fault.error() {
+        match inner.voice.fault.error() {
             Error::Stopped => Ok(()),
             failed => Err(failed),
-        }
-    }
-
-    fn leads(&self) -> Result<LeaderId, Error> {
-        match *self.inner.role.borrow() {
-            Role::Leads(leader) => Ok(leader),
-            Role::Follows(leader) => Err(Error::NotLeader { leader }),
-            Role::Stopped => Err(self.inner.fault.error()),
         }
     }
 }

@@ -12,7 +12,9 @@
 //! - Stamps never go backwards, even where clocks do.
 //! - After a failed write nothing is acknowledged any more; [`Cluster::failed`] tells why.
 //!
-//! A cluster has one voter until members can be added: see `network` for what is not there yet.
+//! A cluster has up to [`MEMBERS`] members. An odd number of them votes, chosen by the leader
+//! (`voters`) and spread over failure domains; all others follow. Any member takes inputs and
+//! answers looks: what only the leader can do goes by way of it (`voice`, `wire`).
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -22,18 +24,27 @@ mod engine;
 mod error;
 mod fault;
 mod handle;
-mod network;
+mod join;
+mod members;
 mod record;
 mod replica;
 mod replicated;
+mod seen;
 mod service;
 mod snapshot;
+mod steward;
 mod store;
 #[cfg(test)]
 mod tests;
+mod voice;
+mod voters;
+mod wire;
 
 pub use config::Config;
 pub use error::Error;
-pub use handle::Cluster;
+pub use handle::{Cluster, Leading, Leads, Stale};
+pub use members::{ClusterId, ClusterStatus, MEMBERS, MemberStatus};
+pub use replica::Told;
 pub use replicated::Replicated;
-pub use service::start;
+pub use service::{Begin, Parts, start};
+pub use wire::Admits;

@@ -1,9 +1,9 @@
 //! The bytes of everything that is kept in the log: one version byte, then canonical DAG-CBOR.
 
 use crate::{
-    Error,
+    ClusterId, Error,
     engine::{
-        Command, Entry, LeaderId, LogId, Member, Membership, Payload, StoredMembership, Vote,
+        Command, Entry, LeaderId, LogId, Member, Membership, Payload, StoredMembership, Tags, Vote,
     },
 };
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use identity::{PublicKey, canonical};
 use openraft::entry::RaftEntry;
 use protocol::Time;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Version of all formats of this file.
 const VERSION: u8 = 1;
@@ -43,9 +43,9 @@ where
 }
 
 /// Where an entry stands, and who put it there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Position {
+pub(crate) struct Position {
     term: u64,
     leader: PublicKey,
     index: u64,
@@ -70,24 +70,39 @@ impl From<Position> for LogId {
 struct Members {
     voters: Vec<BTreeSet<PublicKey>>,
     learners: BTreeSet<PublicKey>,
+    /// Labels of those that have some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<(PublicKey, Tags)>,
 }
 
 impl From<&Membership> for Members {
     fn from(members: &Membership) -> Self {
         let keys = |set: &BTreeSet<Member>| set.iter().map(|member| member.0).collect();
+        let tagged = members.nodes().filter(|(_, tags)| !tags.0.is_empty());
         Self {
             voters: members.get_joint_config().iter().map(keys).collect(),
             learners: members.learner_ids().map(|member| member.0).collect(),
+            tags: tagged.map(|(member, tags)| (member.0, tags.clone())).collect(),
         }
     }
 }
 
-impl From<Members> for Membership {
-    fn from(members: Members) -> Self {
-        let ids = |set: BTreeSet<PublicKey>| set.into_iter().map(Member).collect();
-        let voters = members.voters.into_iter().map(ids).collect();
-        Membership::new_with_defaults(voters, members.learners.into_iter().map(Member))
+fn membership_of(what: &'static str, members: Members) -> Result<Membership, Error> {
+    let ids = |set: BTreeSet<PublicKey>| set.into_iter().map(Member).collect();
+    let named = members.voters.iter().flatten().chain(&members.learners);
+    let mut nodes: BTreeMap<Member, Tags> =
+        named.map(|key| (Member(*key), Tags::default())).collect();
+    for (key, tags) in members.tags {
+        // Labels of somebody who is no member say nothing.
+        if let Some(known) = nodes.get_mut(&Member(key)) {
+            *known = tags;
+        }
     }
+    if nodes.is_empty() {
+        return Ok(Membership::default());
+    }
+    Membership::new(members.voters.into_iter().map(ids).collect(), nodes)
+        .map_err(|e| Error::Unreadable { what, reason: e.to_string() })
 }
 
 /// One entry of the log.
@@ -131,28 +146,38 @@ pub(crate) fn entry_of(index: u64, bytes: &[u8]) -> Result<Entry, Error> {
     let payload = match record.says {
         Says::Elected => Payload::Blank,
         Says::Input { at, leads, input } => Payload::Normal(Command { at, leads, input }),
-        Says::Members(members) => Payload::Membership(members.into()),
+        Says::Members(members) => Payload::Membership(membership_of(what, members)?),
     };
     Ok(Entry::new(record.at.into(), payload))
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct VoteRecord {
+pub(crate) struct VoteRecord {
     term: u64,
     candidate: PublicKey,
     elected: bool,
 }
 
+impl From<Vote> for VoteRecord {
+    fn from(Vote { leader_id, committed }: Vote) -> Self {
+        Self { term: leader_id.term, candidate: leader_id.node_id.0, elected: committed }
+    }
+}
+
+impl From<VoteRecord> for Vote {
+    fn from(record: VoteRecord) -> Self {
+        let leader_id = LeaderId { term: record.term, node_id: Member(record.candidate) };
+        Vote { leader_id, committed: record.elected }
+    }
+}
+
 pub(crate) fn vote_bytes(vote: &Vote) -> Bytes {
-    let Vote { leader_id, committed } = *vote;
-    seal(&VoteRecord { term: leader_id.term, candidate: leader_id.node_id.0, elected: committed })
+    seal(&VoteRecord::from(*vote))
 }
 
 pub(crate) fn vote_of(bytes: &[u8]) -> Result<Vote, Error> {
-    let record: VoteRecord = open("the cluster's vote", bytes, MAX_VALUE_BYTES)?;
-    let leader_id = LeaderId { term: record.term, node_id: Member(record.candidate) };
-    Ok(Vote { leader_id, committed: record.elected })
+    Ok(open::<VoteRecord>("the cluster's vote", bytes, MAX_VALUE_BYTES)?.into())
 }
 
 pub(crate) fn position_bytes(id: LogId) -> Bytes {
@@ -196,14 +221,38 @@ pub(crate) fn kept_bytes(kept: &Kept) -> Bytes {
 }
 
 pub(crate) fn kept_of(bytes: &[u8]) -> Result<Kept, Error> {
-    let record: KeptRecord = open("a snapshot of the cluster", bytes, MAX_SNAPSHOT_BYTES)?;
+    let what = "a snapshot of the cluster";
+    let record: KeptRecord = open(what, bytes, MAX_SNAPSHOT_BYTES)?;
     let members_at = record.members_at.map(LogId::from);
+    let members = membership_of(what, record.members)?;
     Ok(Kept {
         applied: record.applied.map(LogId::from),
-        members: StoredMembership::new(members_at, record.members.into()),
+        members: StoredMembership::new(members_at, members),
         now: record.now,
         mind: record.mind,
     })
+}
+
+/// What a log is part of.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Belongs {
+    /// Whose log it is.
+    pub(crate) me: PublicKey,
+    /// The cluster; none while this node waits to be let in.
+    pub(crate) cluster: Option<ClusterId>,
+    /// What its owner calls it.
+    pub(crate) name: String,
+    /// Whom it asks to be let in.
+    pub(crate) seeds: Vec<PublicKey>,
+}
+
+pub(crate) fn belongs_bytes(belongs: &Belongs) -> Bytes {
+    seal(belongs)
+}
+
+pub(crate) fn belongs_of(bytes: &[u8]) -> Result<Belongs, Error> {
+    open("the name of the cluster", bytes, MAX_VALUE_BYTES)
 }
 
 /// The state in which a cluster was founded.

@@ -33,6 +33,13 @@ pub(crate) struct State<M> {
     members: StoredMembership,
 }
 
+impl<M> State<M> {
+    /// The last entry that was applied.
+    pub(crate) fn index(&self) -> u64 {
+        self.applied.map_or(0, |id| id.index)
+    }
+}
+
 /// A state that others may look at between two entries.
 pub(crate) struct Shared<M>(Arc<RwLock<State<M>>>);
 
@@ -58,23 +65,45 @@ impl<M> Shared<M> {
     }
 }
 
+/// What the mind wants, or what it says to everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told<E> {
+    /// The entry at which it said so.
+    pub index: u64,
+    /// A state was taken from another member: what was said between the last entry and this one
+    /// was never heard here.
+    pub jumped: bool,
+    /// While this node leads, everything that is to be done; else what everybody is told.
+    pub effects: Vec<E>,
+}
+
 /// The ends of a replica that others hold.
 pub(crate) struct Ends<M: Replicated> {
     pub(crate) state: Shared<M>,
-    pub(crate) effects: mpsc::Receiver<Vec<M::Effect>>,
+    pub(crate) effects: mpsc::Receiver<Told<M::Effect>>,
     pub(crate) deadline: watch::Receiver<Option<Time>>,
+    pub(crate) applied: watch::Receiver<u64>,
+}
+
+/// What a replica is told of this node's earlier life.
+#[derive(Clone, Copy)]
+pub(crate) struct Past {
+    /// The last term: what this node led then was carried out then.
+    pub(crate) term: u64,
+    /// The last entry: what was said up to there was heard then.
+    pub(crate) last: Option<u64>,
 }
 
 /// Applies entries to a mind and hands its effects out while this node leads.
 pub(crate) struct Replica<M: Replicated> {
     me: Member,
-    /// The last term of this node's earlier life: what it led then was carried out then.
-    past_term: u64,
+    past: Past,
     /// The time in office whose effects are handed out.
     leads: Option<LeaderId>,
     state: Shared<M>,
-    effects: mpsc::Sender<Vec<M::Effect>>,
+    effects: mpsc::Sender<Told<M::Effect>>,
     deadline: watch::Sender<Option<Time>>,
+    applied: watch::Sender<u64>,
     stop: watch::Receiver<bool>,
     snapshots: Snapshots,
     fault: Fault,
@@ -83,7 +112,7 @@ pub(crate) struct Replica<M: Replicated> {
 impl<M: Replicated> Replica<M> {
     pub(crate) fn new(
         me: Member,
-        past_term: u64,
+        past: Past,
         mind: M,
         effect_queue: usize,
         stop: watch::Receiver<bool>,
@@ -91,11 +120,13 @@ impl<M: Replicated> Replica<M> {
     ) -> (Self, Ends<M>) {
         let (effects, carried) = mpsc::channel(effect_queue);
         let (deadline, due) = watch::channel(None);
+        let (applied, reached) = watch::channel(0);
         let state = Shared::new(mind);
-        let ends = Ends { state: state.clone(), effects: carried, deadline: due };
+        let ends = Ends { state: state.clone(), effects: carried, deadline: due, applied: reached };
         let fault = snapshots.fault.clone();
+        let leads = None;
         let replica =
-            Self { me, past_term, leads: None, state, effects, deadline, stop, snapshots, fault };
+            Self { me, past, leads, state, effects, deadline, applied, stop, snapshots, fault };
         (replica, ends)
     }
 
@@ -111,7 +142,7 @@ impl<M: Replicated> Replica<M> {
                 state.members = StoredMembership::new(Some(entry.log_id), members);
             }
             Payload::Normal(Command { at, leads, input }) => {
-                if leads && leader.node_id == self.me && leader.term > self.past_term {
+                if leads && leader.node_id == self.me && leader.term > self.past.term {
                     self.leads = Some(leader);
                 }
                 let input = record::input_of(&input).map_err(|e| self.fault.fail(e))?;
@@ -129,18 +160,19 @@ impl<M: Replicated> Replica<M> {
         drop(guard);
         self.deadline.send_if_modified(|known| std::mem::replace(known, deadline) != deadline);
         if self.leads != Some(leader) {
-            effects.clear();
+            let news = self.past.last.is_none_or(|last| entry.log_id.index > last);
+            effects.retain(|effect| news && M::is_told_everywhere(effect));
         }
         Ok(effects)
     }
 
     /// Waits for room, for as long as it takes: an effect that was asked for is never dropped.
-    async fn hand_out(&mut self, effects: Vec<M::Effect>) -> Result<(), io::Error> {
+    async fn hand_out(&mut self, told: Told<M::Effect>) -> Result<(), io::Error> {
         let stopped = || io::Error::other(Error::Stopped.to_string());
         tokio::select! {
             biased;
             _ = self.stop.wait_for(|stop| *stop) => Err(stopped()),
-            sent = self.effects.send(effects) => {
+            sent = self.effects.send(told) => {
                 sent.map_err(|_| self.fault.fail("nobody carries its effects out any more"))
             }
         }
@@ -177,12 +209,14 @@ impl<M: Replicated> RaftStateMachine<Types> for Replica<M> {
         Strm: Stream<Item = Result<EntryResponder<Types>, io::Error>> + Unpin + OptionalSend,
     {
         while let Some((entry, responder)) = entries.try_next().await? {
+            let index = entry.log_id.index;
             let effects = self.take(entry)?;
+            self.applied.send_replace(index);
             if let Some(responder) = responder {
                 responder.send(());
             }
             if !effects.is_empty() {
-                self.hand_out(effects).await?;
+                self.hand_out(Told { index, jumped: false, effects }).await?;
             }
         }
         Ok(())
@@ -201,7 +235,13 @@ impl<M: Replicated> RaftStateMachine<Types> for Replica<M> {
         self.snapshots.keep(meta, snapshot).await?;
         self.deadline.send_replace(state.mind.next_deadline());
         *self.state.write() = state;
-        Ok(())
+        let index = meta.last_log_id.map_or(0, |id| id.index);
+        self.applied.send_replace(index);
+        // At a start the engine hands over what was here already.
+        if self.past.last.is_some_and(|last| index <= last) {
+            return Ok(());
+        }
+        self.hand_out(Told { index, jumped: true, effects: Vec::new() }).await
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {

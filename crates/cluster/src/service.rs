@@ -1,73 +1,135 @@
-//! Starting a cluster.
+//! Starting a cluster, or this node's part of one.
 
 use crate::{
-    Cluster, Config, Error, Replicated,
-    driver::{Driver, Engine, Role},
-    engine::Member,
+    Admits, Cluster, ClusterId, Config, Error, Replicated, Told,
+    driver::{Driver, Role},
+    engine::{Member, Tags, Types},
     fault::Fault,
     handle::Inner,
-    network::Alone,
-    record,
-    replica::{Ends, Replica},
+    join,
+    record::{self, Belongs},
+    replica::{Ends, Past, Replica},
     snapshot::Snapshots,
-    store::{self, ORIGIN},
+    steward,
+    store::{self, BELONGS, ORIGIN},
+    voice::{Lines, Voice},
+    wire::{Peers, Server, Wire},
 };
+use bytes::Bytes;
 use identity::PublicKey;
 use openraft::{Raft, errors::Fatal};
-use protocol::port::{Clock, Log};
+use protocol::{
+    Time,
+    port::{Clock, Log, Streams},
+};
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::JoinSet,
 };
 
-/// Starts this node's part of its owner's cluster: a cluster of one, which leads when this returns.
+/// How a new log begins. An old one goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// As a cluster of one.
+    Found {
+        /// What its owner calls it.
+        name: String,
+    },
+    /// As a member of a cluster, once one of these lets it in.
+    Join {
+        /// Members of the cluster.
+        seeds: Vec<PublicKey>,
+    },
+}
+
+/// What a cluster needs.
+pub struct Parts<M> {
+    /// Its settings.
+    pub config: Config,
+    /// This node.
+    pub me: PublicKey,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The state in which a new cluster begins. It is kept with the log then; at later starts, and
+    /// on members that join, what was kept counts.
+    pub initial: M,
+    /// How a new log begins.
+    pub begin: Begin,
+    /// Where entries are kept.
+    pub log: Arc<dyn Log>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The way to other members.
+    pub streams: Arc<dyn Streams>,
+    /// Who may be a member.
+    pub admits: Admits,
+    /// A number that was drawn for this process.
+    pub life: u64,
+}
+
+/// Starts this node's part of its owner's cluster. A cluster of one leads when this returns; a new
+/// member has been let in; members of a larger one go on by themselves.
 ///
-/// `initial` is the state in which a new cluster begins. It is kept in the log then; at later
-/// starts the log has it, and what is given here is ignored.
-///
-/// The receiver gets the effects in the order of the log, those of [`Replicated::lead`] first. It
-/// must be drained: see [`Cluster::propose`].
+/// The receiver gets the effects in the order of the log, while this node leads those of
+/// [`Replicated::lead`] first. It must be drained: see [`Cluster::propose`].
 ///
 /// # Errors
-/// [`Error::Config`]; [`Error::Foreign`], [`Error::Voters`], [`Error::Newer`] or
-/// [`Error::Unreadable`] if the log is not this node's, or not what was written there;
-/// [`Error::Log`] or [`Error::Failed`] if it cannot be read or written.
+/// [`Error::Config`]; [`Error::Foreign`], [`Error::Newer`] or [`Error::Unreadable`] if the log is
+/// not this node's, or not what was written there; [`Error::Log`] or [`Error::Failed`] if it cannot
+/// be read or written.
 pub async fn start<M: Replicated>(
-    config: Config,
-    me: PublicKey,
-    initial: M,
-    log: Arc<dyn Log>,
-    clock: Arc<dyn Clock>,
-) -> Result<(Cluster<M>, mpsc::Receiver<Vec<M::Effect>>), Error> {
+    parts: Parts<M>,
+) -> Result<(Cluster<M>, mpsc::Receiver<Told<M::Effect>>), Error> {
+    let Parts { config, me, labels, initial, begin, log, clock, streams, admits, life } = parts;
     config.check()?;
     let engine_config = Arc::new(config.engine()?);
     let fault = Fault::new();
-    let mind = found(&*log, initial).await?;
     let opened = store::open(&config, log.clone(), fault.clone()).await?;
     // If anything fails from here on, dropping the set ends the writer.
     let mut tasks = JoinSet::new();
     tasks.spawn(opened.writer.run());
+
+    let belongs = belongs_of(&*log, me, &begin, (clock.now(), life), opened.last).await?;
+    let patience = Duration::from_millis(config.election_ms);
+    let wire = Wire::new(streams, me, belongs, (opened.glance, life), patience);
+    let wire = Arc::new(wire);
+    if wire.cluster().is_none() {
+        join::be_let_in(&wire, &*log, &*clock, &labels).await?;
+    }
+    let (mind, origin) = origin_of(&*log, initial).await?;
+
     let snapshots = Snapshots { log, writes: opened.writes, fault: fault.clone() };
     let stop = watch::Sender::new(false);
-    let (replica, Ends { state, effects, deadline }) = Replica::new(
-        Member(me),
-        opened.term,
-        mind,
-        config.effect_queue,
-        stop.subscribe(),
-        snapshots,
-    );
-    let engine = Raft::new(Member(me), engine_config, Alone, opened.store, replica)
+    let past = Past { term: opened.term, last: opened.last };
+    let (replica, Ends { state, effects, deadline, applied }) =
+        Replica::new(Member(me), past, mind, config.effect_queue, stop.subscribe(), snapshots);
+    let peers = Peers { wire: wire.clone() };
+    let engine = Raft::new(Member(me), engine_config, peers, opened.store, replica)
         .await
         .map_err(|fatal| dead(&fault, fatal))?;
-    join(&engine, &fault, me).await?;
     let (role_sender, mut role) = watch::channel(Role::Follows(None));
-    let driver = Driver {
+    let voice = Voice {
         engine: engine.clone(),
+        clock: clock.clone(),
+        role: role.clone(),
+        fault: fault.clone(),
+        room: Arc::new(Semaphore::new(config.queue_kib())),
+        input_bytes: config.input_bytes,
+        wire,
+        lines: Lines::default(),
+        origin,
+        applied,
+        choice: config.choice(),
+    };
+    let founds = matches!(begin, Begin::Found { .. });
+    let alone = begin_with(&voice, founds, labels).await?;
+    let driver = Driver {
+        engine,
         me: Member(me),
         clock: clock.clone(),
         deadline,
@@ -76,58 +138,101 @@ pub async fn start<M: Replicated>(
         tick_ms: config.tick_ms,
     };
     tasks.spawn(driver.run());
-    match role.wait_for(|role| !matches!(role, Role::Follows(_))).await.map(|role| *role) {
-        Ok(Role::Leads(_)) => {}
-        _ => return Err(fault.error()),
+    let server = Server { voice: voice.clone(), admits };
+    let (closed, stopped) = (fault.clone(), stop.subscribe());
+    tasks.spawn(async move {
+        if let Err(error) = server.run(stopped).await {
+            closed.report(error);
+        }
+    });
+    tasks.spawn(steward::run(voice.clone(), clock));
+    if alone {
+        match role.wait_for(|role| !matches!(role, Role::Follows(_))).await.map(|role| *role) {
+            Ok(Role::Leads(_)) => {}
+            _ => return Err(fault.error()),
+        }
     }
-    let inner = Inner {
-        engine,
-        state,
-        clock,
-        role,
-        fault,
-        stop,
-        room: Semaphore::new(config.queue_kib()),
-        input_bytes: config.input_bytes,
-        tasks: Mutex::new(tasks),
-    };
+    let inner = Inner { voice, state, stop, tasks: Mutex::new(tasks) };
     Ok((Cluster::new(inner), effects))
 }
 
+/// What this log is part of; said for a new one.
+async fn belongs_of(
+    log: &dyn Log,
+    me: PublicKey,
+    begin: &Begin,
+    (now, life): (Time, u64),
+    last: Option<u64>,
+) -> Result<Belongs, Error> {
+    if let Some(bytes) = log.value(BELONGS).await? {
+        let belongs = record::belongs_of(&bytes)?;
+        if belongs.me != me {
+            return Err(Error::Foreign { owner: belongs.me, me });
+        }
+        return Ok(belongs);
+    }
+    let belongs = match begin {
+        // From before clusters had names.
+        _ if last.is_some() => {
+            let cluster = Some(ClusterId::found(&me, Time::default(), 0));
+            Belongs { me, cluster, name: "cluster".into(), seeds: Vec::new() }
+        }
+        Begin::Found { name } => {
+            let cluster = Some(ClusterId::found(&me, now, life));
+            Belongs { me, cluster, name: name.clone(), seeds: Vec::new() }
+        }
+        Begin::Join { seeds } => {
+            Belongs { me, cluster: None, name: String::new(), seeds: seeds.clone() }
+        }
+    };
+    log.set(BELONGS, record::belongs_bytes(&belongs)).await?;
+    Ok(belongs)
+}
+
 /// The state in which this cluster began, kept when there is none yet.
-async fn found<M: Replicated>(log: &dyn Log, initial: M) -> Result<M, Error> {
+async fn origin_of<M: Replicated>(log: &dyn Log, initial: M) -> Result<(M, Bytes), Error> {
     match log.value(ORIGIN).await? {
-        Some(bytes) => record::origin_of(&bytes),
+        Some(bytes) => Ok((record::origin_of(&bytes)?, bytes)),
         None => {
-            log.set(ORIGIN, record::origin_bytes(&initial)).await?;
-            Ok(initial)
+            let bytes = record::origin_bytes(&initial);
+            log.set(ORIGIN, bytes.clone()).await?;
+            Ok((initial, bytes))
         }
     }
 }
 
-/// Makes a cluster of one of a new log; stands for election with an old one.
-async fn join<M: Replicated>(
-    engine: &Engine<M>,
-    fault: &Fault,
-    me: PublicKey,
-) -> Result<(), Error> {
+/// Makes a cluster of one of a new log. Tells whether this node is all there is of its cluster.
+async fn begin_with<M: Replicated>(
+    voice: &Voice<M>,
+    founds: bool,
+    labels: BTreeMap<String, String>,
+) -> Result<bool, Error> {
+    let Voice { engine, fault, wire, .. } = voice;
+    let me = wire.me;
     if !engine.is_initialized().await.map_err(|fatal| dead(fault, fatal))? {
-        let alone = BTreeSet::from([Member(me)]);
-        return engine.initialize(alone).await.map_err(|e| Error::Failed(e.to_string()));
-    }
-    let voters: BTreeSet<Member> = engine.voter_ids().collect();
-    match voters.first() {
-        Some(owner) if voters.len() == 1 && owner.0 != me => {
-            Err(Error::Foreign { owner: owner.0, me })
+        let joined = !founds || !wire.belongs().seeds.is_empty();
+        if joined {
+            return Ok(false);
         }
-        _ if voters.len() != 1 => Err(Error::Voters { voters: voters.len() }),
-        // Nobody else could stand: there is no need to wait for a leader's silence.
-        _ => engine.trigger().elect(false).await.map_err(|fatal| dead(fault, fatal)),
+        let alone = BTreeMap::from([(Member(me), Tags(labels))]);
+        engine.initialize(alone).await.map_err(|e| Error::Failed(e.to_string()))?;
+        return Ok(true);
+    }
+    let voters: Vec<Member> = engine.voter_ids().collect();
+    let learners = engine.learner_ids().count();
+    match voters[..] {
+        [owner] if owner.0 != me && learners == 0 => Err(Error::Foreign { owner: owner.0, me }),
+        [only] if only.0 == me => {
+            // Nobody else could stand: there is no need to wait for a leader's silence.
+            engine.trigger().elect(false).await.map_err(|fatal| dead(fault, fatal))?;
+            Ok(true)
+        }
+        _ => Ok(false),
     }
 }
 
 /// The engine did not start, or ended at once.
-fn dead(fault: &Fault, fatal: Fatal<crate::engine::Types>) -> Error {
+fn dead(fault: &Fault, fatal: Fatal<Types>) -> Error {
     match fault.error() {
         Error::Stopped => Error::Failed(fatal.to_string()),
         failed => failed,

@@ -1,9 +1,10 @@
 //! What happened to each job, for whoever waits: from the start, then as it happens.
 
 use futures::StreamExt;
+use identity::canonical;
 use protocol::{JobEvent, JobId, port::Events};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex},
 };
 use tokio::sync::watch;
@@ -67,6 +68,21 @@ impl Hub {
         }
         drop(known);
         events.into_iter().for_each(|event| self.tell(job, event));
+    }
+
+    /// Adds what is missing of the events of a job that somebody waits for, or waited for.
+    pub(crate) fn catch_up(&self, job: JobId, events: Vec<JobEvent>) {
+        let known = {
+            let logs = self.logs.lock().expect("nobody panics while holding the logs");
+            let Some(log) = logs.by_job.get(&job) else { return };
+            let known = log.events.lock().expect("nobody panics while holding events");
+            known.iter().map(canonical::encode).collect::<HashSet<_>>()
+        };
+        for event in events {
+            if !known.contains(&canonical::encode(&event)) {
+                self.tell(job, event);
+            }
+        }
     }
 
     /// Everything that happened before this process started is in place.

@@ -25,10 +25,10 @@ use api::NodeApi;
 use cli::{Ready, UpOptions, data::DataDir};
 use cluster::Cluster;
 use execution::Engine;
-use identity::SecretKey;
+use identity::{PublicKey, SecretKey};
 use network::Network;
 use protocol::{
-    NamedTx, ToWorker, Tx,
+    InvitationKind, NamedTx, ToWorker, Tx,
     port::{Clock, Gossip, Log, Streams},
 };
 use std::sync::{Arc, OnceLock};
@@ -113,22 +113,14 @@ impl Node {
         let entered = enter_executors(&basis, &chain, &streams, &submit, &mut roles);
 
         // Work: the home of this owner's jobs, and the worker for everybody's.
-        let me = basis.key.public();
-        let work = Work::new(basis.config.work.clone(), me, chain.network());
-        let (cluster, effects) = cluster::start(
-            basis.config.cluster.clone(),
-            me,
-            work,
-            cluster_log,
-            basis.clock.clone(),
-        )
-        .await?;
+        let (cluster, effects) = cluster_of(&basis, &chain, &streams, cluster_log).await?;
         let gate = withheld.clone();
         let hands = Hands { store, streams, withheld, fetcher, post, chain, submit };
         let engine = engine.await.context("the engine")??;
         let executor = employ(&basis, &hands, engine, letters.for_worker, &mut roles);
         let own = measure(&basis, &hands, executor, &mut roles);
-        let home = home_of(&basis, hands, cluster.clone())?;
+        let heard = Heard::default();
+        let home = home_of(&basis, hands, cluster.clone(), (heard.clone(), own.clone()))?;
         let running = home.clone();
         roles.spawn(async move {
             Ok(home::run(running, effects, letters.for_home, letters.lost).await?)
@@ -152,7 +144,7 @@ impl Node {
         });
 
         // The front door, last: who can knock finds everything in place.
-        let heard = tell_about(&basis, &home, &network, own.clone(), &mut roles);
+        tell_about(&basis, &home, &network, &mut roles);
         let counting = metrics::watch_blocks(home.clone(), home.metrics.clone());
         roles.spawn(async move {
             counting.await;
@@ -516,8 +508,56 @@ fn employ_one(
     });
 }
 
+/// This node's part of its owner's cluster. A machine that was invited by its owner's other machines
+/// is a member of theirs; any other node begins with a cluster of its own.
+async fn cluster_of(
+    basis: &Basis,
+    chain: &Chain,
+    streams: &Arc<dyn Streams>,
+    log: Arc<dyn Log>,
+) -> anyhow::Result<(Cluster<Work>, mpsc::Receiver<cluster::Told<work::Effect>>)> {
+    let me = basis.key.public();
+    let invited = basis.options.join.as_ref();
+    let invited = invited.filter(|l| l.invitation.payload.kind == InvitationKind::Machine);
+    let begin = match invited {
+        Some(line) => {
+            let seeds = line.peers.iter().map(|peer| peer.node).filter(|node| *node != me);
+            cluster::Begin::Join { seeds: seeds.collect() }
+        }
+        None => cluster::Begin::Found { name: basis.config.cluster.name.clone() },
+    };
+    let mut drawn = [0; 8];
+    getrandom::fill(&mut drawn).context("no randomness")?;
+    let ledger = chain.clone();
+    let parts = cluster::Parts {
+        config: basis.config.cluster.clone(),
+        me,
+        labels: basis.config.labels.clone(),
+        initial: Work::new(basis.config.work.clone(), me, chain.network()),
+        begin,
+        log,
+        clock: basis.clock.clone(),
+        streams: streams.clone(),
+        admits: Arc::new(move |node| is_one_owners(&ledger, &me, node)),
+        life: u64::from_be_bytes(drawn),
+    };
+    Ok(cluster::start(parts).await?)
+}
+
+/// Whether two nodes are admitted, and the same owner's.
+fn is_one_owners(chain: &Chain, one: &PublicKey, other: &PublicKey) -> bool {
+    let ledger = chain.ledger();
+    let owner = |node: &PublicKey| ledger.roster().node(node).map(|record| record.owner);
+    owner(one).is_some() && owner(one) == owner(other)
+}
+
 /// The home of this owner's jobs.
-fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> anyhow::Result<Home> {
+fn home_of(
+    basis: &Basis,
+    hands: Hands,
+    cluster: Cluster<Work>,
+    (heard, own): (Heard, Own),
+) -> anyhow::Result<Home> {
     let known = Known::open(&basis.options.data.root().join("known"), &basis.config.known)?;
     let executors: Vec<_> = basis.executors.iter().map(SecretKey::public).collect();
     Ok(Home {
@@ -535,6 +575,8 @@ fn home_of(basis: &Basis, hands: Hands, cluster: Cluster<Work>) -> anyhow::Resul
         keeping: Arc::new(Semaphore::new(home::KEEPING)),
         hosting: misbehave::hosting(basis.config.misbehave),
         troubles: Arc::default(),
+        heard,
+        own,
         metrics: Arc::default(),
     })
 }
@@ -566,21 +608,18 @@ fn tell_about(
     basis: &Basis,
     home: &Home,
     network: &Network,
-    own: Own,
     roles: &mut JoinSet<anyhow::Result<()>>,
-) -> Heard {
-    let heard = Heard::default();
+) {
     let abouts = Abouts {
         me: basis.key.public(),
-        own,
+        own: home.own.clone(),
         chain: home.chain.clone(),
         clock: basis.clock.clone(),
         streams: Arc::new(network.clone()),
         engine: Engine::fingerprint(),
-        heard: heard.clone(),
+        heard: home.heard.clone(),
     };
     roles.spawn(async move { Ok(abouts.run().await?) });
-    heard
 }
 
 async fn open_door(

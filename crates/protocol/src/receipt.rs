@@ -166,7 +166,7 @@ impl Sign for Seal {
 pub struct Receipt {
     /// The content.
     pub body: Body,
-    /// Sealed by the job's home.
+    /// Sealed by the job's home, or by another node of the home's owner: whichever led its cluster.
     pub seal: Signed<Seal>,
 }
 
@@ -286,16 +286,21 @@ impl Receipt {
             return Err(ReceiptError::OtherJob(number));
         }
         let checked = pieces::check(body, network, &genesis.validators, crew);
-        if self.seal.by != job.home || self.seal.payload.digest != checked.digest {
+        let owners = body.owners(&genesis, network)?;
+        let sealer = self.seal.by;
+        // Or whoever led the home's cluster: a node of the same owner.
+        let of_home = sealer == job.home
+            || owners.get(&sealer).is_some_and(|owner| owners.get(&job.home) == Some(owner));
+        if !of_home || self.seal.payload.digest != checked.digest {
             return Err(ReceiptError::Seal);
         }
-        let owners = body.owners(&genesis, network)?;
         let settled = body.settled(checked.settled?, &genesis, &owners)?;
         let unsettled = body.unsettled(&settled, network)?;
         let refuted =
             body.refuted(&settled, &unsettled, (&genesis.validators, network), &owners)?;
         body.check_outcomes(&settled, &checked.outcomes)?;
-        body.check_vouchers(&settled, &refuted)?;
+        let sealed = [sealer, job.home].into_iter().filter(|_| sealer != job.home);
+        body.check_vouchers(&settled, &refuted, sealed)?;
         Ok(Report {
             network,
             job: job.id(),
@@ -484,6 +489,7 @@ impl Body {
         &self,
         settled: &BTreeMap<TaskIndex, SettledTask>,
         refuted: &BTreeMap<TaskIndex, Vec<(PublicKey, PublicKey)>>,
+        sealed: impl Iterator<Item = PublicKey>,
     ) -> Result<(), ReceiptError> {
         let submitter = self.order.by;
         let founders = self.genesis.founders.iter().map(|founder| founder.by);
@@ -493,7 +499,7 @@ impl Body {
         }
         let executors = settled.values().flat_map(|task| &task.executors);
         let named = executors.chain(refuted.values().flatten());
-        let used: BTreeSet<_> = named.map(|(node, _)| *node).collect();
+        let used: BTreeSet<_> = named.map(|(node, _)| *node).chain(sealed).collect();
         let needed = |voucher: &Signed<Admission>| {
             let said = &voucher.payload.voucher.payload;
             used.contains(&said.node) || said.owner == submitter

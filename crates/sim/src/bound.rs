@@ -15,6 +15,9 @@ pub struct Game {
     pub colluding: u32,
     /// Replicas that must agree.
     pub k: u32,
+    /// The home is one of them and gives the first replica to another one: only the further `k - 1`
+    /// are drawn, from the other parties.
+    pub home: bool,
     /// Of the tasks of which they have every replica, the share that they lie about.
     pub rate: f64,
     /// Of all final tasks, the share that is audited.
@@ -48,6 +51,15 @@ pub fn all_colluding(m: u32, c: u32, k: u32) -> f64 {
     (0..k).map(|i| f64::from(c - i) / f64::from(m - i)).product()
 }
 
+/// The probability that `k` replicas are all of colluders: all drawn, or, where the home colludes,
+/// all but the first.
+fn captured(home: bool, m: u32, c: u32, k: u32) -> f64 {
+    if home && c > 0 && m > 0 && k > 0 {
+        return all_colluding(m - 1, c - 1, k - 1);
+    }
+    all_colluding(m, c, k)
+}
+
 /// The probability that one lie is found: it is picked for an audit, and not all auditors collude.
 /// Auditors are drawn from the parties that did not run the task; `c - k` of them collude. With
 /// nobody to draw there is no audit. One honest auditor is enough, as it opens a dispute.
@@ -63,12 +75,13 @@ pub fn found(game: &Game) -> f64 {
 /// `k` colluding parties fewer. The share counts the worst case for everybody else: that they go on
 /// as before the moment they are back, every sanction as short as the first.
 pub fn gain(game: &Game) -> Gain {
-    let captured = all_colluding(game.parties, game.colluding, game.k);
+    let captured = captured(game.home, game.parties, game.colluding, game.k);
     let found = found(game);
     let before_sanction = if found > 0.0 { 1.0 / found } else { f64::INFINITY };
     let free = captured * game.rate;
     let fewer = |n: u32| n.saturating_sub(game.k);
-    let barred = all_colluding(fewer(game.parties), fewer(game.colluding), game.k) * game.rate;
+    let (parties, colluding) = (fewer(game.parties), fewer(game.colluding));
+    let barred = self::captured(game.home, parties, colluding, game.k) * game.rate;
     let lies_per_hour = free * game.tasks_per_hour;
     let wrong_share = if lies_per_hour == 0.0 || found == 0.0 {
         free
@@ -96,13 +109,14 @@ pub fn sybil_parties(colluding_sponsors: u32, admissions: u32) -> u32 {
 /// The table that goes into the documentation.
 pub fn table() -> String {
     let mut text = String::from(
-        "   m  c  k  rate  audited  auditors   captured  lies before     wrong in\n\
-         \x20                                              a sanction  the long run\n",
+        "   m  c  k  home  rate  audited  auditors   captured  lies before     wrong in\n\
+         \x20                                                    a sanction  the long run\n",
     );
     let base = Game {
         parties: 10,
         colluding: 3,
         k: 2,
+        home: false,
         rate: 1.0,
         audited: 0.02,
         auditors: 2,
@@ -116,6 +130,8 @@ pub fn table() -> String {
         Game { rate: 0.1, ..base },
         Game { colluding: 5, ..base },
         Game { k: 3, ..base },
+        Game { home: true, ..base },
+        Game { k: 3, home: true, ..base },
         Game { audited: 0.1, ..base },
         Game { audited: 0.0, ..base },
         Game { k: 1, colluding: 1, ..base },
@@ -124,8 +140,9 @@ pub fn table() -> String {
     for game in games {
         let Gain { captured, before_sanction, wrong_share, .. } = gain(&game);
         let Game { parties, colluding, k, rate, audited, auditors, .. } = game;
+        let home = if game.home { "yes" } else { "no" };
         text += &format!(
-            "{parties:>4} {colluding:>2} {k:>2} {rate:>5.2} {audited:>8.3} {auditors:>9} \
+            "{parties:>4} {colluding:>2} {k:>2} {home:>5} {rate:>5.2} {audited:>8.3} {auditors:>9} \
              {captured:>10.5} {before_sanction:>12.1} {wrong_share:>13.7}\n"
         );
     }
@@ -140,6 +157,7 @@ mod tests {
         parties: 6,
         colluding: 3,
         k: 2,
+        home: false,
         rate: 1.0,
         audited: 0.5,
         auditors: 1,
@@ -164,6 +182,17 @@ mod tests {
         // 20 lies an hour: 0.1333 hours free, then ten without.
         let free_hours = 8.0 / 3.0 / 20.0;
         assert!((gain.wrong_share - 0.2 * free_hours / (free_hours + 10.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_home_that_chooses_the_first_must_have_the_others_drawn() {
+        let game = Game { home: true, ..GAME };
+        // Two of the other five collude.
+        assert!((gain(&game).captured - 0.4).abs() < 1e-12);
+        let alone = Game { colluding: 1, ..game };
+        assert_eq!(gain(&alone).captured, 0.0, "one drawn honest node is enough");
+        assert_eq!(gain(&Game { k: 1, ..alone }).captured, 1.0, "of one replica nothing is drawn");
+        assert_eq!(gain(&Game { k: 1, ..alone }).found, GAME.audited, "an audit finds it");
     }
 
     #[test]

@@ -35,6 +35,18 @@ fn collude(nodes: &[PublicKey], colluding: u32) -> bool {
     nodes.iter().all(|node| (0..colluding).any(|n| *node == key(2, n)))
 }
 
+/// Who runs a task. A home that colludes gives the first replica to the first of its friends.
+fn executors(game: &Game, candidates: &[draw::Candidate]) -> Vec<PublicKey> {
+    let count = game.k as usize;
+    if !game.home {
+        return draw::walk(candidates, &[], count);
+    }
+    let others = draw::walk_beside(Some(&key(1, 0)), candidates, &[], count - 1);
+    let all = [vec![key(2, 0)], others].concat();
+    assert!(draw::is_fair_beside(&key(2, 0), candidates, &[], &all));
+    all
+}
+
 /// The share of tasks that colluders capture, and of these the share that an audit finds.
 fn play(game: &Game, draws: u32) -> (f64, f64) {
     let roster = roster(game.parties);
@@ -44,7 +56,7 @@ fn play(game: &Game, draws: u32) -> (f64, f64) {
     for task in (0..draws).map(TaskIndex) {
         let beacon = Digest::of("beacon", &[&task.0.to_be_bytes()]);
         let candidates = draw::candidates(&beacon, &job, task, &roster);
-        let executors = draw::walk(&candidates, &[], game.k as usize);
+        let executors = executors(game, &candidates);
         if !collude(&executors, game.colluding) {
             continue;
         }
@@ -70,13 +82,20 @@ fn the_draw_gives_colluders_what_the_formula_says() {
         parties: 7,
         colluding: 4,
         k: 2,
+        home: false,
         rate: 1.0,
         audited: 0.5,
         auditors: 1,
         tasks_per_hour: 100.0,
         sanction_hours: 1.0,
     };
-    let games = [base, Game { auditors: 2, ..base }, Game { k: 3, audited: 0.1, ..base }];
+    let games = [
+        base,
+        Game { auditors: 2, ..base },
+        Game { k: 3, audited: 0.1, ..base },
+        Game { home: true, ..base },
+        Game { home: true, k: 3, ..base },
+    ];
     for game in games {
         let (captured, lost) = play(&game, DRAWS);
         let expected = gain(&game);
@@ -94,6 +113,7 @@ fn so_many_lies_come_before_the_first_sanction() {
         parties: 5,
         colluding: 3,
         k: 2,
+        home: false,
         rate: 1.0,
         audited: 0.2,
         auditors: 1,

@@ -80,7 +80,7 @@ impl Work {
             }
             let job = lineup.entries()[at].job;
             let Some(record) = self.jobs.get(&job) else { continue };
-            let ready = self.fleet.readiness_for(node, record.ask()) == Readiness::Free;
+            let ready = self.readiness_of(record, node) == Readiness::Free;
             let queued = self.fleet.queued(node, &job).filter(|_| ready);
             if let Some(task) = queued {
                 best = Some((rank, at, Gift::Queued(task)));
@@ -173,8 +173,7 @@ impl Work {
     fn pool(&self, record: &JobRecord) -> Pool {
         let scale = self.scale(record);
         let nodes = self.fleet.with_slots().filter(|node| {
-            self.fleet.readiness_for(node, record.ask()) == Readiness::Free
-                && self.is_eligible(record, node)
+            self.readiness_of(record, node) == Readiness::Free && self.is_eligible(record, node)
         });
         let scored = |node| (self.score(record, node, &scale).total, Reverse(*node));
         Pool { nodes: nodes.map(scored).collect(), scale }
@@ -184,14 +183,14 @@ impl Work {
     fn begin_at_best(&mut self, job: JobId, pool: &mut Pool, turn: &mut Turn<'_>) -> bool {
         while let Some((_, Reverse(node))) = pool.nodes.pop() {
             let Some(record) = self.jobs.get(&job) else { return false };
-            if self.fleet.readiness_for(&node, record.ask()) != Readiness::Free
+            if self.readiness_of(record, &node) != Readiness::Free
                 || self.task_for(job, &node).is_none()
             {
                 continue;
             }
             let began = self.begin_at(job, node, turn);
             if let Some(record) = self.jobs.get(&job)
-                && self.fleet.readiness_for(&node, record.ask()) == Readiness::Free
+                && self.readiness_of(record, &node) == Readiness::Free
             {
                 let total = self.score(record, &node, &pool.scale).total;
                 pool.nodes.push((total, Reverse(node)));

@@ -43,6 +43,12 @@ pub enum Error {
         /// Tasks it may have.
         allowed: u32,
     },
+    /// A reservation that makes no sense.
+    #[error("the reservation cannot be kept: {reason}")]
+    Reservation {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The deadline is past.
     #[error("the deadline {deadline} is past; submit with a later one, or without")]
     Deadline {

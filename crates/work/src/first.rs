@@ -49,6 +49,19 @@ impl Work {
         }
     }
 
+    /// Somebody cannot be asked any more: sees for every task that waits for a node with room
+    /// whether there is still one that it can wait for.
+    pub(crate) fn review_loose(&mut self, turn: &mut Turn<'_>) {
+        let loose = |(job, record): (&JobId, &crate::JobRecord)| {
+            let job = *job;
+            record.loose.iter().map(move |task| (job, *task)).collect::<Vec<_>>()
+        };
+        let all: Vec<_> = self.jobs.iter().flat_map(loose).collect();
+        for (job, task) in all {
+            self.advance(job, task, turn);
+        }
+    }
+
     /// Whether there is anybody who could be given the first replica, now or once it has room.
     pub(crate) fn has_candidate(&self, job: &JobId, task: TaskIndex) -> bool {
         let Some(record) = self.jobs.get(job) else { return false };
@@ -121,8 +134,7 @@ impl Work {
         let race = record.race(task)?;
         let scale = self.scale(record);
         let free = |node: &&PublicKey| {
-            self.fleet.readiness_for(node, record.ask()) == Readiness::Free
-                && self.is_eligible(record, node)
+            self.readiness_of(record, node) == Readiness::Free && self.is_eligible(record, node)
         };
         let seats = self.fleet.with_slots().filter(free).filter_map(|node| {
             let seat = record.seat(node)?;

@@ -1,6 +1,6 @@
 //! What can happen to the work of a home.
 
-use crate::{Quota, Window};
+use crate::{Quota, Reservation, Window};
 use identity::{Digest, PublicKey, Signed};
 use objects::Cid;
 use protocol::{
@@ -175,6 +175,13 @@ pub enum Input {
         submitter: PublicKey,
         /// The quota; nothing brings that of the config back.
         quota: Option<Quota>,
+    },
+    /// Capacity is held back for a submitter for a time. [`Reservation::check`] has passed.
+    Reserve {
+        /// What it is called, at most 64 characters; replaces what was called so before.
+        id: String,
+        /// What is held back; nothing ends it.
+        reservation: Option<Reservation>,
     },
     /// As [`Self::Led`], by the node that was the home's own before. Written by versions without
     /// clusters of several nodes.

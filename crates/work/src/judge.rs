@@ -41,8 +41,8 @@ impl Work {
         }
     }
 
-    /// Whether so many nodes lost a task, or had no result, that it is asked of nobody else. Those
-    /// that are at it now may end it all the same.
+    /// Whether so many nodes lost a task, or had no result, that it is asked of nobody else.
+    /// If enough others are at it all the same, they may end it.
     fn is_poison(&self, job: &JobId, task: TaskIndex) -> bool {
         let Some(record) = self.jobs.get(job) else { return false };
         let Some(race) = record.race(task) else { return false };

@@ -36,6 +36,7 @@ mod lineup;
 mod outbox;
 mod place;
 mod quota;
+mod reserve;
 mod score;
 mod settle;
 mod state;
@@ -49,6 +50,7 @@ pub use fit::Unfit;
 pub use input::Input;
 pub use lineup::FAIR_TURN;
 pub use quota::{Quota, Usage};
+pub use reserve::Reservation;
 pub use score::{Score, Weights};
 pub use state::{
     Conduct, Counts, Included, JobRecord, JobTimes, Left, Progress, ReplicaStatus, Summary,
@@ -103,6 +105,9 @@ pub struct Work {
     quotas: BTreeMap<PublicKey, Quota>,
     #[serde(default)]
     learned: Learned,
+    /// By their names.
+    #[serde(default)]
+    reservations: BTreeMap<String, Reservation>,
 }
 
 impl Work {
@@ -130,6 +135,7 @@ impl Work {
             capped: BTreeSet::new(),
             quotas: BTreeMap::new(),
             learned: Learned::default(),
+            reservations: BTreeMap::new(),
         }
     }
 
@@ -237,6 +243,7 @@ impl Machine for Work {
             Input::Cordon { node, reason } => self.on_cordon(node, reason, &mut turn),
             Input::Windows { node, windows } => self.on_windows(node, windows, &mut turn),
             Input::Quota { submitter, quota } => self.on_quota(submitter, quota, &mut turn),
+            Input::Reserve { id, reservation } => self.on_reserve(&id, reservation, &mut turn),
             Input::Lead => self.on_lead(&mut turn),
             Input::Led { by } => self.on_led(by, &mut turn),
             Input::Tick => self.on_tick(&mut turn),

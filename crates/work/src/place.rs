@@ -142,7 +142,7 @@ impl Work {
                 continue;
             }
             let live = record.attempt(task, seat).is_some_and(|attempt| race.replica(attempt).live);
-            match self.fleet.readiness_for(&node, record.ask()) {
+            match self.readiness_of(record, &node) {
                 _ if live => {}
                 _ if self.barred.contains(&node) => {
                     self.skip((job, task), seat, SkipReason::Sanctioned, turn);

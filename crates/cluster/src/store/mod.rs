@@ -31,6 +31,7 @@ pub(crate) const COMMITTED: &str = "committed";
 pub(crate) const PURGED: &str = "purged";
 pub(crate) const SNAPSHOT: &str = "snapshot";
 pub(crate) const ORIGIN: &str = "origin";
+pub(crate) const BELONGS: &str = "belongs";
 
 /// How far the committed pointer may run ahead of its copy on disk, in entries. Each copy costs a
 /// sync; the pointer may lag, because nothing is answered before an elected leader has committed
@@ -42,6 +43,23 @@ type SharedTail = Arc<Mutex<Tail>>;
 /// No code that holds this lock can panic half way through a change.
 fn lock(tail: &SharedTail) -> MutexGuard<'_, Tail> {
     tail.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A look at what this node has voted and written. A cheap copy.
+#[derive(Clone)]
+pub(crate) struct Glance(SharedTail);
+
+impl Glance {
+    /// The last vote that is durable.
+    pub(crate) fn vote(&self) -> Option<Vote> {
+        lock(&self.0).vote
+    }
+
+    /// The term of that vote, and the last entry.
+    pub(crate) fn standing(&self) -> (u64, Option<LogId>) {
+        let tail = lock(&self.0);
+        (tail.vote.map_or(0, |vote| vote.leader_id.term), tail.last)
+    }
 }
 
 /// The log as the engine knows it.
@@ -56,8 +74,11 @@ pub(crate) struct Opened {
     pub(crate) store: LogStore,
     pub(crate) writer: Writer,
     pub(crate) writes: Writes,
+    pub(crate) glance: Glance,
     /// The last term in which this node voted, 0 if it never did.
     pub(crate) term: u64,
+    /// The index of the last entry that was written in an earlier life.
+    pub(crate) last: Option<u64>,
 }
 
 /// Looks at what is in the log and mends what a crash left half done.
@@ -101,12 +122,14 @@ pub(crate) async fn open(
     };
     let term = tail.vote.map_or(0, |vote| vote.leader_id.term);
     let committed_kept = tail.committed.map_or(0, |id| id.index);
+    let last = tail.last.map(|id| id.index);
     let tail = Arc::new(Mutex::new(tail));
+    let glance = Glance(tail.clone());
     let (writer, writes) =
         Writer::new(log.clone(), tail.clone(), fault.clone(), config.max_batch, snapshot);
     let reader = Reader { log, tail, fault, writes: writes.clone() };
     let store = LogStore { reader, committed_kept };
-    Ok(Opened { store, writer, writes, term })
+    Ok(Opened { store, writer, writes, glance, term, last })
 }
 
 impl RaftLogStorage<Types> for LogStore {

@@ -2,9 +2,10 @@
 
 use super::{SharedTail, Writes, lock};
 use crate::{
-    engine::{Entry, Types, Vote},
+    engine::{Entry, Payload, Types, Vote},
     fault::Fault,
     record,
+    wire::ENTRIES_BYTES,
 };
 use futures::{Stream, StreamExt, stream};
 use openraft::{OptionalSend, RaftLogReader};
@@ -71,6 +72,14 @@ impl Reader {
     }
 }
 
+/// Bytes of what an entry tells; the rest of it is small.
+fn size_of(entry: &Entry) -> usize {
+    match &entry.payload {
+        Payload::Normal(command) => command.input.len(),
+        Payload::Blank | Payload::Membership(_) => 0,
+    }
+}
+
 fn bounds_of(range: &impl RangeBounds<u64>) -> Range<u64> {
     let start = match range.start_bound() {
         Bound::Included(start) => *start,
@@ -124,6 +133,14 @@ impl RaftLogReader<Types> for Reader {
         start: u64,
         end: u64,
     ) -> Result<Vec<Entry>, io::Error> {
-        self.entries(start..end.min(start.saturating_add(CHUNK))).await
+        let mut entries = self.entries(start..end.min(start.saturating_add(CHUNK))).await?;
+        let mut size_bytes = 0;
+        let fits = |entry: &&Entry| {
+            size_bytes += size_of(entry);
+            size_bytes <= ENTRIES_BYTES
+        };
+        let fitting = entries.iter().take_while(fits).count();
+        entries.truncate(fitting.max(1));
+        Ok(entries)
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     Config,
     engine::{Member, Types},
     fault::Fault,
-    replica::{Ends, Replica},
+    replica::{Ends, Past, Replica},
     snapshot::Snapshots,
     store::{self, LogStore},
 };
@@ -48,8 +48,9 @@ where
         let snapshots = Snapshots { log, writes: opened.writes, fault };
         let stop = watch::Sender::new(false);
         let me = Member::from(0);
+        let past = Past { term: opened.term, last: opened.last };
         let (replica, ends) =
-            Replica::new(me, opened.term, Tally::default(), 1, stop.subscribe(), snapshots);
+            Replica::new(me, past, Tally::default(), 1, stop.subscribe(), snapshots);
         let kept = Kept { _ends: ends, _writer: writer, _stop: stop };
         Ok(((kept, guard), opened.store, replica))
     }

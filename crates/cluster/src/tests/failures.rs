@@ -1,9 +1,8 @@
 //! What happens when something breaks.
 
 use super::{
-    Node,
+    Node, alone,
     clock::Hands,
-    key,
     probe::Probe,
     tally::{Tally, Told},
 };
@@ -79,7 +78,7 @@ async fn a_log_that_cannot_be_written_is_told_at_the_start() {
     let log = Probe::new();
     log.break_down();
     let clock = Arc::new(Hands::at(0));
-    let started = start(Config::default(), key(1), Tally::default(), log, clock).await;
+    let started = start(alone(&Config::default(), Tally::default(), log, clock)).await;
     let error = started.err().unwrap().to_string();
     assert!(error.contains("the disk is on fire"), "{error}");
 }

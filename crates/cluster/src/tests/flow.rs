@@ -1,7 +1,7 @@
 //! Inputs in, effects out.
 
 use super::{
-    Node,
+    Node, alone,
     clock::Hands,
     key,
     probe::Probe,
@@ -163,7 +163,7 @@ async fn the_work_of_a_home_is_replicated() {
         let initial = Work::new(work::Config::default(), key(1), network);
         let clock = Arc::new(Hands::at(1_000));
         let (cluster, _effects) =
-            start(Config::default(), key(1), initial, log.clone(), clock).await.unwrap();
+            start(alone(&Config::default(), initial, log.clone(), clock)).await.unwrap();
         cluster.propose(work::Input::Connected(key(2))).await.unwrap();
         let seen = cluster.read(|work| work.network()).await.unwrap();
         assert_eq!(seen, network, "start {start_number}");

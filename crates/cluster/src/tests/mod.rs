@@ -8,16 +8,19 @@ mod flow;
 mod probe;
 mod records;
 mod recovery;
+mod society;
 mod stand_in;
 mod store;
 mod tally;
 mod ticks;
 
-use crate::{Cluster, Config, engine::Member, start};
+use crate::Told as Said;
+use crate::{Begin, Cluster, Config, Parts, engine::Member, start};
 use clock::Hands;
 use identity::PublicKey;
-use protocol::port::Log;
-use std::sync::Arc;
+use protocol::port::{Clock, Log};
+use sim::streams::Mesh;
+use std::{collections::BTreeMap, sync::Arc};
 use tally::{Tally, Told, Wish};
 use tokio::sync::mpsc;
 
@@ -34,10 +37,26 @@ fn key(byte: u8) -> PublicKey {
     PublicKey([byte; 32])
 }
 
+/// What a cluster of one needs, which key 1 founds.
+fn alone<M>(config: &Config, initial: M, log: Arc<dyn Log>, clock: Arc<dyn Clock>) -> Parts<M> {
+    Parts {
+        config: config.clone(),
+        me: key(1),
+        labels: BTreeMap::new(),
+        initial,
+        begin: Begin::Found { name: "home".into() },
+        log,
+        clock,
+        streams: Mesh::new().node(key(1)),
+        admits: Arc::new(|_| true),
+        life: 1,
+    }
+}
+
 /// A running cluster with its effects.
 struct Node {
     cluster: Cluster<Tally>,
-    effects: mpsc::Receiver<Vec<Wish>>,
+    effects: mpsc::Receiver<Said<Wish>>,
     clock: Arc<Hands>,
 }
 
@@ -48,9 +67,8 @@ impl Node {
     }
 
     async fn with(config: &Config, log: &Arc<impl Log>, clock: &Arc<Hands>) -> Self {
-        let started =
-            start(config.clone(), key(1), Tally::default(), log.clone(), clock.clone()).await;
-        let (cluster, effects) = started.unwrap();
+        let parts = alone(config, Tally::default(), log.clone(), clock.clone());
+        let (cluster, effects) = start(parts).await.unwrap();
         Self { cluster, effects, clock: clock.clone() }
     }
 
@@ -63,6 +81,6 @@ impl Node {
     }
 
     async fn wishes(&mut self) -> Vec<Wish> {
-        self.effects.recv().await.unwrap()
+        self.effects.recv().await.unwrap().effects
     }
 }

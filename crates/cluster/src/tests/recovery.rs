@@ -1,13 +1,13 @@
 //! What is left after a restart, a crash, or a snapshot.
 
 use super::{
-    Node,
+    Node, alone,
     clock::Hands,
     key,
     probe::Probe,
     tally::{Tally, Told, Wish},
 };
-use crate::{Config, Error, start};
+use crate::{Config, Error, Parts, start};
 use protocol::{Time, port::Log};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -108,7 +108,7 @@ async fn a_cluster_that_crashed_while_it_was_founded_is_founded_then() {
     let mut founding = JoinSet::new();
     let (held, time) = (log.clone(), clock.clone());
     founding.spawn(async move {
-        start(Config::default(), key(1), Tally::default(), held, time).await.map(|_| ())
+        start(alone(&Config::default(), Tally::default(), held, time)).await.map(|_| ())
     });
     log.asked_after(0).await;
     let crashed = log.fork();
@@ -125,7 +125,7 @@ async fn the_first_state_is_that_of_the_founding() {
     for first in [5, 6] {
         let initial = Tally { added: vec![first], ..Tally::default() };
         let (cluster, _effects) =
-            start(Config::default(), key(1), initial, log.clone(), clock.clone()).await.unwrap();
+            start(alone(&Config::default(), initial, log.clone(), clock.clone())).await.unwrap();
         assert_eq!(cluster.read(|tally| tally.added.clone()).await.unwrap(), [5]);
         cluster.shutdown().await.unwrap();
     }
@@ -136,7 +136,8 @@ async fn the_log_of_another_node_is_refused() {
     let log = Probe::new();
     Node::start(&Config::default(), &log).await.cluster.shutdown().await.unwrap();
     let clock = Arc::new(Hands::at(0));
-    let started = start(Config::default(), key(2), Tally::default(), log, clock).await;
+    let parts = alone(&Config::default(), Tally::default(), log, clock);
+    let started = start(Parts { me: key(2), ..parts }).await;
     assert_eq!(started.err(), Some(Error::Foreign { owner: key(1), me: key(2) }));
 }
 
@@ -149,6 +150,6 @@ async fn a_log_that_was_altered_is_refused() {
     let end = log.range().end;
     log.append(end, vec![bytes::Bytes::from_static(b"\x01nonsense")]).await.unwrap();
     let clock = Arc::new(Hands::at(0));
-    let started = start(Config::default(), key(1), Tally::default(), log, clock).await;
+    let started = start(alone(&Config::default(), Tally::default(), log, clock)).await;
     assert!(matches!(started.err(), Some(Error::Unreadable { .. })));
 }

@@ -1,6 +1,7 @@
 //! A small mind: it adds, it has an alarm, and it can break.
 
 use crate::Replicated;
+use identity::PublicKey;
 use protocol::{Machine, Time};
 use serde::{Deserialize, Serialize};
 
@@ -65,8 +66,12 @@ impl Replicated for Tally {
         Told::Tick
     }
 
-    fn lead() -> Told {
+    fn lead(_: PublicKey) -> Told {
         Told::Lead
+    }
+
+    fn is_told_everywhere(wish: &Wish) -> bool {
+        matches!(wish, Wish::Added { .. })
     }
 
     fn next_deadline(&self) -> Option<Time> {

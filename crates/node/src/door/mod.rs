@@ -219,8 +219,6 @@ fn internal(error: impl std::fmt::Display) -> ApiError {
 impl NodeApi for Door {
     fn submit(&self, submission: Submission) -> Reply<'_, JobEvents> {
         async move {
-            // What happens to the job is not mixed with what happened before the start.
-            self.home.hub.restored().await;
             let (tasks, by) = (submission.order.payload.tasks, submission.order.by);
             let job = match self.home.admit(submission).await {
                 Ok(job) => job,
@@ -253,7 +251,7 @@ impl NodeApi for Door {
             if !known.map_err(unavailable)? {
                 return Err(jobs::unknown(&job));
             }
-            self.home.tell(work::Input::Cancel { job }).await.map_err(unavailable)
+            self.home.tell_soon(work::Input::Cancel { job }).await.map_err(unavailable)
         }
         .boxed()
     }
@@ -265,7 +263,7 @@ impl NodeApi for Door {
                 return Err(jobs::unknown(&job));
             }
             let input = if on { work::Input::Pause { job } } else { work::Input::Resume { job } };
-            self.home.tell(input).await.map_err(unavailable)
+            self.home.tell_soon(input).await.map_err(unavailable)
         }
         .boxed()
     }
@@ -292,8 +290,8 @@ impl NodeApi for Door {
 
     fn status(&self) -> Reply<'_, Status> {
         async move {
-            // A node without a cluster has a status all the same.
-            let totals = self.home.cluster.read(placing::totals).await.unwrap_or_default();
+            // As it is known here: a node whose cluster has no leader has a status all the same.
+            let (totals, _) = self.home.cluster.look(placing::totals);
             Ok(self.status_now(totals))
         }
         .boxed()
@@ -309,7 +307,7 @@ impl NodeApi for Door {
                 let loads = work.nodes().map(|view| (view.node, placing::load(&view)));
                 loads.collect::<BTreeMap<_, _>>()
             };
-            let loads = self.home.cluster.read(loads).await.unwrap_or_default();
+            let (loads, _) = self.home.cluster.look(loads);
             Ok(self.nodes_now(&loads))
         }
         .boxed()

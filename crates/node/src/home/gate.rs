@@ -130,7 +130,8 @@ impl Home {
         }
         room.map_err(|error| ApiError::new(Code::Busy, error.to_string()).next("polity job list"))?;
         self.take_blobs(submission.blobs).await?;
-        self.check_objects(&admitted.order().payload).await?;
+        let objects = self.check_objects(&admitted.order().payload).await?;
+        self.mirror(&objects).await.map_err(too_few)?;
         self.enter(admitted, after).await?;
         Ok(id)
     }
@@ -155,8 +156,9 @@ impl Home {
         Ok(())
     }
 
-    /// The table is there and is the job's, and every object that it names is there whole.
-    async fn check_objects(&self, job: &Job) -> Result<(), Refused> {
+    /// The table is there and is the job's, and every object that it names is there whole. Gives all
+    /// of them.
+    async fn check_objects(&self, job: &Job) -> Result<Vec<Cid>, Refused> {
         let bytes = self.store.get(job.table).await.map_err(blob_error)?;
         let bytes = bytes.ok_or_else(|| missing(&job.table))?;
         let table = TaskTable::decode(&bytes)
@@ -168,10 +170,11 @@ impl Home {
         }
         let mut roots = table.roots();
         roots.insert(job.program);
-        for root in roots {
-            self.check_file(root).await?;
+        for root in &roots {
+            self.check_file(*root).await?;
         }
-        Ok(())
+        roots.insert(job.table);
+        Ok(roots.into_iter().collect())
     }
 
     /// Every block of a file is here, and the file is whole.
@@ -191,7 +194,7 @@ impl Home {
     async fn enter(&self, admitted: Admitted, after: Vec<JobId>) -> Result<(), Refused> {
         if !after.is_empty() {
             let order = admitted.order;
-            return self.tell(work::Input::Hold { order, after }).await.map_err(unavailable);
+            return self.tell_soon(work::Input::Hold { order, after }).await.map_err(unavailable);
         }
         let ledger = self.chain.ledger();
         // The roster that the draw uses is the one that `work` knows at this height.
@@ -199,15 +202,15 @@ impl Home {
             height: ledger.roster_since(),
             roster: ledger.roster().as_ref().clone(),
         };
-        self.tell(roster).await.map_err(unavailable)?;
+        self.tell_soon(roster).await.map_err(unavailable)?;
         if admitted.order.payload.placement == Placement::Sealed {
             let order = admitted.order;
-            return self.tell(work::Input::Seal { order }).await.map_err(unavailable);
+            return self.tell_soon(work::Input::Seal { order }).await.map_err(unavailable);
         }
         let drawn = ledger.tip().height;
         let beacon = ledger.tip().beacon;
         let order = admitted.order;
-        self.tell(work::Input::Submit { order, drawn, beacon }).await.map_err(unavailable)
+        self.tell_soon(work::Input::Submit { order, drawn, beacon }).await.map_err(unavailable)
     }
 
     /// Draws a job that was held, with the last final beacon.
@@ -225,7 +228,13 @@ fn missing(cid: &Cid) -> ApiError {
 }
 
 pub(crate) fn unavailable(error: cluster::Error) -> ApiError {
-    ApiError::new(Code::Unavailable, error.to_string()).next("look at the node's log")
+    let next = if error.may_pass() { "polity cluster status" } else { "look at the node's log" };
+    ApiError::new(Code::Unavailable, error.to_string()).next(next)
+}
+
+fn too_few(reason: String) -> ApiError {
+    let message = format!("what the job needs could not be copied to a majority: {reason}");
+    ApiError::new(Code::Unavailable, message).next("polity cluster status")
 }
 
 pub(crate) fn blob_error(error: BlobError) -> ApiError {

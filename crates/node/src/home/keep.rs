@@ -54,6 +54,7 @@ impl Home {
                 }
             }
         }
+        self.mirror_further(&roots).await;
         Ok(())
     }
 }

@@ -4,7 +4,10 @@ mod gate;
 mod justice;
 mod keep;
 pub(crate) mod known;
+mod lead;
+mod mirror;
 mod receipt;
+mod told;
 mod trouble;
 mod watch;
 
@@ -13,18 +16,19 @@ pub(crate) use known::Known;
 pub(crate) use trouble::Troubles;
 
 use crate::{
+    about::Heard,
     chain::{Chain, Submit},
     events::Hub,
+    measure::Own,
     metrics::Metrics,
     post::{Letter, Mail, Post},
 };
 use api::Step;
-use cluster::Cluster;
-use futures::StreamExt;
+use cluster::{Cluster, Leading, Told};
 use identity::{PublicKey, SecretKey};
 use protocol::{
-    Agreements, JobId, ToHome, ToWorker, Tx,
-    port::{Clock, Offence, PeerEvent, Streams},
+    Agreements, JobId, Time, ToHome, ToWorker, Tx,
+    port::{Clock, Offence, StreamError, Streams},
 };
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use storage::Store;
@@ -32,6 +36,7 @@ use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinSet,
 };
+use told::Events;
 use work::{Effect, Input, Work};
 
 /// Where a home could cheat. The default is honest.
@@ -65,6 +70,10 @@ pub(crate) struct Home {
     pub(crate) keeping: Arc<Semaphore>,
     pub(crate) hosting: Arc<dyn Hosting>,
     pub(crate) troubles: Arc<Troubles>,
+    /// What peers say of themselves.
+    pub(crate) heard: Heard,
+    /// What this node measured of itself.
+    pub(crate) own: Own,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -76,6 +85,11 @@ pub(crate) const KEEPING: usize = 16;
 /// How long a peer that does not listen counts as away: longer than it is waited for.
 const LOST_MS: u64 = 10_000;
 
+/// How long somebody waits for a leader, if there is none.
+const SOON_MS: u64 = 10_000;
+/// Pause before something is tried again that needs a leader.
+const AGAIN_MS: u64 = 100;
+
 /// Why the home cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HomeError {
@@ -85,32 +99,43 @@ pub(crate) enum HomeError {
     /// The chain.
     #[error(transparent)]
     Chain(#[from] crate::chain::ChainError),
+    /// The network.
+    #[error(transparent)]
+    Streams(#[from] StreamError),
 }
 
-/// Runs the home until its channels close.
+/// Runs the home until its channels close: what its cluster's leader does while this node leads,
+/// and what every member does all the time.
 ///
 /// # Errors
 /// What this node cannot live with.
 pub(crate) async fn run(
     home: Home,
-    mut effects: mpsc::Receiver<Vec<Effect>>,
+    mut effects: mpsc::Receiver<Told<Effect>>,
     letters: mpsc::Receiver<Letter<ToHome>>,
     lost: mpsc::Receiver<PublicKey>,
 ) -> Result<(), HomeError> {
-    home.restore().await?;
     let mut roles: JoinSet<Result<(), HomeError>> = JoinSet::new();
     roles.spawn(home.clone().read_letters(letters));
-    roles.spawn(home.clone().watch_peers());
     roles.spawn(home.clone().watch_lost(lost));
-    roles.spawn(home.clone().watch_chain());
+    let mirroring = home.clone();
+    roles.spawn(async move { Ok(mirroring.answer_mirrors().await?) });
+    roles.spawn(home.clone().lead_when_elected());
+    let mut before = JoinSet::new();
+    before.spawn(home.clone().before());
+    let mut events = Events::new();
     let mut jobs = JoinSet::new();
     loop {
         tokio::select! {
             next = effects.recv() => {
-                let Some(batch) = next else { return Ok(()) };
+                let Some(Told { index, jumped, effects }) = next else { return Ok(()) };
+                if jumped {
+                    events.jump(&home);
+                }
                 let mut results = Vec::new();
-                for effect in batch {
+                for effect in effects {
                     match effect {
+                        Effect::Event { job, event } => events.tell(&home, index, (job, event)),
                         Effect::Keep { outcome, from, .. } => results.push((outcome, from)),
                         effect => home.carry_out(effect, &mut jobs).await?,
                     }
@@ -119,9 +144,21 @@ pub(crate) async fn run(
                     jobs.spawn(home.clone().keep(outcomes, from));
                 }
             }
+            Some(known) = before.join_next() => events.restore(&home, known.map_err(panicked)??),
             Some(ended) = roles.join_next() => ended.map_err(panicked)??,
-            Some(ended) = jobs.join_next() => ended.map_err(panicked)??,
+            Some(ended) = jobs.join_next() => passing(ended.map_err(panicked)?)?,
         }
+    }
+}
+
+/// What failed because another member leads by now is that member's to do.
+fn passing(done: Result<(), HomeError>) -> Result<(), HomeError> {
+    match done {
+        Err(HomeError::Cluster(error)) if error.may_pass() => {
+            tracing::debug!(%error, "left to whoever leads now");
+            Ok(())
+        }
+        done => done,
     }
 }
 
@@ -257,18 +294,6 @@ impl Home {
         })
     }
 
-    async fn watch_peers(self) -> Result<(), HomeError> {
-        let mut events = self.streams.events();
-        while let Some(event) = events.next().await {
-            let input = match event {
-                PeerEvent::Up(peer) => Input::Connected(peer),
-                PeerEvent::Down(peer) => Input::Disconnected(peer),
-            };
-            self.tell(input).await?;
-        }
-        Ok(())
-    }
-
     /// A peer that does not listen counts as away for a while, and is told everything again then.
     async fn watch_lost(self, mut lost: mpsc::Receiver<PublicKey>) -> Result<(), HomeError> {
         let mut pausing: JoinSet<PublicKey> = JoinSet::new();
@@ -281,7 +306,7 @@ impl Home {
                         continue;
                     }
                     tracing::warn!(peer = %peer.short(), "is connected and does not listen");
-                    self.tell(Input::Disconnected(peer)).await?;
+                    self.tell_as_leader(Input::Disconnected(peer)).await?;
                     let back = self.clock.until(self.clock.now().after_ms(LOST_MS));
                     pausing.spawn(async move {
                         back.await;
@@ -292,7 +317,7 @@ impl Home {
                     let peer = back.map_err(panicked)?;
                     away.remove(&peer);
                     if self.streams.peers().contains(&peer) {
-                        self.tell(Input::Connected(peer)).await?;
+                        self.tell_as_leader(Input::Connected(peer)).await?;
                     }
                 }
             }
@@ -304,13 +329,35 @@ impl Home {
         self.troubles.note(job, step, self.clock.now(), reason);
     }
 
-    /// Tells `work`, durably.
+    /// Tells `work`, durably, by way of whoever leads; for as long as it takes until somebody does.
+    /// It may be told more than once.
     pub(crate) async fn tell(&self, input: Input) -> Result<(), cluster::Error> {
         let begun = Instant::now();
-        let told = self.cluster.propose(input).await;
-        if told.is_ok() {
-            self.metrics.commit.saw(begun.elapsed());
-        }
+        let told = self.cluster.insist(input, Time(u64::MAX)).await;
+        self.metrics.told(begun, &told);
         told
+    }
+
+    /// The same for somebody who waits: only for so long.
+    pub(crate) async fn tell_soon(&self, input: Input) -> Result<(), cluster::Error> {
+        let begun = Instant::now();
+        let told = self.cluster.insist(input, self.clock.now().after_ms(SOON_MS)).await;
+        self.metrics.told(begun, &told);
+        told
+    }
+
+    /// Tells what only the leader can know.
+    async fn tell_as_leader(&self, input: Input) -> Result<(), cluster::Error> {
+        if !matches!(self.cluster.leads().now(), Leading::Yes(_)) {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let told = self.cluster.propose(input).await;
+        self.metrics.told(begun, &told);
+        match told {
+            // The next leader finds it out for itself.
+            Err(error) if error.may_pass() => Ok(()),
+            told => told,
+        }
     }
 }

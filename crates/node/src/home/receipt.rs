@@ -51,6 +51,10 @@ impl Home {
             tracing::error!(%job, %error, "the receipt cannot be kept; trying again later");
             self.note(job, Step::Receipt, error);
         } else {
+            // Without a majority that is not decided either.
+            if let Err(reason) = self.mirror(&[file.cid]).await {
+                tracing::info!(%job, reason, "the receipt has too few copies yet");
+            }
             self.tell(Input::ReceiptStored { job, receipt: file.cid }).await?;
             self.troubles.forget(&job);
             let unsettled = receipt.body.unsettled.len();
@@ -109,7 +113,10 @@ impl Home {
             .collect();
         let (ruled, verdicts) = self.ruled_of(record).await?;
         let claimants = ruled.iter().flat_map(|ruled| ruled.claims.iter().map(Claim::node));
-        let nodes = executors.into_iter().chain(claimants).collect();
+        // It is sealed by whoever leads the home's cluster by now.
+        let (home, me) = (record.order().payload.home, self.key.public());
+        let sealed = [home, me].into_iter().filter(|_| home != me);
+        let nodes = executors.into_iter().chain(claimants).chain(sealed).collect();
         let vouchers = self.chain.vouchers(&nodes, &[record.order().by]).await?;
         Ok(Body {
             genesis: self.chain.genesis().clone(),

@@ -8,16 +8,6 @@ use std::collections::BTreeMap;
 use work::{Input, JobRecord, TaskStatus, Work};
 
 impl Home {
-    /// After a start: tells what happened to each job before.
-    pub(super) async fn restore(&self) -> Result<(), HomeError> {
-        let jobs = self.cluster.read(events_of_all).await?;
-        for (job, events) in jobs {
-            self.hub.restore(job, events);
-        }
-        self.hub.set_restored();
-        Ok(())
-    }
-
     /// Reads final blocks from where a live job may have something to learn.
     pub(super) async fn watch_chain(self) -> Result<(), HomeError> {
         let mut head = self.chain.head();
@@ -45,10 +35,11 @@ impl Home {
 
     async fn read_block(&self, block: &Block) -> Result<(), HomeError> {
         let height = block.header.height;
-        let me = self.key.public();
         for (job, digest, tx) in settled_in(block) {
             let Tx::Agree(agreements) = tx else { continue };
-            if agreements.order.payload.home == me {
+            // What the leader put before the validators is in its own state.
+            let (ours, _) = self.cluster.look(|work| work.job(&job).is_some());
+            if ours {
                 let tasks = agreements.tasks.iter().map(|agreed| agreed.task).collect();
                 self.tell(Input::Included { job, tasks, tx: digest, height }).await?;
             }
@@ -104,8 +95,18 @@ fn first_live(work: &Work) -> Option<Height> {
     work.jobs().filter_map(|(_, record)| record.drawn()).min()
 }
 
-fn events_of_all(work: &Work) -> Vec<(JobId, Vec<JobEvent>)> {
+pub(super) fn events_of_all(work: &Work) -> Vec<(JobId, Vec<JobEvent>)> {
     work.jobs().map(|(id, record)| (*id, events_of(record))).collect()
+}
+
+/// How jobs ended whose receipts are stored.
+pub(super) fn finished_events(work: &Work) -> Vec<(JobId, Vec<JobEvent>)> {
+    let ended = |summary: &work::Summary| {
+        let (settled, unsettled) = (summary.settled, summary.unsettled);
+        let event = JobEvent::Finished { settled, unsettled, receipt: summary.receipt };
+        (summary.job, vec![event])
+    };
+    work.finished().map(ended).collect()
 }
 
 /// What is known to have happened to a job, from its record.

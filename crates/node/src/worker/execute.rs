@@ -73,8 +73,9 @@ impl Executor {
         &self,
         (id, job): (JobId, &Job),
         tasks: &[TaskIndex],
+        asks: PublicKey,
     ) -> Result<(), NoResult> {
-        let from = [job.home];
+        let from = [asks, job.home];
         let span = tracing::info_span!("prefetch", job = %id);
         let prepared = self.prepare((id, job), &from).instrument(span).await?;
         let specs = tasks.iter().filter_map(|task| prepared.table.task_of(*task));
@@ -99,7 +100,7 @@ impl Executor {
 
     async fn outcome_of(&self, replica: &Replica) -> Result<Execution, NoResult> {
         let job = &replica.order.payload;
-        let done = self.run((replica.job, job), replica.task, &[job.home]).await?;
+        let done = self.run((replica.job, job), replica.task, &[replica.home, job.home]).await?;
         let (outcome, blocks) = describe(replica.job, replica.task, &done);
         match self.keeper.keep(blocks).await {
             Ok(hidden_blocks) => Ok(Execution { outcome, hidden_blocks }),

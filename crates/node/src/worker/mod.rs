@@ -19,7 +19,8 @@ use crate::{
 };
 use identity::{PublicKey, SecretKey, Signed};
 use protocol::{
-    Attempt, CommitBatch, Height, Job, JobId, Member, NoResult, TaskIndex, ToHome, ToWorker,
+    Attempt, CommitBatch, Height, Job, JobId, Member, NoResult, Roster, TaskIndex, ToHome,
+    ToWorker,
     port::{Clock, Offence, Streams},
 };
 use replicas::{Opening, Place, Replicas, Revealed};
@@ -45,6 +46,8 @@ pub(crate) struct Replica {
     pub(crate) job: JobId,
     pub(crate) task: TaskIndex,
     pub(crate) attempt: Attempt,
+    /// Who asked for it: the job's home, or whoever leads its cluster by now.
+    pub(crate) home: PublicKey,
 }
 
 impl Replica {
@@ -123,7 +126,9 @@ impl Worker {
             }
             ToWorker::Sets { job, sets, commits } => self.reveal(from, job, sets, commits).await,
             ToWorker::Close { job, tasks } => {
-                let blocks = self.lock().close(from, &job, &tasks);
+                let roster = self.roster();
+                let acts_for = |home: &PublicKey| acts_for(&roster, &from, home);
+                let blocks = self.lock().close(acts_for, &job, &tasks);
                 self.parts.withheld.withdraw(&blocks);
             }
         }
@@ -148,8 +153,8 @@ impl Worker {
         let order = Arc::new(order);
         let mut fresh = Vec::new();
         for (task, attempt) in replicas {
-            let replica = Replica { order: order.clone(), job, task, attempt };
-            let known = self.lock().known(&replica.place());
+            let replica = Replica { order: order.clone(), job, task, attempt, home: from };
+            let known = self.lock().known(&replica.place(), from);
             match known {
                 // The home forgot, or never heard: say it again.
                 Some(Some(batch)) => {
@@ -183,10 +188,10 @@ impl Worker {
     /// Fetches what an assignment needs, many inputs in one request, and lines its replicas up.
     async fn load(&self, replicas: Vec<Replica>) {
         let Some(first) = replicas.first() else { return };
-        let (job, order) = (first.job, first.order.clone());
-        let home = order.payload.home;
+        let (job, order, home) = (first.job, first.order.clone(), first.home);
         let tasks: Vec<_> = replicas.iter().map(|replica| replica.task).collect();
-        if let Err(reason) = self.parts.executor.prefetch((job, &order.payload), &tasks).await {
+        if let Err(reason) = self.parts.executor.prefetch((job, &order.payload), &tasks, home).await
+        {
             // Each replica finds out what exactly it lacks.
             tracing::debug!(%job, ?reason, "not everything could be fetched ahead");
         }
@@ -208,8 +213,8 @@ impl Worker {
             "it does not hold"
         })?;
         let roster = ledger.roster();
-        if order.payload.home != from {
-            return Err("it was sent by another node than its home");
+        if !acts_for(roster, &from, &order.payload.home) {
+            return Err("it was sent by a node of another owner than its home's");
         }
         if roster.node(&from).is_none() || roster.owner(&order.by).is_none() {
             return Err("its home or its submitter is not admitted");
@@ -221,7 +226,6 @@ impl Worker {
     }
 
     async fn execute(&self, replica: Replica) {
-        let home = replica.order.payload.home;
         if !self.lock().is_expected(&replica.place()) {
             return;
         }
@@ -239,12 +243,14 @@ impl Worker {
                     hidden_blocks,
                 );
                 match committed {
-                    Ok(commitment) => self.speaker.commit(home, replica.job, commitment).await,
+                    Ok((home, commitment)) => {
+                        self.speaker.commit(home, replica.job, commitment).await;
+                    }
                     Err(blocks) => self.parts.withheld.withdraw(&blocks),
                 }
             }
             Err(reason) => {
-                self.lock().forget(&replica.place());
+                let home = self.lock().forget(&replica.place()).unwrap_or(replica.home);
                 let replicas = vec![(replica.task, replica.attempt, reason)];
                 let answer = ToHome::NoResult { job: replica.job, replicas };
                 self.parts.post.send(home, Mail::Home(Box::new(answer))).await;
@@ -266,6 +272,7 @@ impl Worker {
         }
         let me = self.parts.key.public();
         let ledger = self.parts.chain.ledger();
+        let acts_for = |home: &PublicKey| acts_for(ledger.roster(), &from, home);
         let shown = replicas::Shown::new(&commits);
         let (mut fresh, mut public) = (Vec::new(), Vec::new());
         let mut repeated: Vec<Arc<Revealed>> = Vec::new();
@@ -278,7 +285,7 @@ impl Worker {
             }
             for member in members.iter().filter(|member| member.node == me) {
                 let place = (job, *task, member.attempt);
-                match self.lock().open(from, &place, &member.hidden, members) {
+                match self.lock().open(acts_for, &place, &member.hidden, members) {
                     Some(Opening::New { reveal, outcome, blocks }) => {
                         fresh.push(self.parts.conduct.reveals(reveal, *outcome));
                         public.extend(blocks);
@@ -302,7 +309,18 @@ impl Worker {
         }
     }
 
+    fn roster(&self) -> Arc<Roster> {
+        self.parts.chain.ledger().roster().clone()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Replicas> {
         self.replicas.lock().expect("nobody panics while holding the replicas")
     }
+}
+
+/// Whether a node may act as the home of a job: it is the home, or leads its cluster, of which all
+/// members are one owner's.
+fn acts_for(roster: &Roster, node: &PublicKey, home: &PublicKey) -> bool {
+    let owner = |node: &PublicKey| roster.node(node).map(|record| record.owner);
+    node == home || (owner(node).is_some() && owner(node) == owner(home))
 }

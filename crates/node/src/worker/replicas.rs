@@ -62,11 +62,22 @@ impl Replicas {
         Self { me, slots: BTreeMap::new(), sworn }
     }
 
-    /// `None` if the replica is new; the batch with its commitment if it has one.
-    pub(super) fn known(&self, place: &Place) -> Option<Option<Arc<CommitBatch>>> {
-        self.slots.get(place).map(|slot| match slot {
-            Slot::Expected(_) => None,
-            Slot::Ran(ran) => ran.committed.clone(),
+    /// `None` if the replica is new; the batch with its commitment if it has one. Whoever asks for it
+    /// is who is answered from now on.
+    pub(super) fn known(
+        &mut self,
+        place: &Place,
+        from: PublicKey,
+    ) -> Option<Option<Arc<CommitBatch>>> {
+        self.slots.get_mut(place).map(|slot| match slot {
+            Slot::Expected(home) => {
+                *home = from;
+                None
+            }
+            Slot::Ran(ran) => {
+                ran.home = from;
+                ran.committed.clone()
+            }
         })
     }
 
@@ -78,11 +89,15 @@ impl Replicas {
         matches!(self.slots.get(place), Some(Slot::Expected(_)))
     }
 
-    pub(super) fn forget(&mut self, place: &Place) {
-        self.slots.remove(place);
+    /// Forgets a replica that has no outcome, and gives whoever asked for it last.
+    pub(super) fn forget(&mut self, place: &Place) -> Option<PublicKey> {
+        match self.slots.remove(place)? {
+            Slot::Expected(home) => Some(home),
+            Slot::Ran(ran) => Some(ran.home),
+        }
     }
 
-    /// Keeps an outcome and gives what to commit to, or the blocks back if the replica was closed
+    /// Keeps an outcome and gives what to commit to, and before whom, or the blocks back if the replica was closed
     /// meanwhile, or has an outcome already: what was said of that one stands.
     pub(super) fn ran(
         &mut self,
@@ -91,14 +106,19 @@ impl Replicas {
         outcome: Outcome,
         salt: Salt,
         blocks: Vec<Cid>,
-    ) -> Result<Commitment, Vec<Cid>> {
-        let Some(slot @ Slot::Expected(_)) = self.slots.get_mut(place) else { return Err(blocks) };
+    ) -> Result<(PublicKey, Commitment), Vec<Cid>> {
+        let slot = self.slots.get_mut(place);
+        let Some(slot @ Slot::Expected(_)) = slot else { return Err(blocks) };
+        let home = match slot {
+            Slot::Expected(home) => *home,
+            Slot::Ran(ran) => ran.home,
+        };
         let hidden = commitment_of(&self.me, &salt, &outcome.digest());
-        let (home, needed, expires) = (order.home, order.verification.k, order.expires);
+        let (needed, expires) = (order.verification.k, order.expires);
         let ran =
             Ran { home, needed, expires, outcome, salt, blocks, committed: None, revealed: None };
         *slot = Slot::Ran(Box::new(ran));
-        Ok(Commitment { task: place.1, attempt: place.2, hidden })
+        Ok((home, Commitment { task: place.1, attempt: place.2, hidden }))
     }
 
     /// Remembers under which signature commitments were given.
@@ -135,7 +155,7 @@ impl Replicas {
     /// `None` if there is nothing to open.
     pub(super) fn open(
         &self,
-        from: PublicKey,
+        acts_for: impl Fn(&PublicKey) -> bool,
         place: &Place,
         hidden: &Digest,
         members: &[Member],
@@ -143,7 +163,9 @@ impl Replicas {
         let Some(Slot::Ran(ran)) = self.slots.get(place) else { return None };
         let outcome = ran.outcome.digest();
         let complete = members.len() >= usize::from(ran.needed);
-        if !complete || ran.home != from || commitment_of(&self.me, &ran.salt, &outcome) != *hidden
+        if !complete
+            || !acts_for(&ran.home)
+            || commitment_of(&self.me, &ran.salt, &outcome) != *hidden
         {
             return None;
         }
@@ -157,7 +179,12 @@ impl Replicas {
     }
 
     /// Forgets what the home needs no more, and gives the blocks that were written for it.
-    pub(super) fn close(&mut self, from: PublicKey, job: &JobId, tasks: &[TaskIndex]) -> Vec<Cid> {
+    pub(super) fn close(
+        &mut self,
+        acts_for: impl Fn(&PublicKey) -> bool,
+        job: &JobId,
+        tasks: &[TaskIndex],
+    ) -> Vec<Cid> {
         let mut blocks = Vec::new();
         for task in tasks {
             let all = (*job, *task, Attempt(0))..=(*job, *task, Attempt(u16::MAX));
@@ -167,7 +194,7 @@ impl Replicas {
                     Slot::Expected(home) => *home,
                     Slot::Ran(ran) => ran.home,
                 };
-                if home != from {
+                if !acts_for(&home) {
                     continue;
                 }
                 if let Some(Slot::Ran(ran)) = self.slots.remove(&place) {

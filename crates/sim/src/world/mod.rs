@@ -64,6 +64,7 @@ pub const BOUND_MS: u64 = 400_000;
 const QUIET_MS: u64 = 300_000;
 
 /// Something that happens at its time.
+#[expect(clippy::large_enum_variant, reason = "most are the large one")]
 enum Event {
     Submit(usize),
     Cancel(usize),

@@ -16,6 +16,7 @@ mod profile;
 mod quota;
 mod receipt_stored;
 mod refused;
+mod reserve;
 mod revealed;
 mod roster;
 mod ruled;

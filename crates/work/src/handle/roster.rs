@@ -24,6 +24,9 @@ impl Work {
             for (job, task) in short {
                 self.reconsider(job, task, Again::Released, turn);
             }
+            self.review_loose(turn);
+            // Who is released may be given first replicas again.
+            turn.freed.extend(self.fleet.with_slots().copied());
         }
     }
 

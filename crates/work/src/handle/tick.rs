@@ -17,6 +17,7 @@ impl Work {
                 Timer::Order(job) => self.order(job, turn),
                 Timer::Dispute(job, task) => self.dispute(job, task, turn),
                 Timer::Window(node) => self.refit(node, turn),
+                Timer::Reservation => self.on_reservations_end(turn),
                 Timer::Straggler(job, task) => self.on_straggler(job, task, turn),
             }
         }
@@ -34,6 +35,7 @@ impl Work {
             self.skip((job, task), seat, reason, turn);
             self.advance(job, task, turn);
         }
+        self.review_loose(turn);
     }
 
     /// The lease of a replica ends, unless its node has shown signs of life since.
@@ -83,6 +85,7 @@ impl Work {
                 self.advance(job, task, turn);
             }
         }
+        self.review_loose(turn);
     }
 
     fn on_retry(&mut self, job: JobId, task: TaskIndex, turn: &mut Turn<'_>) {

@@ -39,6 +39,7 @@ impl Work {
         for (job, task) in short {
             self.reconsider(job, task, Again::Fit(node), turn);
         }
+        self.review_loose(turn);
         turn.freed.insert(node);
     }
 }

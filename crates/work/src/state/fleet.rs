@@ -53,12 +53,12 @@ impl Fleet {
         }
     }
 
-    /// As [`Self::readiness`], for a replica that has something for itself.
-    pub(crate) fn readiness_for(&self, node: &PublicKey, ask: Ask) -> Readiness {
+    /// As [`Self::readiness`], for a replica that has something for itself, beside what is held back
+    /// from it.
+    pub(crate) fn readiness_for(&self, node: &PublicKey, ask: Ask, held: Ask) -> Readiness {
+        let has_room = |station: &Station| station.has_room(ask, held, self.slots);
         match self.readiness(node) {
-            Readiness::Free if !self.stations.get(node).is_some_and(|s| s.has_room(ask)) => {
-                Readiness::Wait
-            }
+            Readiness::Free if !self.stations.get(node).is_some_and(has_room) => Readiness::Wait,
             other => other,
         }
     }

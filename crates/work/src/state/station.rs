@@ -35,6 +35,24 @@ impl Ask {
     pub(crate) fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            cpus: self.cpus.saturating_add(other.cpus),
+            memory_bytes: self.memory_bytes.saturating_add(other.memory_bytes),
+            gpus: self.gpus.saturating_add(other.gpus),
+        }
+    }
+
+    /// What is left of it.
+    pub(crate) fn without(self, other: Self) -> Self {
+        Self {
+            cpus: self.cpus.saturating_sub(other.cpus),
+            memory_bytes: self.memory_bytes.saturating_sub(other.memory_bytes),
+            gpus: self.gpus.saturating_sub(other.gpus),
+        }
+    }
 }
 
 /// Whether a node can be spoken to.
@@ -111,14 +129,22 @@ impl Station {
         self.standing == Standing::default()
     }
 
-    /// What there is left of it for a replica that has something for itself; an ask for nothing
-    /// always fits.
-    pub(crate) fn has_room(&self, ask: Ask) -> bool {
+    /// Whether there is room for a replica beside what is held back: if it has something for itself,
+    /// of that; else of the slots, of which as large a part is held back as of the cores.
+    pub(crate) fn has_room(&self, ask: Ask, held: Ask, slots: u32) -> bool {
+        if ask.is_nothing() && held.is_nothing() {
+            return true;
+        }
+        let Some(profile) = &self.standing.profile else { return ask.is_nothing() };
+        let cores = u32::from(profile.cores.max(1));
+        let left = cores.saturating_sub(u32::from(held.cpus));
+        if self.outstanding >= slots.saturating_mul(left).div_ceil(cores) {
+            return false;
+        }
         if ask.is_nothing() {
             return true;
         }
-        let Some(profile) = &self.standing.profile else { return false };
-        let taken = self.taken();
+        let taken = self.taken().and(held);
         let gpus = u16::try_from(profile.gpus.len()).unwrap_or(u16::MAX);
         taken.cpus.saturating_add(ask.cpus) <= profile.cores
             && taken.memory_bytes.saturating_add(ask.memory_bytes) <= profile.memory_bytes
@@ -126,11 +152,7 @@ impl Station {
     }
 
     pub(crate) fn taken(&self) -> Ask {
-        self.taken.values().fold(Ask::default(), |sum, ask| Ask {
-            cpus: sum.cpus.saturating_add(ask.cpus),
-            memory_bytes: sum.memory_bytes.saturating_add(ask.memory_bytes),
-            gpus: sum.gpus.saturating_add(ask.gpus),
-        })
+        self.taken.values().fold(Ask::default(), |sum, ask| sum.and(*ask))
     }
 
     /// Which share of it is free, of a thousand: of its slots, or of what is taken most.

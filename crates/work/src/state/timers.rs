@@ -29,6 +29,8 @@ pub(crate) enum Timer {
     Window(PublicKey),
     /// The only replica of a task may take long.
     Straggler(JobId, TaskIndex),
+    /// A reservation is over.
+    Reservation,
 }
 
 /// All timers, each exactly once.

@@ -90,7 +90,7 @@ impl Work {
         if let Some(why) = self.obstacle(record, node) {
             return Some(Passed::Unfit(why));
         }
-        match self.fleet.readiness_for(node, record.ask()) {
+        match self.readiness_of(record, node) {
             Readiness::Free => None,
             Readiness::Wait if self.fleet.is_up(node) => Some(Passed::Full),
             Readiness::Wait => Some(Passed::Returning),

@@ -5,10 +5,14 @@
 mod after;
 mod before;
 mod disputes;
+mod first;
+mod fit;
 mod ledger;
 mod life;
 mod loss;
 mod many;
+mod pauses;
+mod queue;
 mod random;
 mod sanctions;
 mod sealed;

@@ -8,8 +8,8 @@ use crate::{
 };
 use identity::PublicKey;
 use proptest::prelude::*;
-use protocol::NoResult;
-use work::{Config, Input, Work};
+use protocol::{NoResult, Profile, Speed};
+use work::{Config, Input, Window, Work};
 
 /// A small generator (splitmix64, Steele et al. 2014): all that happens follows from its seed.
 struct Random(u64);
@@ -110,6 +110,28 @@ fn happen(world: &mut World, random: &mut Random, loss_percent: usize) {
         19 => {
             world.restart();
         }
+        20..22 => {
+            let jobs: Vec<_> = world.work.jobs().map(|(job, _)| *job).collect();
+            let job = jobs[random.below(jobs.len())];
+            let pause = random.chance(40);
+            world.step(if pause { Input::Pause { job } } else { Input::Resume { job } });
+        }
+        22 => {
+            let reason = random.chance(40).then(|| "an owner says so".to_string());
+            world.step(Input::Cordon { node, reason });
+        }
+        23 => {
+            let (from, length) = (random.below(20_000) as u64, random.below(20_000) as u64);
+            let from = world.now.after_ms(from);
+            let window = Window { from, until: from.after_ms(length) };
+            world.step(Input::Windows { node, windows: vec![window] });
+        }
+        24 => {
+            let speed =
+                Speed { mflops: 1, memory_mib_s: 1, disk_mib_s: 1, fuel_ms: random.next() >> 40 };
+            let profile = Box::new(Profile { speed: Some(speed), ..Profile::default() });
+            world.step(Input::Profile { node, profile, rtt_ms: Some(random.below(99) as u32) });
+        }
         _ if world.letters.is_empty() => {}
         _ => {
             let at = random.below(world.letters.len());
@@ -159,6 +181,11 @@ fn run(setting: &Setting) {
         happen(&mut world, &mut random, setting.loss_percent);
     }
     world.shadow = None;
+    for node in world.workers.keys().copied().collect::<Vec<_>>() {
+        world.step(Input::Cordon { node, reason: None });
+        world.step(Input::Windows { node, windows: vec![] });
+    }
+    jobs.iter().for_each(|job| world.step(Input::Resume { job: *job }));
     // Who was slow to rule does so in the end.
     if world.ledger.validators == Validators::Slow {
         world.ledger.validators = Validators::Prompt;

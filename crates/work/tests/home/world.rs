@@ -8,7 +8,7 @@ use identity::{Digest, NetworkId, PublicKey, SecretKey, Signed};
 use objects::{Cid, Codec};
 use protocol::{
     Agreements, Contradiction, Dispute, Height, Job, JobEvent, JobId, Limits, Machine, NodeRecord,
-    OutcomeDigest, OwnerRecord, Placement, Roster, TaskIndex, Time, ToHome, ToWorker, Tx,
+    OutcomeDigest, OwnerRecord, Placement, Roster, TaskIndex, Terms, Time, ToHome, ToWorker, Tx,
     Unsettled, Verification, draw,
 };
 use std::collections::{BTreeMap, VecDeque};
@@ -165,6 +165,27 @@ impl World {
     pub(crate) fn submit(&mut self, tasks: u32, verification: &str) -> JobId {
         let order = self.order(tasks, verification.parse().unwrap());
         self.submit_order(order)
+    }
+
+    /// A job of another owner, with terms.
+    pub(crate) fn submit_as(
+        &mut self,
+        owner: u8,
+        (tasks, verification): (u32, &str),
+        terms: Terms,
+    ) -> JobId {
+        let job = Job { terms, ..self.order(tasks, verification.parse().unwrap()).payload };
+        let order = Signed::new(job, self.network, &key(1, owner));
+        self.submit_order(order)
+    }
+
+    /// Who was given replicas of which tasks, in this order.
+    pub(crate) fn started(&self) -> Vec<(JobId, TaskIndex, PublicKey)> {
+        let started = |(job, event): &(JobId, JobEvent)| match event {
+            JobEvent::Started { task, node, .. } => Some((*job, *task, *node)),
+            _ => None,
+        };
+        self.events.iter().filter_map(started).collect()
     }
 
     pub(crate) fn submit_order(&mut self, order: Signed<Job>) -> JobId {

@@ -1,0 +1,85 @@
+//! Being let into a cluster, before anything else is known of it.
+
+use crate::{
+    Error,
+    record::{self, Belongs},
+    store::{BELONGS, ORIGIN},
+    wire::{Answer, Ask, Line, Silence, Wire},
+};
+use identity::PublicKey;
+use protocol::port::{Clock, Log};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Pause between two rounds of asking.
+const AGAIN_MS: u64 = 500;
+/// Members that are asked in one round.
+const ASKED: usize = 16;
+
+/// Asks until somebody lets this node in, and keeps what it says. Nothing is kept before that but
+/// whom to ask.
+pub(crate) async fn be_let_in(
+    wire: &Wire,
+    log: &dyn Log,
+    clock: &dyn Clock,
+    labels: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let belongs = wire.belongs();
+    let mut told = String::new();
+    loop {
+        match ask_round(wire, &belongs.seeds, labels).await {
+            Ok((cluster, name, origin)) => {
+                let belongs = Belongs { cluster: Some(cluster), name, ..belongs };
+                log.set(ORIGIN, origin).await?;
+                log.set(BELONGS, record::belongs_bytes(&belongs)).await?;
+                tracing::info!(%cluster, name = belongs.name, "is a member of its owner's cluster");
+                wire.set_belongs(belongs);
+                return Ok(());
+            }
+            Err(reason) => {
+                if reason != told {
+                    tracing::warn!(reason, "waits to be let into the cluster");
+                    told = reason;
+                }
+                clock.until(clock.now().after_ms(AGAIN_MS)).await;
+            }
+        }
+    }
+}
+
+type LetIn = (crate::ClusterId, String, bytes::Bytes);
+
+/// Asks the seeds, and whomever they name; gives the last reason if nobody lets it in.
+async fn ask_round(
+    wire: &Wire,
+    seeds: &[PublicKey],
+    labels: &BTreeMap<String, String>,
+) -> Result<LetIn, String> {
+    let mut asked: Vec<PublicKey> = Vec::new();
+    let mut rest: VecDeque<PublicKey> = seeds.iter().copied().collect();
+    let mut reason = "no member is known".to_string();
+    while let Some(member) = rest.pop_front() {
+        if asked.contains(&member) || asked.len() >= ASKED {
+            continue;
+        }
+        asked.push(member);
+        match ask(wire, member, labels).await {
+            Ok(Answer::Joined { cluster, name, origin }) => return Ok((cluster, name, origin)),
+            Ok(Answer::NotLeader { leader }) => {
+                reason = "nobody leads the cluster now".into();
+                rest.extend(leader);
+            }
+            Ok(other) => reason = format!("{}: {}", member.short(), other.reason()),
+            Err(silence) => reason = format!("{}: {silence}", member.short()),
+        }
+    }
+    Err(reason)
+}
+
+async fn ask(
+    wire: &Wire,
+    member: PublicKey,
+    labels: &BTreeMap<String, String>,
+) -> Result<Answer, Silence> {
+    let mut line = Line::open(wire, member).await?;
+    line.ask(wire, &Ask::Join { labels: labels.clone() }).await
+}

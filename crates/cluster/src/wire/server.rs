@@ -1,0 +1,304 @@
+//! Answers other members.
+
+use super::{
+    Answer, Ask, Wire,
+    message::{Append, CLUSTER, HELLO_BYTES, Hello, QUESTION_BYTES, decode, encode},
+};
+use crate::{
+    Error, Replicated,
+    engine::{LogId, Member, Tags, Types, Vote},
+    members::MEMBERS,
+    record,
+    voice::Voice,
+};
+use bytes::Bytes;
+use futures::{
+    StreamExt,
+    io::{AsyncReadExt, ReadHalf, WriteHalf},
+    stream,
+};
+use identity::PublicKey;
+use openraft::{
+    raft::{AppendEntriesRequest, TransferLeaderRequest},
+    storage::{Snapshot, SnapshotMeta},
+};
+use protocol::port::{Incoming, Offence, Stream, StreamError, read_frame, write_frame};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::{sync::watch, task::JoinSet};
+
+/// Streams of one member that are answered at once.
+const STREAMS: usize = 64;
+
+/// Tells whether a node may be a member: whether it is the same owner's.
+pub type Admits = Arc<dyn Fn(&PublicKey) -> bool + Send + Sync>;
+
+/// Answers what members ask. A cheap copy.
+pub(crate) struct Server<M: Replicated> {
+    pub(crate) voice: Voice<M>,
+    pub(crate) admits: Admits,
+}
+
+impl<M: Replicated> Clone for Server<M> {
+    fn clone(&self) -> Self {
+        Self { voice: self.voice.clone(), admits: self.admits.clone() }
+    }
+}
+
+type Reader = ReadHalf<Stream>;
+type Writer = WriteHalf<Stream>;
+
+/// What comes after the answer to a question.
+enum After {
+    Next,
+    /// Nothing that is on its way fits any more.
+    Close,
+}
+
+impl<M: Replicated> Server<M> {
+    /// Answers until the network closes, or it is told to stop.
+    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), StreamError> {
+        let mut incoming = self.wire().streams.accept(CLUSTER)?;
+        let open: Arc<Mutex<BTreeMap<PublicKey, usize>>> = Arc::default();
+        let mut answering = JoinSet::new();
+        loop {
+            tokio::select! {
+                next = incoming.next() => {
+                    let Some(Incoming { peer, stream }) = next else { return Ok(()) };
+                    {
+                        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+                        let count = open.entry(peer).or_default();
+                        if *count >= STREAMS {
+                            self.wire().streams.penalise(peer, Offence::Flooding);
+                            continue;
+                        }
+                        *count += 1;
+                    }
+                    let (server, open) = (self.clone(), open.clone());
+                    answering.spawn(async move {
+                        server.serve(peer, stream).await;
+                        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+                        if let Some(count) = open.get_mut(&peer) {
+                            *count -= 1;
+                            if *count == 0 {
+                                open.remove(&peer);
+                            }
+                        }
+                    });
+                }
+                Some(_) = answering.join_next() => {}
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            }
+        }
+    }
+
+    fn wire(&self) -> &Wire {
+        &self.voice.wire
+    }
+
+    async fn serve(&self, peer: PublicKey, stream: Stream) {
+        let (mut reader, mut writer) = stream.split();
+        let Ok(Some(hello)) = read_frame(&mut reader, HELLO_BYTES).await else { return };
+        let Ok(hello) = decode::<Hello>(&hello, HELLO_BYTES) else {
+            return self.wire().streams.penalise(peer, Offence::Malformed);
+        };
+        let refusal = self.refusal(peer, &hello);
+        if let Some(reason) = &refusal {
+            tracing::warn!(member = %peer.short(), reason, "is not listened to");
+        }
+        loop {
+            let question = match read_frame(&mut reader, QUESTION_BYTES).await {
+                Ok(Some(question)) => question,
+                // Who asked has gone.
+                Ok(None) | Err(_) => return,
+            };
+            let Ok(ask) = decode::<Ask>(&question, QUESTION_BYTES) else {
+                return self.wire().streams.penalise(peer, Offence::Malformed);
+            };
+            if let Some(reason) = refusal {
+                let refused = encode(&Answer::Refused { reason });
+                // Whether it hears that is its own affair.
+                drop(write_frame(&mut writer, &refused).await);
+                return;
+            }
+            let after = match ask {
+                // The first of many: the stream is the leader's from here on.
+                Ask::Append(first) => {
+                    return self.append(peer, first, (reader, writer)).await;
+                }
+                ask => self.answer(peer, &hello, ask, &mut writer).await,
+            };
+            if matches!(after, After::Close) {
+                return;
+            }
+        }
+    }
+
+    /// Why a peer is not listened to.
+    fn refusal(&self, peer: PublicKey, hello: &Hello) -> Option<String> {
+        if !(self.admits)(&peer) {
+            return Some(format!("{peer} is not a node of the same owner"));
+        }
+        match (hello.cluster, self.wire().cluster()) {
+            (Some(theirs), Some(ours)) if theirs != ours => {
+                return Some(format!(
+                    "it means cluster {theirs}, this is {ours}: a node is a member of one cluster"
+                ));
+            }
+            _ => {}
+        }
+        let vote = self.wire().glance.vote();
+        let odd = self.wire().seen.check(peer, &hello.standing, vote).err();
+        odd.map(|odd| odd.to_string())
+    }
+
+    async fn answer(&self, peer: PublicKey, hello: &Hello, ask: Ask, writer: &mut Writer) -> After {
+        let answer = match ask {
+            Ask::Standing => Answer::Standing(self.wire().standing()),
+            Ask::Join { labels } => self.join(peer, labels).await,
+            // Whoever was not let in has nothing else to ask, and nothing to tell.
+            _ if hello.cluster.is_none() || self.wire().cluster().is_none() => {
+                Answer::Refused { reason: "it was not let into this cluster".into() }
+            }
+            Ask::Vote(ballot) => match self.voice.engine.vote(ballot.into()).await {
+                Ok(response) => response.into(),
+                Err(error) => Answer::Refused { reason: error.to_string() },
+            },
+            Ask::PreVote(ballot) => match self.voice.engine.pre_vote(ballot.into()).await {
+                Ok(response) => response.into(),
+                Err(error) => Answer::Refused { reason: error.to_string() },
+            },
+            Ask::Snapshot { vote, snapshot } => self.install(vote.into(), snapshot).await,
+            Ask::Transfer { vote, to, last } => {
+                let last = last.map(LogId::from);
+                let request = TransferLeaderRequest::new(Vote::from(vote), Member(to), last);
+                match self.voice.engine.handle_transfer_leader(request).await {
+                    Ok(Ok(())) => Answer::Transferred,
+                    Ok(Err(error)) => Answer::Refused { reason: error.to_string() },
+                    Err(fatal) => Answer::Refused { reason: fatal.to_string() },
+                }
+            }
+            _ if !self.is_member(&peer) => Answer::Refused {
+                reason: format!("{peer} is no member of this cluster any more: polity cluster add"),
+            },
+            Ask::Propose { input } => self.propose(peer, input).await,
+            Ask::HandOver { to } => managed(self.voice.hand_over(to).await),
+            Ask::Remove { node } => managed(self.voice.remove(node).await),
+            Ask::ReadIndex => match self.voice.read_index_here().await {
+                Ok(index) => Answer::ReadIndex { index },
+                Err(error) => failed(error),
+            },
+            Ask::Append(_) => Answer::Refused { reason: "entries come first on a stream".into() },
+        };
+        match write_frame(writer, &encode(&answer)).await {
+            Ok(()) => After::Next,
+            Err(_) => After::Close,
+        }
+    }
+
+    /// Takes entries, as long as they come and follow each other.
+    async fn append(&self, peer: PublicKey, first: Append, (reader, mut writer): (Reader, Writer)) {
+        if self.wire().cluster().is_none() {
+            let reason = "it was not let into a cluster yet".into();
+            // Whether it hears that is its own affair.
+            drop(write_frame(&mut writer, &encode(&Answer::Refused { reason })).await);
+            return;
+        }
+        let Ok(first) = first.request() else {
+            return self.wire().streams.penalise(peer, Offence::Malformed);
+        };
+        let further = stream::unfold(reader, |mut reader| async move {
+            let request = next_append(&mut reader).await?;
+            Some((request, reader))
+        });
+        let input = stream::once(async move { first }).chain(further).boxed();
+        let mut results = std::pin::pin!(self.voice.engine.stream_append(input));
+        while let Some(result) = results.next().await {
+            let Ok(result) = result else { return };
+            let goes_on = result.is_ok();
+            let written = write_frame(&mut writer, &encode(&Answer::from(result))).await;
+            // After an answer that is no success nothing fits that is still on its way.
+            if written.is_err() || !goes_on {
+                return;
+            }
+        }
+    }
+
+    async fn install(&self, vote: Vote, bytes: Bytes) -> Answer {
+        let kept = match record::kept_of(&bytes) {
+            Ok(kept) => kept,
+            Err(error) => return Answer::Refused { reason: error.to_string() },
+        };
+        let meta = SnapshotMeta { last_log_id: kept.applied, last_membership: kept.members };
+        let snapshot = Snapshot { meta, snapshot: bytes };
+        match self.voice.engine.install_full_snapshot(vote, snapshot).await {
+            Ok(response) => Answer::Installed { vote: response.vote.into() },
+            Err(fatal) => Answer::Refused { reason: fatal.to_string() },
+        }
+    }
+
+    async fn propose(&self, peer: PublicKey, input: Bytes) -> Answer {
+        // What nobody can read must not come into the log: all members would stop at it.
+        if let Err(error) = record::input_of::<M::Input>(&input) {
+            self.wire().streams.penalise(peer, Offence::Malformed);
+            return Answer::Refused { reason: error.to_string() };
+        }
+        match self.voice.say_here(input).await {
+            Ok(index) => Answer::Done { index },
+            Err(error) => failed(error),
+        }
+    }
+
+    fn is_member(&self, peer: &PublicKey) -> bool {
+        let engine = &self.voice.engine;
+        engine.voter_ids().chain(engine.learner_ids()).any(|member| member.0 == *peer)
+    }
+
+    async fn join(&self, peer: PublicKey, labels: BTreeMap<String, String>) -> Answer {
+        if let Err(error) = self.voice.leads() {
+            return failed(error);
+        }
+        let belongs = self.wire().belongs();
+        let Some(cluster) = belongs.cluster else {
+            return Answer::Refused { reason: "this node is in no cluster itself".into() };
+        };
+        let members =
+            self.voice.engine.voter_ids().count() + self.voice.engine.learner_ids().count();
+        if members >= MEMBERS {
+            let reason = format!("the cluster has {members} members, at most {MEMBERS} are taken");
+            return Answer::Refused { reason };
+        }
+        let origin = self.voice.origin.clone();
+        let tags = Tags(labels);
+        match self.voice.engine.add_learner(Member(peer), tags, false).await {
+            Ok(_) => {
+                tracing::info!(member = %peer.short(), "is let into the cluster");
+                Answer::Joined { cluster, name: belongs.name, origin }
+            }
+            Err(error) => Answer::Refused { reason: error.to_string() },
+        }
+    }
+}
+
+async fn next_append(reader: &mut Reader) -> Option<AppendEntriesRequest<Types>> {
+    // What is not as it should be ends the stream; the leader begins another one.
+    let question = read_frame(reader, QUESTION_BYTES).await.ok()??;
+    match decode::<Ask>(&question, QUESTION_BYTES).ok()? {
+        Ask::Append(append) => append.request().ok(),
+        _ => None,
+    }
+}
+
+fn managed(done: Result<(), Error>) -> Answer {
+    done.map_or_else(failed, |()| Answer::Managed)
+}
+
+fn failed(error: Error) -> Answer {
+    match error {
+        Error::NotLeader { leader } => Answer::NotLeader { leader },
+        Error::Unknown => Answer::Unknown,
+        other => Answer::Refused { reason: other.to_string() },
+    }
+}
