@@ -10,7 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use work::{Totals, Work};
 
@@ -43,9 +43,9 @@ impl Histogram {
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     /// From an entry that is proposed to the queue's log to its effect on the queue.
-    pub(crate) commit: Histogram,
+    commit: Histogram,
     /// From a block that is proposed to the block that is final here, by both clocks.
-    pub(crate) finality: Histogram,
+    finality: Histogram,
     succeeded: AtomicU64,
     failed: AtomicU64,
     disputed: AtomicU64,
@@ -96,9 +96,16 @@ impl Metrics {
         counter.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// Counts how long it took to tell the queue something, if it was told.
+    pub(crate) fn told<E>(&self, begun: Instant, told: &Result<(), E>) {
+        if told.is_ok() {
+            self.commit.saw(begun.elapsed());
+        }
+    }
+
     /// Everything, as it is now.
     pub(crate) async fn text(&self, home: &Home) -> String {
-        let totals = home.cluster.read(Work::totals).await.unwrap_or_default();
+        let (totals, _) = home.cluster.look(Work::totals);
         let store = home.store.status().await.ok();
         let tip = home.chain.ledger().tip().clone();
         let mut text = Text::default();

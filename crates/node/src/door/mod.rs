@@ -264,7 +264,7 @@ impl NodeApi for Door {
                 return Err(jobs::unknown(&job));
             }
             let input = if on { work::Input::Pause { job } } else { work::Input::Resume { job } };
-            self.home.tell(input).await.map_err(unavailable)
+            self.home.tell_soon(input).await.map_err(unavailable)
         }
         .boxed()
     }
@@ -291,8 +291,8 @@ impl NodeApi for Door {
 
     fn status(&self) -> Reply<'_, Status> {
         async move {
-            // A node without a cluster has a status all the same.
-            let totals = self.home.cluster.read(placing::totals).await.unwrap_or_default();
+            // As it is known here: a node whose cluster has no leader has a status all the same.
+            let (totals, _) = self.home.cluster.look(placing::totals);
             Ok(self.status_now(totals))
         }
         .boxed()
@@ -308,7 +308,7 @@ impl NodeApi for Door {
                 let loads = work.nodes().map(|view| (view.node, placing::load(&view)));
                 loads.collect::<BTreeMap<_, _>>()
             };
-            let loads = self.home.cluster.read(loads).await.unwrap_or_default();
+            let (loads, _) = self.home.cluster.look(loads);
             Ok(self.nodes_now(&loads))
         }
         .boxed()

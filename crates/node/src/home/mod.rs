@@ -334,15 +334,16 @@ impl Home {
     pub(crate) async fn tell(&self, input: Input) -> Result<(), cluster::Error> {
         let begun = Instant::now();
         let told = self.cluster.insist(input, Time(u64::MAX)).await;
-        if told.is_ok() {
-            self.metrics.commit.saw(begun.elapsed());
-        }
+        self.metrics.told(begun, &told);
         told
     }
 
     /// The same for somebody who waits: only for so long.
     pub(crate) async fn tell_soon(&self, input: Input) -> Result<(), cluster::Error> {
-        self.cluster.insist(input, self.clock.now().after_ms(SOON_MS)).await
+        let begun = Instant::now();
+        let told = self.cluster.insist(input, self.clock.now().after_ms(SOON_MS)).await;
+        self.metrics.told(begun, &told);
+        told
     }
 
     /// Tells what only the leader can know.
@@ -350,7 +351,10 @@ impl Home {
         if !matches!(self.cluster.leads().now(), Leading::Yes(_)) {
             return Ok(());
         }
-        match self.cluster.propose(input).await {
+        let begun = Instant::now();
+        let told = self.cluster.propose(input).await;
+        self.metrics.told(begun, &told);
+        match told {
             // The next leader finds it out for itself.
             Err(error) if error.may_pass() => Ok(()),
             told => told,

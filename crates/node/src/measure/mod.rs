@@ -86,9 +86,14 @@ impl Parts {
         say: &watch::Sender<Vec<Signed<Profile>>>,
     ) -> anyhow::Result<()> {
         let mut speed = self.speed().await?;
+        let mut said: Option<Profile> = None;
         loop {
             let measured = self.clock.now();
-            say.send_replace(self.profiles(speed).await);
+            let profile = self.profile(speed).await;
+            if said.as_ref().is_none_or(|before| is_news(before, &profile)) {
+                say.send_replace(self.sign(&profile));
+                said = Some(profile);
+            }
             tokio::select! {
                 () = again.notified() => {
                     self.clock.until(measured.after_ms(AGAIN_MS)).await;
@@ -116,14 +121,14 @@ impl Parts {
         }
     }
 
-    async fn profiles(&self, speed: Option<Speed>) -> Vec<Signed<Profile>> {
+    async fn profile(&self, speed: Option<Speed>) -> Profile {
         // A store that does not answer is seen elsewhere.
         let disk_bytes = self
             .store
             .status()
             .await
             .map_or(0, |status| status.free_bytes.saturating_sub(status.reserve_bytes));
-        let profile = Profile {
+        Profile {
             labels: self.labels.clone(),
             arch: std::env::consts::ARCH.into(),
             cores: self.cores,
@@ -133,10 +138,19 @@ impl Parts {
             speed,
             price: self.price,
             at: self.clock.now(),
-        };
+        }
+    }
+
+    fn sign(&self, profile: &Profile) -> Vec<Signed<Profile>> {
         let network = self.chain.network();
         self.keys.iter().map(|key| Signed::new(profile.clone(), network, key)).collect()
     }
+}
+
+/// Whether a home would decide otherwise: every member of its cluster keeps what is said.
+fn is_news(before: &Profile, now: &Profile) -> bool {
+    let disk = before.disk_bytes.abs_diff(now.disk_bytes) > before.disk_bytes / 8;
+    disk || Profile { at: now.at, disk_bytes: now.disk_bytes, ..before.clone() } != *now
 }
 
 /// Has the node measure itself again when it is one of those whose outcomes of a task differ.
@@ -155,5 +169,22 @@ async fn doubt_in_disputes(chain: &Chain, keys: &[SecretKey], own: &Own) {
             own.again();
         }
         seen = ledger.tip().height;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::Time;
+
+    #[test]
+    fn only_what_could_change_a_choice_is_said_again() {
+        let before = Profile { cores: 4, disk_bytes: 800, at: Time(1), ..Profile::default() };
+        let later = Profile { at: Time(2), disk_bytes: 750, ..before.clone() };
+        assert!(!is_news(&before, &later));
+        assert!(is_news(&before, &Profile { disk_bytes: 600, ..later.clone() }));
+        assert!(is_news(&before, &Profile { cores: 8, ..later.clone() }));
+        let speed = Some(Speed { mflops: 1, ..Speed::default() });
+        assert!(is_news(&before, &Profile { speed, ..later }));
     }
 }

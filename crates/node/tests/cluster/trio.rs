@@ -1,11 +1,10 @@
 //! A validator of one owner, and the machines of another one, which are a cluster.
 
-use super::society::{Node, POLITY, brisk, found_at, free_port, polity, space::Way, until};
+use super::society::{Node, brisk, found_at, free_port, polity, space::Way, until};
 use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
 };
 
 /// A program that does nothing: `_start` and a page of memory.
@@ -182,32 +181,5 @@ impl Trio {
         settled.sort_unstable();
         let expected: Vec<u32> = (0..u32::try_from(tasks).unwrap()).collect();
         assert_eq!(settled, expected, "every task once");
-    }
-
-    /// A command line that goes on, with a machine's directory.
-    pub(crate) fn begin(&mut self, n: usize, args: &[&str]) -> Going {
-        let data = self.node(n).data.clone();
-        let mut command = Command::new(POLITY);
-        command.args(args).arg("--data").arg(data).current_dir(&self.dir);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Going(command.spawn().unwrap())
-    }
-}
-
-/// A command that goes on; it ends with this value.
-pub(crate) struct Going(Child);
-
-impl Going {
-    /// Waits for its end, and tells whether it was a good one.
-    pub(crate) fn is_well(mut self) -> bool {
-        self.0.wait().unwrap().success()
-    }
-}
-
-impl Drop for Going {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ended = self.0.kill();
-        let _ended = self.0.wait();
     }
 }

@@ -11,7 +11,10 @@ use super::Context;
 use crate::{connect, exit::Exit, failure::Failure};
 use api::NodeApi;
 use facts::Facts;
-use futures::future::try_join3;
+use futures::{
+    FutureExt,
+    future::{LocalBoxFuture, try_join3},
+};
 use keys::Keys;
 use std::{io::IsTerminal, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -83,6 +86,7 @@ async fn watch(
     let mut view = View::default();
     let mut tick = interval_at(Instant::now() + EVERY, EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut asking: Option<Asking<'_>> = None;
     loop {
         terminal.draw(|frame| view.draw(frame, facts)).map_err(Failure::internal)?;
         tokio::select! {
@@ -90,11 +94,26 @@ async fn watch(
                 None | Some(Key::Leave) => return Ok(()),
                 Some(key) => view.press(key, facts),
             },
-            _ = tick.tick() => match ask(node).await {
-                Ok(answer) => facts.take(answer),
-                // It may come back; what was seen last is shown, and that it is old.
-                Err(failure) => facts.lose(failure.message),
-            },
+            _ = tick.tick(), if asking.is_none() => asking = Some(ask(node).boxed_local()),
+            answer = answer(&mut asking) => {
+                asking = None;
+                match answer {
+                    Ok(answer) => facts.take(answer),
+                    // It may come back; what was seen last is shown, and that it is old.
+                    Err(failure) => facts.lose(failure.message),
+                }
+            }
         }
+    }
+}
+
+/// A question that is under way. Keys do not wait for it.
+type Asking<'a> = LocalBoxFuture<'a, Result<facts::Answer, Failure>>;
+
+/// Its answer; none as long as there is no question.
+async fn answer(asking: &mut Option<Asking<'_>>) -> Result<facts::Answer, Failure> {
+    match asking {
+        Some(asking) => asking.await,
+        None => std::future::pending().await,
     }
 }
