@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use protocol::Unsettled;
 use sim::world::{Ending, Setting, Tally, World};
 
 /// What must have gone wrong somewhere, and what must have come of it.
@@ -92,7 +93,10 @@ fn jobs_of_all_priorities_with_pauses_and_cordons_end_well() {
         let jobs = setting.plans.len();
         let ending = World::new(setting).run();
         assert_eq!(ending.receipts.len(), jobs, "seed {seed}");
-        let whole = ending.receipts.iter().filter(|(_, report)| report.unsettled.is_empty());
+        // With messages that get lost a task may be lost on as many nodes as one may.
+        let lost = |why: &Unsettled| *why == Unsettled::Poison;
+        let whole =
+            ending.receipts.iter().filter(|(_, report)| report.unsettled.values().all(lost));
         assert!(whole.count() >= jobs - cancelled, "seed {seed}");
     }
 }

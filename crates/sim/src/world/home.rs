@@ -30,12 +30,14 @@ impl World {
         self.tell(home, input);
     }
 
-    /// Has a job wait, or go on. Whoever is away hears of it later.
+    /// Has a job wait, or go on. A home that is away hears later that a job goes on, and never that it
+    /// was to wait: else it could hear that last.
     pub(super) fn pause(&mut self, number: usize, on: bool) {
         let home = self.setting.plans[number].home;
         match self.job_of(number).filter(|_| self.nodes[home].up) {
             Some(job) if on => self.tell(home, Input::Pause { job }),
             Some(job) => self.tell(home, Input::Resume { job }),
+            None if on => {}
             None => self.after(100, Event::Pause(number, on)),
         }
     }

@@ -99,7 +99,9 @@ impl World {
             let excused = match why {
                 Unsettled::Cancelled => plan.cancel_ms.is_some(),
                 Unsettled::Dissent => plan.cancel_ms.is_some() && !honest,
-                Unsettled::NoCandidates | Unsettled::Poison => few || !honest,
+                Unsettled::NoCandidates => few || !honest,
+                // Whoever is lost again and again looks like a task that nobody can run.
+                Unsettled::Poison => !honest || self.setting.loses(),
                 Unsettled::Refuted | Unsettled::RefusedByLedger => !honest,
                 Unsettled::Expired => !self.has_enough(job),
                 Unsettled::Undecided | Unsettled::After(_) => false,

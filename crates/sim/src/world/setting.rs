@@ -206,6 +206,12 @@ impl Setting {
         self.natures.iter().all(|nature| nature.liar.is_none())
     }
 
+    /// Whether what a node has may be lost with it, or on its way.
+    pub fn loses(&self) -> bool {
+        let crashes = self.natures.iter().any(|nature| nature.crash.is_some());
+        self.loss_percent > 0 || crashes || !self.splits.is_empty()
+    }
+
     /// When the last crash and the last partition are over, in milliseconds.
     pub fn healed_ms(&self) -> u64 {
         let crashes = self.natures.iter().filter_map(|n| n.crash.map(|(at, gone)| at + gone));
