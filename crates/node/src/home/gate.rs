@@ -109,7 +109,9 @@ impl Home {
         let gate = Gate { me: self.key.public(), chain: &self.chain, clock: self.clock.as_ref() };
         let admitted = gate.check(submission.order)?;
         let id = admitted.order().payload.id();
-        let tasks = admitted.order().payload.tasks;
+        let (tasks, by) = (admitted.order().payload.tasks, admitted.order().by);
+        let deadline = admitted.order().payload.terms.deadline;
+        let now = self.clock.now();
         let after = submission.after;
         if after.len() > limits::AFTER {
             let message = format!("held for {} jobs, at most {}", after.len(), limits::AFTER);
@@ -117,7 +119,7 @@ impl Home {
         }
         let ask = |work: &Work| {
             let strange = after.iter().find(|other| !work.knows(other)).copied();
-            (work.knows(&id), strange, work.room(tasks))
+            (work.knows(&id), strange, work.room_for(&by, tasks, (now, deadline)))
         };
         let (known, strange, room) = self.cluster.read(ask).await.map_err(unavailable)?;
         if known {
@@ -128,7 +130,7 @@ impl Home {
             let message = format!("this node does not know {strange}, for which it is to be held");
             return Err(ApiError::new(Code::NotFound, message).next("polity job list"));
         }
-        room.map_err(|error| ApiError::new(Code::Busy, error.to_string()).next("polity job list"))?;
+        room.map_err(no_room)?;
         self.take_blobs(submission.blobs).await?;
         let objects = self.check_objects(&admitted.order().payload).await?;
         self.mirror(&objects).await.map_err(too_few)?;
@@ -230,6 +232,15 @@ fn missing(cid: &Cid) -> ApiError {
 pub(crate) fn unavailable(error: cluster::Error) -> ApiError {
     let next = if error.may_pass() { "polity cluster status" } else { "look at the node's log" };
     ApiError::new(Code::Unavailable, error.to_string()).next(next)
+}
+
+/// Why the queue takes no more of this submitter, or not this job.
+fn no_room(error: work::Error) -> ApiError {
+    let code = match &error {
+        work::Error::Deadline { .. } => Code::Expired,
+        _ => Code::Busy,
+    };
+    ApiError::new(code, error.to_string()).next("polity job list")
 }
 
 fn too_few(reason: String) -> ApiError {

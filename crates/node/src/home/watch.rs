@@ -135,7 +135,14 @@ fn events_of(record: &JobRecord) -> Vec<JobEvent> {
         events.push(JobEvent::Ruled { task, outcome: Some(outcome), refuted });
     }
     let mut finals: BTreeMap<Height, Vec<TaskIndex>> = BTreeMap::new();
-    for task in (0..tasks).map(TaskIndex) {
+    for (from, count, why) in record.never_begun() {
+        let why = why.clone();
+        events.push(match count {
+            1 => JobEvent::Unsettled { task: from, why },
+            count => JobEvent::UnsettledRange { from, count, why },
+        });
+    }
+    for task in record.begun() {
         let (outcome, height) = match record.status(task) {
             Some(TaskStatus::Agreed(outcome)) => (outcome, None),
             Some(TaskStatus::Final(outcome, height)) => (outcome, Some(height)),
