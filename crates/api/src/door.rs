@@ -1,7 +1,7 @@
 //! The door itself: everything that can be asked of a node.
 
 use crate::{
-    ApiError, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobSummary, JoinLine, KnownTask,
+    ApiError, ClusterApi, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobSummary, JoinLine, KnownTask,
     NodeInfo, PlacedTx, SanctionInfo, Status, StorageApi, Submission,
 };
 use bytes::Bytes;
@@ -20,7 +20,7 @@ pub type JobEvents = Events<Result<JobEvent, ApiError>>;
 
 /// A node, as its owner's doors see it. Implemented by `node`, by [`crate::Client`] over HTTP, and
 /// faked in tests.
-pub trait NodeApi: StorageApi {
+pub trait NodeApi: StorageApi + ClusterApi {
     /// Takes an order with the bytes that it needs. The answer comes when the order is admitted or
     /// refused; the stream stays open until the job is finished. Dropping it leaves the job alone.
     fn submit(&self, submission: Submission) -> Reply<'_, JobEvents>;

@@ -8,6 +8,7 @@
 
 mod chain;
 pub mod client;
+mod cluster;
 mod door;
 mod error;
 pub mod event_line;
@@ -22,6 +23,7 @@ mod storage;
 
 pub use chain::{FinalBlock, PlacedTx};
 pub use client::Client;
+pub use cluster::{ClusterApi, ClusterChange, ClusterInfo, MemberInfo};
 pub use door::{JobEvents, NodeApi, Reply};
 pub use error::{ApiError, Code};
 pub use frame::FrameError;

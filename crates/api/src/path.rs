@@ -18,6 +18,8 @@
 //! | DELETE | `/v1/storage/pins/{root}?label=L` | | JSON: null |
 //! | GET | `/v1/storage/where/{cid}` | | JSON: list of whereabouts |
 //! | POST | `/v1/storage/chores` | JSON: chore | progress, one JSON object per line |
+//! | GET | `/v1/cluster` | | JSON: the cluster |
+//! | POST | `/v1/cluster` | JSON: change | JSON: null |
 //! | POST | `/v1/known` | JSON: list of task keys | JSON: list of known tasks or null |
 //! | GET | `/v1/status`, `/v1/nodes` | | JSON |
 //! | GET | `/metrics` | | text for Prometheus |
@@ -56,6 +58,8 @@ pub const PINS_PATH: &str = "/v1/storage/pins";
 pub const WHERE_PATH: &str = "/v1/storage/where";
 /// Chores of the store.
 pub const CHORES_PATH: &str = "/v1/storage/chores";
+/// The node's cluster.
+pub const CLUSTER_PATH: &str = "/v1/cluster";
 /// Where results are that are known already.
 pub const KNOWN_PATH: &str = "/v1/known";
 /// The node.

@@ -10,8 +10,8 @@ use crate::{
 };
 use identity::PublicKey;
 use openraft::{
-    Raft, ServerState, async_runtime::watch::WatchReceiver, errors::Fatal,
-    metrics::RaftServerMetrics,
+    Instant, Raft, ServerState, async_runtime::watch::WatchReceiver, errors::Fatal,
+    metrics::RaftServerMetrics, type_config::alias::WatchReceiverOf,
 };
 use protocol::{Time, port::Clock};
 use std::{sync::Arc, time::Duration};
@@ -21,6 +21,8 @@ pub(crate) type Engine<M> = Raft<Types, Replica<M>>;
 
 /// Pause before a time in office is opened again that could not be.
 const SOON: Duration = Duration::from_millis(5);
+/// Pause between two looks at who has answered.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What this node is in its cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,7 +45,11 @@ pub(crate) struct Driver<M: Replicated> {
     pub(crate) fault: Fault,
     /// Time between two ticks, at least.
     pub(crate) tick_ms: u64,
+    /// How long the last answer of a majority may be ago while this node leads.
+    pub(crate) quorum: Duration,
 }
+
+type ServerMetrics = WatchReceiverOf<Types, RaftServerMetrics<Types>>;
 
 impl<M: Replicated> Driver<M> {
     /// Drives until the engine stops.
@@ -57,7 +63,7 @@ impl<M: Replicated> Driver<M> {
             {
                 // Until the mind knows, others are told that nobody leads.
                 self.become_role(Role::Follows(None));
-                match self.tell(leader, M::lead(self.me.0), true).await {
+                match self.tell(leader, M::lead(self.me.0), true, &mut metrics).await {
                     Ok(()) => tracing::info!(term = leader.term, "leads its cluster"),
                     // Another change of leaders is on its way, or the end; or the engine tells of
                     // an election a little before it acts on it.
@@ -73,11 +79,15 @@ impl<M: Replicated> Driver<M> {
             }
             self.become_role(role);
             let leads = matches!(role, Role::Leads(_));
+            let elected = metrics.borrow_watched().state == ServerState::Leader;
+            // The first answer of a majority comes soon after an election.
+            let pause = if elected && !leads { SOON } else { LOOK };
             tokio::select! {
                 changed = metrics.changed() => if changed.is_err() { break },
+                () = tokio::time::sleep(pause) => {}
                 () = due(&mut self.deadline, &*self.clock, earliest), if leads => {
                     earliest = self.clock.now().after_ms(self.tick_ms);
-                    self.tick(role).await;
+                    self.tick(role, &mut metrics).await;
                 }
             }
         }
@@ -94,23 +104,53 @@ impl<M: Replicated> Driver<M> {
             && vote.committed
             && vote.leader_id.node_id == self.me
         {
-            return Role::Leads(vote.leader_id);
+            // Without a majority nothing is decided: it would be no help to say that it leads.
+            let heard = self.is_heard(metrics);
+            return if heard { Role::Leads(vote.leader_id) } else { Role::Follows(None) };
         }
         Role::Follows(metrics.current_leader.map(|m| m.0).filter(|leader| *leader != self.me.0))
     }
 
-    async fn tick(&self, role: Role) {
+    /// Whether a majority of the voters has answered a moment ago.
+    fn is_heard(&self, metrics: &RaftServerMetrics<Types>) -> bool {
+        let alone = metrics.membership_config.membership().voter_ids().count() < 2;
+        let acked = self.engine.data_metrics().borrow_watched().last_quorum_acked;
+        alone || acked.is_some_and(|acked| acked.elapsed() <= self.quorum)
+    }
+
+    async fn tick(&self, role: Role, metrics: &mut ServerMetrics) {
         let Role::Leads(leader) = role else { return };
-        if let Err(error) = self.tell(leader, M::tick(), false).await {
+        if let Err(error) = self.tell(leader, M::tick(), false, metrics).await {
             // The engine says the same in its metrics, which are looked at next.
             tracing::debug!(%error, "a tick was not taken");
         }
     }
 
-    async fn tell(&self, leader: LeaderId, input: M::Input, leads: bool) -> Result<(), Error> {
+    /// Tells the mind, and waits as long as this node leads.
+    async fn tell(
+        &self,
+        leader: LeaderId,
+        input: M::Input,
+        leads: bool,
+        metrics: &mut ServerMetrics,
+    ) -> Result<(), Error> {
         let input = record::input_bytes(&input);
         let command = Command { at: self.clock.now(), leads, input };
-        say(&self.engine, &self.fault, leader, command).await.map(drop)
+        let over = async {
+            loop {
+                tokio::select! {
+                    changed = metrics.changed() => if changed.is_err() { return },
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+                if self.role_in(&metrics.borrow_watched()) != Role::Leads(leader) {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            said = say(&self.engine, &self.fault, leader, command) => said.map(drop),
+            () = over => Err(Error::Unknown),
+        }
     }
 
     /// The engine ended: by itself, it has a reason.

@@ -39,6 +39,9 @@ pub(crate) struct Inner<M: Replicated> {
     pub(crate) voice: Voice<M>,
     pub(crate) state: Shared<M>,
     pub(crate) stop: watch::Sender<bool>,
+    pub(crate) stop_server: watch::Sender<bool>,
+    /// What answers other members: it ends before the engine does.
+    pub(crate) server: Mutex<JoinSet<()>>,
     pub(crate) tasks: Mutex<JoinSet<()>>,
 }
 
@@ -140,7 +143,8 @@ impl<M: Replicated> Cluster<M> {
     /// before this call (a linearizable read). No input is applied while `f` runs: keep it short.
     ///
     /// # Errors
-    /// [`Error::NotLeader`], [`Error::Unreachable`], [`Error::Stopped`] or [`Error::Failed`].
+    /// [`Error::NotLeader`] or [`Error::Unreachable`] if nobody leads for longer than an election
+    /// takes; [`Error::Stopped`] or [`Error::Failed`].
     pub async fn read<T: Send>(&self, f: impl FnOnce(&M) -> T + Send) -> Result<T, Error> {
         self.read_at(|_, mind| f(mind)).await
     }
@@ -150,7 +154,7 @@ impl<M: Replicated> Cluster<M> {
     /// # Errors
     /// As [`Self::read`].
     pub async fn read_at<T: Send>(&self, f: impl FnOnce(u64, &M) -> T + Send) -> Result<T, Error> {
-        let index = self.inner.voice.read_index().await?;
+        let index = self.patiently(|| self.inner.voice.read_index()).await?;
         self.inner.voice.applied(index).await?;
         let state = self.inner.state.read();
         Ok(f(state.index(), &state.mind))
@@ -183,13 +187,13 @@ impl<M: Replicated> Cluster<M> {
     /// [`Error::Members`] if there is none that could; [`Error::NotLeader`] or
     /// [`Error::Unreachable`] if nobody leads now.
     pub async fn hand_over(&self, to: Option<PublicKey>) -> Result<(), Error> {
-        self.manage(|| self.inner.voice.hand_over(to)).await
+        self.patiently(|| self.inner.voice.hand_over(to)).await
     }
 
-    /// Tries again for a while when nobody leads.
-    async fn manage<F>(&self, ask: impl Fn() -> F) -> Result<(), Error>
+    /// Tries again for a while when nobody leads: an election takes no longer.
+    async fn patiently<T, F>(&self, ask: impl Fn() -> F) -> Result<T, Error>
     where
-        F: Future<Output = Result<(), Error>>,
+        F: Future<Output = Result<T, Error>>,
     {
         let Voice { clock, choice, .. } = &self.inner.voice;
         let until = clock.now().after_ms(choice.election_ms * 20);
@@ -209,7 +213,7 @@ impl<M: Replicated> Cluster<M> {
     /// # Errors
     /// As [`Self::hand_over`].
     pub async fn remove(&self, node: PublicKey) -> Result<(), Error> {
-        self.manage(|| self.inner.voice.remove(node)).await
+        self.patiently(|| self.inner.voice.remove(node)).await
     }
 
     /// Gives a member these labels, by which failure domains are told apart. Only the leader can.
@@ -282,21 +286,26 @@ impl<M: Replicated> Cluster<M> {
     /// [`Error::Failed`] if the cluster had failed before.
     pub async fn shutdown(self) -> Result<(), Error> {
         let inner = &*self.inner;
-        inner.stop.send_replace(true);
         inner.voice.room.close();
+        inner.stop_server.send_replace(true);
+        join(&inner.server).await?;
+        inner.stop.send_replace(true);
         let stopped = inner.voice.engine.shutdown().await;
-        let mut tasks = {
-            let mut tasks = inner.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *tasks)
-        };
         // The writer ends when the engine has let go of everything that writes.
-        while let Some(ended) = tasks.join_next().await {
-            ended.map_err(|e| Error::Failed(e.to_string()))?;
-        }
+        join(&inner.tasks).await?;
         stopped.map_err(|e| Error::Failed(e.to_string()))?;
         match inner.voice.fault.error() {
             Error::Stopped => Ok(()),
             failed => Err(failed),
         }
     }
+}
+
+/// Waits for the end of all tasks.
+async fn join(tasks: &Mutex<JoinSet<()>>) -> Result<(), Error> {
+    let mut tasks = std::mem::take(&mut *tasks.lock().unwrap_or_else(PoisonError::into_inner));
+    while let Some(ended) = tasks.join_next().await {
+        ended.map_err(|e| Error::Failed(e.to_string()))?;
+    }
+    Ok(())
 }

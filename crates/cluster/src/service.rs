@@ -136,11 +136,14 @@ pub async fn start<M: Replicated>(
         role: role_sender,
         fault: fault.clone(),
         tick_ms: config.tick_ms,
+        quorum: Duration::from_millis(config.election_ms * 4),
     };
     tasks.spawn(driver.run());
     let server = Server { voice: voice.clone(), admits };
-    let (closed, stopped) = (fault.clone(), stop.subscribe());
-    tasks.spawn(async move {
+    let stop_server = watch::Sender::new(false);
+    let (closed, stopped) = (fault.clone(), stop_server.subscribe());
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
         if let Err(error) = server.run(stopped).await {
             closed.report(error);
         }
@@ -152,7 +155,14 @@ pub async fn start<M: Replicated>(
             _ => return Err(fault.error()),
         }
     }
-    let inner = Inner { voice, state, stop, tasks: Mutex::new(tasks) };
+    let inner = Inner {
+        voice,
+        state,
+        stop,
+        stop_server,
+        server: Mutex::new(serving),
+        tasks: Mutex::new(tasks),
+    };
     Ok((Cluster::new(inner), effects))
 }
 

@@ -83,6 +83,7 @@ pub(crate) fn silent_ms(metrics: &Metrics, member: &Member) -> Option<u64> {
 /// Looks after the voters while this node leads, until the cluster ends.
 pub(crate) async fn run<M: Replicated>(voice: Voice<M>, clock: Arc<dyn Clock>) {
     let mut role = voice.role.clone();
+    let mut away = BTreeSet::new();
     loop {
         if role.wait_for(|role| !matches!(role, Role::Follows(_))).await.is_err() {
             return;
@@ -90,6 +91,7 @@ pub(crate) async fn run<M: Replicated>(voice: Voice<M>, clock: Arc<dyn Clock>) {
         if matches!(*role.borrow_and_update(), Role::Stopped) {
             return;
         }
+        voice.tell_who_is_away(&mut away);
         if let Err(error) = voice.look_after_voters().await {
             // The next look sees what became of it.
             tracing::info!(%error, "the voters stay as they are for now");
@@ -105,6 +107,21 @@ pub(crate) async fn run<M: Replicated>(voice: Voice<M>, clock: Arc<dyn Clock>) {
 impl<M: Replicated> Voice<M> {
     fn me(&self) -> Member {
         Member(self.wire.me)
+    }
+
+    /// Says once of every member that it does not answer, and once that it does again.
+    fn tell_who_is_away(&self, away: &mut BTreeSet<PublicKey>) {
+        let metrics = self.engine.metrics().borrow_watched().clone();
+        for (member, _) in metrics.membership_config.membership().nodes() {
+            let silent = silent_ms(&metrics, member);
+            let is_away =
+                *member != self.me() && silent.is_none_or(|ms| ms > self.choice.silence_ms);
+            if is_away && away.insert(member.0) {
+                tracing::warn!(member = %member.0.short(), "a member of the cluster does not answer");
+            } else if !is_away && away.remove(&member.0) {
+                tracing::info!(member = %member.0.short(), "a member of the cluster answers again");
+            }
+        }
     }
 
     async fn look_after_voters(&self) -> Result<(), Error> {

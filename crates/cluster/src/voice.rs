@@ -134,7 +134,19 @@ impl<M: Replicated> Voice<M> {
         let kib = u32::try_from(size_bytes / 1024 + 1).unwrap_or(u32::MAX);
         let _room = self.room.acquire_many(kib).await.map_err(|_| self.fault.error())?;
         let command = Command { at: self.clock.now(), leads: false, input };
-        say(&self.engine, &self.fault, leader, command).await
+        let mut role = self.role.clone();
+        tokio::select! {
+            biased;
+            said = say(&self.engine, &self.fault, leader, command) => said,
+            // Without a majority it could be for ever; whether it was said is seen later.
+            over = role.wait_for(|role| *role != Role::Leads(leader)) => {
+                let ended = over.map_or(true, |role| *role == Role::Stopped);
+                match self.fault.error() {
+                    Error::Stopped if !ended => Err(Error::Unknown),
+                    ended => Err(ended),
+                }
+            }
+        }
     }
 
     /// The index up to which a member must have applied so that a look there is linearizable.

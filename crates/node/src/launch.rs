@@ -125,7 +125,7 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = tracing_subscriber::EnvFilter::try_from_env("POLITY_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,node=info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,node=info,cluster=info,openraft=off"));
     // A second node in one process would find the first one's logger in place.
     let _in_place = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -22,6 +22,7 @@ mod ipfs;
 mod join;
 mod launch;
 mod measure;
+mod membership;
 mod memory;
 mod metrics;
 mod misbehave;

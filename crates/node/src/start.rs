@@ -13,7 +13,7 @@ use crate::{
     ipfs::Ipfs,
     join,
     measure::{self, Own},
-    metrics, misbehave,
+    membership, metrics, misbehave,
     post::{Letter, Post},
     rerun,
     upkeep::Care,
@@ -25,10 +25,10 @@ use api::NodeApi;
 use cli::{Ready, UpOptions, data::DataDir};
 use cluster::Cluster;
 use execution::Engine;
-use identity::{PublicKey, SecretKey};
+use identity::SecretKey;
 use network::Network;
 use protocol::{
-    InvitationKind, NamedTx, ToWorker, Tx,
+    NamedTx, ToWorker, Tx,
     port::{Clock, Gossip, Log, Streams},
 };
 use std::sync::{Arc, OnceLock};
@@ -113,7 +113,7 @@ impl Node {
         let entered = enter_executors(&basis, &chain, &streams, &submit, &mut roles);
 
         // Work: the home of this owner's jobs, and the worker for everybody's.
-        let (cluster, effects) = cluster_of(&basis, &chain, &streams, cluster_log).await?;
+        let (cluster, effects) = membership::begin(&basis, &chain, &streams, cluster_log).await?;
         let gate = withheld.clone();
         let hands = Hands { store, streams, withheld, fetcher, post, chain, submit };
         let engine = engine.await.context("the engine")??;
@@ -228,6 +228,7 @@ impl Node {
     /// What did not stop cleanly. Nothing that was acknowledged is lost by that.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         self.data.remove_api()?;
+        membership::leave_office(&self.cluster).await;
         // The gateway may have ended before.
         let _ended = self.stop_gateway.send(());
         self.gateway.ended().await;
@@ -506,49 +507,6 @@ fn employ_one(
         worker::run(parts, letters).await;
         Ok(())
     });
-}
-
-/// This node's part of its owner's cluster. A machine that was invited by its owner's other machines
-/// is a member of theirs; any other node begins with a cluster of its own.
-async fn cluster_of(
-    basis: &Basis,
-    chain: &Chain,
-    streams: &Arc<dyn Streams>,
-    log: Arc<dyn Log>,
-) -> anyhow::Result<(Cluster<Work>, mpsc::Receiver<cluster::Told<work::Effect>>)> {
-    let me = basis.key.public();
-    let invited = basis.options.join.as_ref();
-    let invited = invited.filter(|l| l.invitation.payload.kind == InvitationKind::Machine);
-    let begin = match invited {
-        Some(line) => {
-            let seeds = line.peers.iter().map(|peer| peer.node).filter(|node| *node != me);
-            cluster::Begin::Join { seeds: seeds.collect() }
-        }
-        None => cluster::Begin::Found { name: basis.config.cluster.name.clone() },
-    };
-    let mut drawn = [0; 8];
-    getrandom::fill(&mut drawn).context("no randomness")?;
-    let ledger = chain.clone();
-    let parts = cluster::Parts {
-        config: basis.config.cluster.clone(),
-        me,
-        labels: basis.config.labels.clone(),
-        initial: Work::new(basis.config.work.clone(), me, chain.network()),
-        begin,
-        log,
-        clock: basis.clock.clone(),
-        streams: streams.clone(),
-        admits: Arc::new(move |node| is_one_owners(&ledger, &me, node)),
-        life: u64::from_be_bytes(drawn),
-    };
-    Ok(cluster::start(parts).await?)
-}
-
-/// Whether two nodes are admitted, and the same owner's.
-fn is_one_owners(chain: &Chain, one: &PublicKey, other: &PublicKey) -> bool {
-    let ledger = chain.ledger();
-    let owner = |node: &PublicKey| ledger.roster().node(node).map(|record| record.owner);
-    owner(one).is_some() && owner(one) == owner(other)
 }
 
 /// The home of this owner's jobs.

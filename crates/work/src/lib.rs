@@ -1,8 +1,14 @@
 //! The life of jobs, services and pipelines: placement, leases, retries, comparison, outbox.
 //!
-//! [`Work`] is the mind of a job's home. It draws candidates for every task, gives replicas to the
-//! first K of different parties, collects their commitments, shows them the complete set, compares
-//! what they reveal, and keeps what was agreed on in an outbox until the ledger has accepted it.
+//! [`Work`] is the mind of a job's home. It gives replicas of every task to K nodes of different
+//! parties, collects their commitments, shows them the complete set, compares what they reveal, and
+//! keeps what was agreed on in an outbox until the ledger has accepted it.
+//!
+//! Who is served first is said in `lineup` (priority, deadline, fair shares, and one turn of sixteen
+//! for whoever waits longest); who is given something in `deal`: the first replica goes to the best
+//! node with room by `score`, of those that `fit`, and the others to whom the draw names (`place`).
+//! What was seen of programs and nodes is kept (`learn`) and gone by. [`Work::placement`],
+//! [`Work::position`] and [`Work::node`] tell why things are as they are.
 //!
 //! What a worker may rely on, and what is relied on:
 //! - One node has one attempt number for a task, for ever. An order to run it may come again (after
@@ -15,7 +21,8 @@
 //!   first two claims that differ are disputed at once; a verdict refutes, a majority does not.
 //!
 //! What is held in memory is bounded by [`Config`]: live jobs, their tasks, the bytes of their
-//! outcomes, and [`WASTE_BYTES`] of useless leaves for each node of a job.
+//! outcomes, and [`WASTE_BYTES`] of useless leaves for each node of a job. A task that nobody was asked
+//! for takes no room. Nodes, programs that are known, quotas and reservations have bounds as well.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -63,7 +63,8 @@ impl Work {
         if self.jobs.len() >= jobs {
             return Err(Error::TooManyJobs { live: self.jobs.len() });
         }
-        let live: u64 = self.jobs.values().map(crate::JobRecord::unended).sum();
+        // Those that have ended take room until the receipt is stored.
+        let live = self.jobs.values().map(|record| u64::from(record.order.payload.tasks)).sum();
         if live + u64::from(tasks) > u64::from(allowed) {
             return Err(Error::TooManyTasks { live, allowed });
         }

@@ -1,6 +1,7 @@
 //! A [`NodeApi`] that is somewhere else: the requests of [`crate::path`] over HTTP.
 
 mod body;
+mod cluster;
 mod exchange;
 mod storage;
 

@@ -27,6 +27,13 @@ pub(super) struct Args {
     lifetime: Duration,
 }
 
+impl Args {
+    /// For one more machine.
+    pub(super) fn mine(lifetime: Duration) -> Self {
+        Self { mine: true, lifetime }
+    }
+}
+
 pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let node = connect::node(&context.data()?)?;
     let kind = if args.mine { InvitationKind::Machine } else { InvitationKind::Owner };

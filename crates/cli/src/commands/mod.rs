@@ -1,5 +1,6 @@
 //! What a person types. One file for each verb.
 
+mod cluster;
 mod completions;
 mod demo;
 mod doctor;
@@ -114,6 +115,9 @@ enum Command {
     /// Nodes of the polity
     #[command(subcommand)]
     Node(node::Command),
+    /// Your machines that act as one
+    #[command(subcommand)]
+    Cluster(cluster::Command),
     /// Watch nodes, queue, throughput and ledger live
     Top(top::Args),
     /// The ledger
@@ -199,6 +203,7 @@ fn dispatch(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
         Command::Storage(command) => block_on(storage::run(command, context)),
         Command::Job(command) => block_on(job::run(command, context)),
         Command::Node(command) => block_on(node::run(command, context)),
+        Command::Cluster(command) => block_on(cluster::run(command, context)),
         Command::Top(args) => block_on(top::run(args, context)),
         Command::Ledger(command) => block_on(ledger::run(command, context)),
         Command::Key(command) => key::run(command, context),

@@ -25,6 +25,7 @@ pub(crate) struct Kept {
     pub(crate) unpinned: Vec<(String, Cid)>,
     pub(crate) chores: Vec<Chore>,
     pub(crate) asked: Vec<Asked>,
+    pub(crate) changes: Vec<api::ClusterChange>,
 }
 
 fn pin() -> PinInfo {

@@ -2,9 +2,10 @@
 //! every byte.
 
 use api::{
-    ApiError, Blocks, Chore, Chores, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail,
-    JobEvents, JobSummary, JoinLine, KnownTask, NodeApi, NodeInfo, PinInfo, PlacedTx, Received,
-    Reply, SanctionInfo, Status, Stock, StorageApi, Submission, Whereabouts,
+    ApiError, Blocks, Chore, Chores, ClusterApi, ClusterChange, ClusterInfo, Code, DisputeInfo,
+    EvidenceInfo, FinalBlock, JobDetail, JobEvents, JobSummary, JoinLine, KnownTask, NodeApi,
+    NodeInfo, PinInfo, PlacedTx, Received, Reply, SanctionInfo, Status, Stock, StorageApi,
+    Submission, Whereabouts,
 };
 use bytes::Bytes;
 use futures::{FutureExt, future};
@@ -92,6 +93,16 @@ impl Fake {
 
 fn none<T: Send + 'static>() -> Reply<'static, T> {
     future::ready(Err(ApiError::new(Code::NotFound, "there is none"))).boxed()
+}
+
+impl ClusterApi for Fake {
+    fn cluster(&self) -> Reply<'_, ClusterInfo> {
+        none()
+    }
+
+    fn manage(&self, _: ClusterChange) -> Reply<'_, ()> {
+        none()
+    }
 }
 
 impl StorageApi for Fake {

@@ -132,6 +132,12 @@ impl World {
         if let JobEvent::Agreed { outcome, .. } = event {
             assert!(owner.agreed.insert((job, outcome.task)), "a task is agreed on once");
         }
+        if let JobEvent::Started { task, node, .. } = event {
+            let paused = owner.work.job(&job).is_some_and(work::JobRecord::is_paused);
+            assert!(!paused, "task {task} is given out although its job is paused");
+            let cordon = owner.work.node(node).and_then(|view| view.cordon);
+            assert_eq!(cordon, None, "task {task} is given to a node that is cordoned");
+        }
         let ended = matches!(event, JobEvent::Finished { .. });
         let written = if ended { owner.written.remove(&job) } else { None };
         let text = describe::event(event, |node| self.name(node));

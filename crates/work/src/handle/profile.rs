@@ -12,10 +12,10 @@ impl Work {
         rtt_ms: Option<u32>,
         turn: &mut Turn<'_>,
     ) {
-        if self.fleet.set_profile(node, profile, rtt_ms) {
-            self.refit(node, turn);
-        } else {
-            self.counts.over_bounds += 1;
+        match self.fleet.set_profile(node, profile, rtt_ms) {
+            Some(true) => self.refit(node, turn),
+            Some(false) => {}
+            None => self.counts.over_bounds += 1,
         }
     }
 }

@@ -15,6 +15,7 @@ impl Work {
             self.timers.remove(again, Timer::Store(job));
         }
         self.timers.remove(record.order.payload.expires, Timer::Expiry(job));
+        self.capped.remove(&job);
         self.drop_rosters();
         let succeeded = record.succeeded();
         let (settled, unsettled) = (record.progress.settled, record.progress.unsettled);

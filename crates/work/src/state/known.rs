@@ -9,17 +9,21 @@ use protocol::{Profile, Time};
 const SHARE: u64 = 8;
 
 impl Fleet {
-    /// A node said what it is. False if there are too many nodes to remember it.
+    /// A node said what it is. Gives whether that is anything new, or nothing if there are too many
+    /// nodes to remember it.
     pub(crate) fn set_profile(
         &mut self,
         node: PublicKey,
         profile: Box<Profile>,
         rtt_ms: Option<u32>,
-    ) -> bool {
-        let Some(station) = self.station_for(node) else { return false };
-        station.standing.profile = Some(profile);
-        station.standing.rtt_ms = rtt_ms.or(station.standing.rtt_ms);
-        true
+    ) -> Option<bool> {
+        let standing = &mut self.station_for(node)?.standing;
+        let rtt_ms = rtt_ms.or(standing.rtt_ms);
+        let fresh = |before: &Profile| Profile { at: profile.at, ..before.clone() } != *profile;
+        let new = rtt_ms != standing.rtt_ms || standing.profile.as_deref().is_none_or(fresh);
+        standing.profile = Some(profile);
+        standing.rtt_ms = rtt_ms;
+        Some(new)
     }
 
     /// A node is given nothing any more, or something again.
@@ -114,9 +118,12 @@ impl Fleet {
         }
     }
 
-    /// The most units of fuel that any node burns in a millisecond.
+    /// The most units of fuel that any node was seen to burn in a millisecond. Only while nothing was
+    /// seen of any does it count what they say: whoever boasts is no better than the best one.
     pub(crate) fn fastest(&self) -> u64 {
-        self.stations().filter_map(|(_, station)| station.fuel_ms()).max().unwrap_or(0)
+        let seen = self.stations().filter_map(|(_, station)| station.standing.seen_fuel_ms);
+        let said = || self.stations().filter_map(|(_, station)| station.fuel_ms()).max();
+        seen.max().or_else(said).unwrap_or(0)
     }
 
     pub(crate) fn class_of(&self, node: &PublicKey) -> NodeClass {

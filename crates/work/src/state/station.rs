@@ -155,19 +155,22 @@ impl Station {
         self.taken.values().fold(Ask::default(), |sum, ask| sum.and(*ask))
     }
 
-    /// Which share of it is free, of a thousand: of its slots, or of what is taken most.
+    /// Which share of it is free, of a thousand: of its slots; if its cores are known half of that, and
+    /// half of its cores; and no more than of what replicas have for themselves.
     pub(crate) fn free_share(&self, slots: u32) -> u32 {
         let share = |taken: u64, all: u64| {
             let free = all.saturating_sub(taken) * 1_000;
             u32::try_from(free.checked_div(all).unwrap_or(1_000)).unwrap_or(1_000)
         };
         let of_slots = share(u64::from(self.outstanding), u64::from(slots));
-        let Some(profile) = self.standing.profile.as_ref().filter(|_| !self.taken.is_empty())
+        let Some(profile) = self.standing.profile.as_ref().filter(|profile| profile.cores > 0)
         else {
             return of_slots;
         };
+        let of_cores = share(u64::from(self.outstanding), u64::from(profile.cores));
         let taken = self.taken();
         of_slots
+            .midpoint(of_cores)
             .min(share(u64::from(taken.cpus), u64::from(profile.cores)))
             .min(share(taken.memory_bytes >> 20, profile.memory_bytes >> 20))
     }

@@ -263,3 +263,18 @@ fn a_task_that_waits_for_the_next_best_node_does_not_wait_for_ever_when_that_goe
         assert_eq!(world.settled(job, 0).executors, [others[0]]);
     }
 }
+
+#[test]
+fn a_node_with_more_cores_is_given_more_before_others_are_asked() {
+    let config = Config { node_tasks: 32, ..Config::default() };
+    let (mut world, others) = begin(3, config);
+    let cores = |cores| Box::new(Profile { cores, memory_bytes: 1 << 40, ..Profile::default() });
+    let me = world.me();
+    for (node, cores) in [(me, cores(2)), (others[0], cores(16)), (others[1], cores(2))] {
+        world.step(Input::Profile { node, profile: cores, rtt_ms: Some(1) });
+    }
+    world.submit(16, "single");
+    let used = |world: &World, node: &PublicKey| world.work.node(node).unwrap().slots_used;
+    let (home, large) = (used(&world, &me), used(&world, &others[0]));
+    assert!(home <= 6 && large >= 8, "{home} and {large}");
+}

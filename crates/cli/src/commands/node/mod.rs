@@ -1,5 +1,6 @@
 //! `polity node …`: nodes of the polity.
 
+mod care;
 mod describe;
 pub(super) mod list;
 
@@ -10,7 +11,8 @@ const AFTER: &str = "\
 Examples:
   polity node list                       who is there, and who is not drawn
   polity node describe                   your own node
-  polity node describe 7hTqK2Lm          another one, by the end of its key";
+  polity node describe 7hTqK2Lm          another one, by the end of its key
+  polity node drain                      before this machine is stopped";
 
 /// `polity node`
 #[derive(Debug, clap::Subcommand)]
@@ -20,11 +22,20 @@ pub(super) enum Command {
     List,
     /// Say everything about your node, or what it knows of another one
     Describe(describe::Args),
+    /// Give a node nothing new
+    Cordon(care::CordonArgs),
+    /// Give a node work again
+    Uncordon(care::UncordonArgs),
+    /// Empty a node before it is stopped
+    Drain(care::DrainArgs),
 }
 
 pub(super) async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
     match command {
         Command::List => list::run(context).await,
         Command::Describe(args) => describe::run(args, context).await,
+        Command::Cordon(args) => care::cordon(args, context).await,
+        Command::Uncordon(args) => care::uncordon(args, context).await,
+        Command::Drain(args) => care::drain(args, context).await,
     }
 }

@@ -1,6 +1,7 @@
 //! A polity in memory with real keys: it runs nothing, but what it says is signed, agreed on and
 //! certified, so that its receipts hold.
 
+mod cluster;
 mod known;
 mod storage;
 
@@ -67,6 +68,7 @@ struct State {
     put: u64,
     /// What a peer of IPFS has.
     foreign: Vec<objects::Block>,
+    managed: cluster::Managed,
 }
 
 /// Four founders, of which the first one's node is the home of every job.

@@ -1,0 +1,110 @@
+//! The cluster that a node is a member of, as its owner's doors see it.
+
+use crate::Reply;
+use identity::PublicKey;
+use protocol::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A node's cluster. Part of [`crate::NodeApi`].
+pub trait ClusterApi: Send + Sync + 'static {
+    /// What the node knows of its cluster. It answers also while nobody leads.
+    fn cluster(&self) -> Reply<'_, ClusterInfo>;
+
+    /// Changes something about the cluster or its members. The answer comes when it is done, or
+    /// [`crate::Code::Unavailable`] while nobody leads; what cannot be done is
+    /// [`crate::Code::Refused`].
+    fn manage(&self, change: ClusterChange) -> Reply<'_, ()>;
+}
+
+/// A change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ClusterChange {
+    /// Another member leads: this one, or whichever has most.
+    HandOver {
+        /// Who.
+        to: Option<PublicKey>,
+    },
+    /// A node is no member any more.
+    Remove {
+        /// Which.
+        node: PublicKey,
+    },
+    /// A node is given nothing new.
+    Cordon {
+        /// Which; it need not be a member.
+        node: PublicKey,
+        /// Why, for people.
+        reason: String,
+    },
+    /// A node is given work again.
+    Uncordon {
+        /// Which.
+        node: PublicKey,
+    },
+    /// A node is cordoned, and does not lead any more.
+    Drain {
+        /// Which.
+        node: PublicKey,
+        /// Why, for people.
+        reason: String,
+    },
+    /// When a node's owner looks after it: it is given nothing that may run into that.
+    Windows {
+        /// Which.
+        node: PublicKey,
+        /// From when until when; these replace what was said before.
+        windows: Vec<(Time, Time)>,
+    },
+}
+
+/// What a node knows of its cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterInfo {
+    /// The cluster's name among all clusters.
+    pub id: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// The node that answers.
+    pub node: PublicKey,
+    /// Who leads, as far as that node knows.
+    pub leader: Option<PublicKey>,
+    /// The term of Raft.
+    pub term: u64,
+    /// The last entry that the node has.
+    pub last: u64,
+    /// The last entry that a majority has, as far as the node knows.
+    pub committed: u64,
+    /// The last entry that the node has applied.
+    pub applied: u64,
+    /// The last entry that is in a snapshot.
+    pub snapshot: u64,
+    /// Whether no change of members is under way.
+    pub at_rest: bool,
+    /// The members, sorted by their keys.
+    pub members: Vec<MemberInfo>,
+}
+
+/// One member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberInfo {
+    /// The node.
+    pub node: PublicKey,
+    /// Whether it votes; others follow.
+    pub votes: bool,
+    /// Whether it is connected to the node that answers, or is that node.
+    pub connected: bool,
+    /// Its labels when it became a member.
+    pub labels: BTreeMap<String, String>,
+    /// The last entry that it has made durable; only the leader knows.
+    pub has: Option<u64>,
+    /// Milliseconds since it last answered; only the leader knows.
+    pub silent_ms: Option<u64>,
+    /// Replicas that it was given and has not committed to.
+    pub running: u32,
+    /// Why it is given nothing new, if its owner says so.
+    pub cordon: Option<String>,
+    /// When its owner looks after it.
+    pub windows: Vec<(Time, Time)>,
+}

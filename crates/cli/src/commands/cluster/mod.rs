@@ -1,0 +1,61 @@
+//! `polity cluster …`: your machines that act as one.
+
+mod add;
+mod members;
+mod remove;
+mod status;
+mod transfer;
+
+use super::Context;
+use crate::{exit::Exit, failure::Failure};
+use api::{ClusterInfo, MemberInfo};
+
+const AFTER: &str = "\
+The machines of one owner that joined with 'polity invite --mine' take jobs
+together: any of them may vanish. An odd number of them votes on what is
+agreed; the others follow.
+
+Examples:
+  polity cluster status                  who leads, who votes, who lags
+  polity cluster add > line.txt          a line for one more machine
+  polity node drain 7hTqK2Lm             before a machine is looked after";
+
+/// `polity cluster`
+#[derive(Debug, clap::Subcommand)]
+#[command(after_help = AFTER)]
+pub(super) enum Command {
+    /// Say who leads, and how the members stand
+    Status,
+    /// List the members
+    Members,
+    /// Print the line that one more machine of yours joins with
+    Add(add::Args),
+    /// Take a member out
+    Remove(remove::Args),
+    /// Let another member lead
+    Transfer(transfer::Args),
+}
+
+pub(super) async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
+    match command {
+        Command::Status => status::run(context).await,
+        Command::Members => members::run(context).await,
+        Command::Add(args) => add::run(args, context).await,
+        Command::Remove(args) => remove::run(args, context).await,
+        Command::Transfer(args) => transfer::run(args, context).await,
+    }
+}
+
+/// The member whose key ends like that.
+fn member<'a>(cluster: &'a ClusterInfo, wanted: &str) -> Result<&'a MemberInfo, Failure> {
+    const LIST: &str = "see which there are with: polity cluster members";
+    let is_wanted = |member: &&MemberInfo| member.node.to_string().ends_with(wanted);
+    let mut found = cluster.members.iter().filter(is_wanted);
+    match (found.next(), found.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => {
+            Err(Failure::usage(format!("several members end in '{wanted}'")).next(LIST))
+        }
+        (None, _) => Err(Failure::usage(format!("no member ends in '{wanted}'")).next(LIST)),
+    }
+}

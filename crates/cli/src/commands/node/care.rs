@@ -1,0 +1,130 @@
+//! `polity node cordon`, `uncordon` and `drain`: before and after a machine is looked after.
+
+use super::super::Context;
+use crate::{connect, exit::Exit, failure::Failure, text};
+use api::{ClusterApi, ClusterChange, NodeApi};
+use identity::PublicKey;
+use std::time::Duration;
+
+/// Pause between two looks at a node that is drained.
+const LOOK: Duration = Duration::from_millis(200);
+
+const LIST: &str = "see which there are with: polity node list";
+
+/// Which node.
+#[derive(Debug, clap::Args)]
+pub(in crate::commands) struct Which {
+    /// The node: its key, or the end of it. Usually your own
+    #[arg(value_name = "NODE")]
+    node: Option<String>,
+}
+
+/// `polity node cordon`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+What it has goes on; nothing new is given to it.
+
+Examples:
+  polity node cordon 7hTqK2Lm --reason 'new disk'")]
+pub(in crate::commands) struct CordonArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Why, for whoever asks
+    #[arg(long, value_name = "TEXT", default_value = "by hand")]
+    reason: String,
+}
+
+/// `polity node uncordon`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  polity node uncordon 7hTqK2Lm")]
+pub(in crate::commands) struct UncordonArgs {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// `polity node drain`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Nothing new is given to it, another member leads the cluster, and what it has
+is waited for. Then it may be stopped. Afterwards: polity node uncordon.
+
+Examples:
+  polity node drain && polity down
+  polity node drain 7hTqK2Lm --timeout 10m")]
+pub(in crate::commands) struct DrainArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Why, for whoever asks
+    #[arg(long, value_name = "TEXT", default_value = "drained")]
+    reason: String,
+    /// How long to wait for what it has: 90s, 10m
+    #[arg(long, value_name = "T", default_value = "1h", value_parser = text::duration)]
+    timeout: Duration,
+}
+
+impl Which {
+    /// The one node whose key ends like that; else the node that is asked.
+    async fn find(&self, api: &impl NodeApi) -> Result<PublicKey, Failure> {
+        let Some(wanted) = &self.node else { return Ok(api.status().await?.node) };
+        let nodes = api.nodes().await?;
+        let mut found = nodes.iter().filter(|node| node.node.to_string().ends_with(wanted));
+        match (found.next(), found.next()) {
+            (Some(only), None) => Ok(only.node),
+            (Some(_), Some(_)) => {
+                Err(Failure::usage(format!("several nodes end in '{wanted}'")).next(LIST))
+            }
+            (None, _) => Err(Failure::usage(format!("no node ends in '{wanted}'")).next(LIST)),
+        }
+    }
+}
+
+pub(super) async fn cordon(args: CordonArgs, context: &Context<'_>) -> Result<Exit, Failure> {
+    let api = connect::node(&context.data()?)?;
+    let node = args.which.find(&api).await?;
+    api.manage(ClusterChange::Cordon { node, reason: args.reason }).await?;
+    context.out.say(format!("{} is given nothing new.", text::short(node)));
+    Ok(Exit::Success)
+}
+
+pub(super) async fn uncordon(args: UncordonArgs, context: &Context<'_>) -> Result<Exit, Failure> {
+    let api = connect::node(&context.data()?)?;
+    let node = args.which.find(&api).await?;
+    api.manage(ClusterChange::Uncordon { node }).await?;
+    context.out.say(format!("{} is given work again.", text::short(node)));
+    Ok(Exit::Success)
+}
+
+pub(super) async fn drain(args: DrainArgs, context: &Context<'_>) -> Result<Exit, Failure> {
+    let api = connect::node(&context.data()?)?;
+    let node = args.which.find(&api).await?;
+    api.manage(ClusterChange::Drain { node, reason: args.reason }).await?;
+    let emptied = async {
+        let mut told = None;
+        loop {
+            let cluster = api.cluster().await?;
+            let member = cluster.members.iter().find(|member| member.node == node);
+            let running = member.map_or(0, |member| member.running);
+            if running == 0 {
+                return Ok::<_, Failure>(());
+            }
+            if told.replace(running) != Some(running) {
+                context.out.say(format!("{running} tasks still run there"));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    match tokio::time::timeout(args.timeout, emptied).await {
+        Ok(emptied) => emptied?,
+        Err(_) => {
+            let said = format!("{} still has tasks; nothing new is given to it", text::short(node));
+            return Err(Failure::new(Exit::Timeout, said)
+                .next("wait longer with --timeout, or stop it: its tasks go elsewhere"));
+        }
+    }
+    context
+        .out
+        .say(format!("{} has nothing to do any more. Stop it when you like.", text::short(node)));
+    Ok(Exit::Success)
+}

@@ -1,0 +1,112 @@
+//! Machines that vanish in the middle of a job.
+
+use super::{
+    society::{space::Space, until},
+    trio::{Place, Trio},
+};
+
+/// Addresses of two networks with a cable between them.
+const LEFT: &str = "10.78.1.1";
+const RIGHT: &str = "10.78.2.1";
+/// Tasks of the job.
+const TASKS: u32 = 10_000;
+
+/// Two networks with one cable between them.
+struct Halves {
+    left: Space,
+    right: Space,
+}
+
+impl Halves {
+    fn new() -> Self {
+        let left = Space::network();
+        let right = left.network_beside();
+        let cable = format!("ip link add cable type veth peer name cable netns {}", right.pid());
+        left.way().shell(&cable);
+        for (half, address) in [(&left, LEFT), (&right, RIGHT)] {
+            half.way().shell(&format!("ip address add {address}/32 dev lo; ip link set cable up"));
+        }
+        let halves = Self { left, right };
+        halves.route();
+        halves
+    }
+
+    /// Tells each half where the other one is.
+    fn route(&self) {
+        for (half, other) in [(&self.left, RIGHT), (&self.right, LEFT)] {
+            half.way().shell(&format!("ip route replace {other}/32 dev cable"));
+        }
+    }
+
+    fn cut(&self) {
+        self.left.way().shell("ip link set cable down");
+    }
+
+    fn heal(&self) {
+        self.left.way().shell("ip link set cable up");
+        self.route();
+    }
+}
+
+#[test]
+fn a_job_of_ten_thousand_tasks_survives_its_leader_and_a_partition() {
+    let dir = tempfile::tempdir().unwrap();
+    let halves = Halves::new();
+    let place = |space: &Space, ip: &str, port: u16| Place {
+        way: space.way().clone(),
+        address: format!("/ip4/{ip}/udp/{port}/quic-v1"),
+    };
+    let places = [
+        place(&halves.left, LEFT, 4101),
+        place(&halves.left, LEFT, 4102),
+        place(&halves.right, RIGHT, 4101),
+    ];
+    let mut trio = Trio::at(dir.path(), (LEFT, places));
+    trio.lead(0);
+    // The order goes to a machine that does not lead.
+    let job = trio.order(1, TASKS);
+    trio.settles(1, &job, 500);
+
+    // The leader is gone at once; the two others go on.
+    let dead = trio.kill(0);
+    let next = trio.leader();
+    assert_ne!(next, 0);
+    let before = trio.settled(1, &job);
+    trio.settles(1, &job, (before + 500).min(u64::from(TASKS)));
+    trio.start(0, &dead);
+    let term = trio.cluster(1)["term"].clone();
+    until("the dead machine to be current", || {
+        let cluster = trio.cluster(0);
+        (cluster["term"] == term && cluster["leader"].is_string()).then_some(())
+    });
+
+    // Another one is cut off; what it believes counts for nothing.
+    halves.cut();
+    let before = trio.settled(1, &job);
+    trio.settles(1, &job, (before + 500).min(u64::from(TASKS)));
+    halves.heal();
+    trio.fetch(1, &job, TASKS as usize);
+    // Every machine knows how it ended, and has the receipt.
+    trio.fetch(0, &job, TASKS as usize);
+    trio.fetch(2, &job, TASKS as usize);
+}
+
+#[test]
+fn a_minority_says_that_nobody_leads_and_takes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut trio = Trio::new(dir.path());
+    let job = trio.order(0, 20);
+    trio.fetch(0, &job, 20);
+    let dead = [trio.kill(1), trio.kill(2)];
+    until("nobody to lead", || trio.cluster(0)["leader"].is_null().then_some(()));
+    let told = trio.node(0).polity(&["cluster", "status"]).ok();
+    assert!(told.out.contains("nobody: jobs wait until a majority"), "{}", told.out);
+    let run = ["run", "nothing.wasm", "--fresh", "--verify", "single", "-o", "refused"];
+    let refused = trio.node(0).polity(&run);
+    assert_ne!(refused.code, Some(0));
+    assert!(refused.err.contains("polity cluster status"), "{}", refused.err);
+    trio.start(1, &dead[0]);
+    trio.leader();
+    let job = trio.order(0, 20);
+    trio.fetch(1, &job, 20);
+}
