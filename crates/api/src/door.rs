@@ -1,8 +1,8 @@
 //! The door itself: everything that can be asked of a node.
 
 use crate::{
-    ApiError, ClusterApi, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobSummary, JoinLine, KnownTask,
-    NodeInfo, PlacedTx, SanctionInfo, Status, StorageApi, Submission,
+    ApiError, ClusterApi, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobSummary, JoinLine,
+    KnownTask, NodeInfo, PlacedTx, SanctionInfo, Status, StorageApi, Submission,
 };
 use bytes::Bytes;
 use identity::{Digest, PublicKey};

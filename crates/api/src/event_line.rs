@@ -105,7 +105,7 @@ mod tests {
         let lines: Vec<u8> = events().into_iter().flat_map(|event| encode(&Ok(event))).collect();
         assert_eq!(
             Digest::plain(&lines).to_string(),
-            "qx4q4bsurcpqgdvxxkxc3c5yb4k54eykwdsss2no3t7qmwzytpja",
+            "nllfiq4lohlvxhb27fms34nspudcwvfbrxzcwnsd4ieiugnpm3ha",
             "{}",
             String::from_utf8_lossy(&lines)
         );

@@ -1,8 +1,7 @@
 //! Listening: connections are taken, bounded and ended.
 
 use crate::{
-    cluster,
-    Config, Error,
+    Config, Error, cluster,
     guard::{Guard, guard},
     handle::{self, Door},
     patience::Patient,

@@ -124,8 +124,9 @@ fn log_to<W>(writer: W, colours: bool)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("POLITY_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,node=info,cluster=info,openraft=off"));
+    let filter = tracing_subscriber::EnvFilter::try_from_env("POLITY_LOG").unwrap_or_else(|_| {
+        tracing_subscriber::EnvFilter::new("warn,node=info,cluster=info,openraft=off")
+    });
     // A second node in one process would find the first one's logger in place.
     let _in_place = tracing_subscriber::fmt()
         .with_env_filter(filter)

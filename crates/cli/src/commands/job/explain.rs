@@ -24,7 +24,7 @@ Examples:
   polity job explain                why the last job is where it is
   polity job explain abcd1234       another one, by the end of its id
   polity job explain last 17.csv    one task of it
-  polity job explain last --nodes   who could run it, how well, and who could not";
+  polity job explain last --nodes   who could run it, how well, and who not";
 
 /// `polity job explain`
 #[derive(Debug, clap::Args)]

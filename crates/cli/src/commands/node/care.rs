@@ -25,7 +25,7 @@ pub(in crate::commands) struct Which {
 What it has goes on; nothing new is given to it.
 
 Examples:
-  polity node cordon 7hTqK2Lm --reason 'new disk'")]
+  polity node cordon 7hTqK2Lm --reason new-disk")]
 pub(in crate::commands) struct CordonArgs {
     #[command(flatten)]
     which: Which,

@@ -139,7 +139,7 @@ fn bad_input_is_said_before_anything_is_sent() {
         "run @program.wasm --each @nothing/*.csv",
         "run @program.wasm --each @one/x.csv @one_x.csv @two/x.csv",
         "run @program.wasm --each @one",
-        "run @program.wasm --param x=1..1000000",
+        "run @program.wasm --param x=1..1000001",
         "run @program.wasm --collect @none/all.csv",
         "run @job.toml",
         "run @program.wasm --input @missing.csv",

@@ -2,6 +2,7 @@
 //! certified, so that its receipts hold.
 
 mod cluster;
+mod ends;
 mod known;
 mod storage;
 
@@ -9,17 +10,19 @@ use super::lies::Lie;
 use api::{
     ApiError, AuditCount, Code, DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents,
     JobState, JobSummary, JobTimes, JoinLine, KnownTask, LostRight, NodeApi, NodeInfo, PinInfo,
-    PlacedTx, Reply, SanctionInfo, Status, Submission, TaskDetail, TaskState, Whereabouts,
+    PlacedTx, Reply, SanctionInfo, Status, Submission, TaskDetail, Whereabouts,
 };
 use bytes::Bytes;
+use ends::state_of;
+pub(crate) use ends::{end_of, outcome};
 use futures::{FutureExt, StreamExt, future, stream};
 use identity::{Digest, NetworkId, PublicKey, SecretKey, Signed};
 use objects::{Cid, file};
 use protocol::{
-    Agreed, Agreements, Attempt, Block, Body, Certificate, CommitBatch, Commitment, End, Finality,
+    Agreed, Agreements, Attempt, Block, Body, Certificate, CommitBatch, Commitment, Finality,
     Founder, Genesis, Header, Height, Invitation, InvitationKind, Job, JobEvent, JobId, Member,
-    Outcome, Output, Params, Part, Placement, Receipt, Reveal, RevealBatch, Right, Salt, TaskIndex,
-    TaskKey, TaskTable, Time, Trap, Tx, Unsettled, commitment_of, merkle::Inclusion, set_digest,
+    Outcome, Params, Part, Placement, Receipt, Reveal, RevealBatch, Right, Salt, TaskIndex,
+    TaskKey, TaskTable, Time, Tx, Unsettled, commitment_of, merkle::Inclusion, set_digest,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -82,18 +85,6 @@ pub(crate) struct Polity {
     /// Owners that are connected.
     pub(crate) parties: u32,
     state: Mutex<State>,
-}
-
-/// What a task does is in its name: `exit3…`, `trap…`, `lost…`, `late…`, `two…`, or nothing
-/// special. About `lie…` and `verdict…` the last node lies; the latter rests on the verdict.
-pub(crate) fn end_of(name: &str) -> Result<End, Unsettled> {
-    match name {
-        _ if name.starts_with("exit3") => Ok(End::Exit(3)),
-        _ if name.starts_with("trap") => Ok(End::Trap(Trap::Unreachable)),
-        _ if name.starts_with("lost") => Err(Unsettled::NoCandidates),
-        _ if name.starts_with("late") => Err(Unsettled::Expired),
-        _ => Ok(End::Exit(0)),
-    }
 }
 
 impl Polity {
@@ -367,40 +358,6 @@ impl Polity {
             stream::iter(events).boxed()
         })
     }
-}
-
-fn state_of(name: &str) -> TaskState {
-    match end_of(name) {
-        Ok(end) => TaskState::Final { end, height: Height(2), decided: false },
-        Err(why) => TaskState::Unsettled { why },
-    }
-}
-
-/// Every task writes a file of its own name; `two…` writes another one.
-pub(crate) fn outcome(
-    job: JobId,
-    task: TaskIndex,
-    end: End,
-    name: &str,
-    blobs: &mut HashMap<Cid, Bytes>,
-) -> Outcome {
-    let mut keep = |text: String| {
-        let (root, blocks) = file(&Bytes::from(text));
-        blobs.extend(blocks.into_iter().map(|block| (block.cid, block.bytes)));
-        root
-    };
-    let mut write = |path: &str| {
-        let root = keep(format!("{path} of {name}\n"));
-        Output { path: path.into(), cid: root.cid, size_bytes: root.size_bytes }
-    };
-    let mut outputs = vec![write(name)];
-    if name.starts_with("two") {
-        outputs.push(write("zz/more"));
-    }
-    let stdout = keep(format!("said by {name}\n")).cid;
-    let stderr = keep(String::new()).cid;
-    let fingerprint = Digest([8; 32]);
-    Outcome { job, task, end, fuel: 7, fingerprint, outputs, stdout, stderr }
 }
 
 fn reply<T: Send + 'static>(value: T) -> Reply<'static, T> {

@@ -1,7 +1,7 @@
 //! What is shown: the last answers of the node, and how they changed.
 
 use crate::text;
-use api::{JobState, JobSummary, NodeInfo, Status};
+use api::{JobState, JobSummary, NodeInfo, Status, Totals};
 use protocol::{JobId, Priority, Time};
 use serde_json::{Value, json};
 use std::{
@@ -85,17 +85,21 @@ impl Facts {
         Some(format!("the node does not answer; this is of {}: {lost}", text::moment(self.at)))
     }
 
-    /// Tasks that wait, by priority, and what is under way.
+    fn totals(&self) -> Totals {
+        self.last.as_ref().map(|answer| answer.status.totals.clone()).unwrap_or_default()
+    }
+
+    /// Tasks that wait, by priority.
     pub(super) fn queue(&self) -> Vec<(String, u64)> {
-        let totals =
-            self.last.as_ref().map(|answer| answer.status.totals.clone()).unwrap_or_default();
-        let queued = Priority::ALL.into_iter().zip(totals.queued);
-        let mut all: Vec<_> =
-            queued.map(|(priority, count)| (priority.to_string(), count)).collect();
-        all.push(("running".into(), totals.running));
-        all.push(("agreed".into(), totals.agreed));
-        all.push(("paused jobs".into(), totals.paused));
-        all
+        let queued = Priority::ALL.into_iter().zip(self.totals().queued);
+        queued.map(|(priority, count)| (priority.to_string(), count)).collect()
+    }
+
+    /// What is under way.
+    pub(super) fn work(&self) -> String {
+        let Totals { running, agreed, paused, .. } = self.totals();
+        let [running, agreed, paused] = [running, agreed, paused].map(text::number);
+        format!("running {running}, agreed {agreed}, paused jobs {paused}")
     }
 
     /// Tasks per second: now, and the most that was seen.

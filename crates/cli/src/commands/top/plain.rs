@@ -10,7 +10,7 @@ pub(super) fn text(facts: &Facts) -> String {
     let queue = facts.queue();
     let queue: Vec<_> =
         queue.iter().map(|(name, count)| format!("{name} {}", text::number(*count))).collect();
-    text.push_str(&format!("queue: {}\n\n", queue.join(", ")));
+    text.push_str(&format!("queue: {}\n{}\n\n", queue.join(", "), facts.work()));
     let node = |node: &api::NodeInfo| {
         vec![
             format!("…{}", node.node.short()),

@@ -120,7 +120,8 @@ impl View {
         frame.render_widget(Paragraph::new(Line::styled(facts.title(), bold)), title);
         frame.render_widget(Paragraph::new(queue_line(facts)), queue);
         let (now, most) = facts.throughput();
-        frame.render_widget(Paragraph::new(format!("tasks/s: {now} now, {most} at most")), label);
+        let line = format!("tasks/s: {now} now, {most} at most; {}", facts.work());
+        frame.render_widget(Paragraph::new(line), label);
         let width = usize::from(spark.width);
         let skipped = facts.rates().len().saturating_sub(width);
         let rates: Vec<u64> = facts.rates().skip(skipped).collect();
