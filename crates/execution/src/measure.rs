@@ -112,7 +112,7 @@ fn disk_mib_s(dir: &Path) -> io::Result<u64> {
     // Open, and without a name: gone with this process, however that ends.
     std::fs::remove_file(&path)?;
     // Not all the same: some disks and file systems would store nothing.
-    let piece: Vec<u8> = (0..WRITTEN_BYTES as u64).map(|at| (at * at >> 7) as u8).collect();
+    let piece: Vec<u8> = (0..WRITTEN_BYTES as u64).map(|at| ((at * at) >> 7) as u8).collect();
     let mut failed = Ok(());
     let per_second = best(|| {
         let written = file.write_all(&piece).and_then(|()| file.sync_data());

@@ -7,6 +7,8 @@
 //! (when somebody lies), [`Block`] and [`Certificate`] (how it becomes final), [`Receipt`] and
 //! [`Evidence`] (what a stranger verifies), [`durability`] (what outlives machines).
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 #[cfg(test)]
 extern crate self as protocol;
 
