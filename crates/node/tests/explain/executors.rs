@@ -10,7 +10,7 @@ use protocol::Params;
 use std::{fs, path::Path};
 
 /// Two owners, of whom the first one's node votes.
-fn two(dir: &Path, params: Params, settings: [&str; 2]) -> Vec<Node> {
+pub(crate) fn two(dir: &Path, params: Params, settings: [&str; 2]) -> Vec<Node> {
     let homes = found(dir, 2, 1, params);
     for (home, settings) in homes.iter().zip(settings) {
         fs::write(home.join("config.toml"), settings).unwrap();

@@ -11,5 +11,6 @@ mod machines;
 mod order;
 mod owners;
 mod pages;
+mod queue;
 mod submitter;
 mod told;

@@ -4,7 +4,7 @@ use super::society::{Node, door::Door, now};
 use cli::data::DataDir;
 use identity::{Digest, Signed};
 use objects::{Cid, file};
-use protocol::{Job, JobId, Limits, Placement, TaskSpec, TaskTable, Verification};
+use protocol::{Job, JobId, Limits, Placement, TaskSpec, TaskTable, Terms, Verification};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Ends at once, with 0.
@@ -41,6 +41,7 @@ pub(crate) struct Order<'a> {
     pub(crate) placement: Placement,
     pub(crate) engine: Digest,
     pub(crate) after: Vec<JobId>,
+    pub(crate) terms: Terms,
 }
 
 impl<'a> Order<'a> {
@@ -54,6 +55,7 @@ impl<'a> Order<'a> {
             placement: Placement::Fast,
             engine: execution::Engine::fingerprint(),
             after: Vec::new(),
+            terms: Terms::default(),
         }
     }
 
@@ -89,7 +91,7 @@ impl<'a> Order<'a> {
             expires: now().after_ms(self.lifetime_ms),
             engine: self.engine,
             nonce,
-            terms: protocol::Terms::default(),
+            terms: self.terms,
         };
         let id = job.id();
         Door::of(&home.data).hand_in(Signed::new(job, network, &owner), self.after, blobs);

@@ -1,4 +1,4 @@
-//! `polity node cordon`, `uncordon` and `drain`: before and after a machine is looked after.
+//! `polity node cordon`, `uncordon`, `drain` and `window`: before and after a machine is looked after.
 
 use super::super::Context;
 use crate::{connect, exit::Exit, failure::Failure, text};
@@ -64,6 +64,29 @@ pub(in crate::commands) struct DrainArgs {
     timeout: Duration,
 }
 
+/// `polity node window`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+In a window it is given nothing, and before it nothing that may run into it.
+Windows that were said before are replaced.
+
+Examples:
+  polity node window 7hTqK2Lm --in 6h --for 2h
+  polity node window 7hTqK2Lm --none")]
+pub(in crate::commands) struct WindowArgs {
+    #[command(flatten)]
+    which: Which,
+    /// When it begins, from now on: 30m, 6h. Usually at once
+    #[arg(long = "in", value_name = "T", value_parser = text::duration)]
+    after: Option<Duration>,
+    /// How long it lasts: 30m, 2h
+    #[arg(long = "for", value_name = "T", value_parser = text::duration, required_unless_present = "none")]
+    lasts: Option<Duration>,
+    /// There is none any more
+    #[arg(long, conflicts_with_all = ["after", "lasts"])]
+    none: bool,
+}
+
 impl Which {
     /// The one node whose key ends like that; else the node that is asked.
     async fn find(&self, api: &impl NodeApi) -> Result<PublicKey, Failure> {
@@ -93,6 +116,26 @@ pub(super) async fn uncordon(args: UncordonArgs, context: &Context<'_>) -> Resul
     let node = args.which.find(&api).await?;
     api.manage(ClusterChange::Uncordon { node }).await?;
     context.out.say(format!("{} is given work again.", text::short(node)));
+    Ok(Exit::Success)
+}
+
+pub(super) async fn window(args: WindowArgs, context: &Context<'_>) -> Result<Exit, Failure> {
+    let api = connect::node(&context.data()?)?;
+    let node = args.which.find(&api).await?;
+    let now = api.status().await?.clock;
+    let from = now.after_ms(args.after.map_or(0, text::ms));
+    let windows: Vec<_> =
+        args.lasts.map(|lasts| (from, from.after_ms(text::ms(lasts)))).into_iter().collect();
+    api.manage(ClusterChange::Windows { node, windows: windows.clone() }).await?;
+    context.out.say(match windows.first() {
+        Some((from, until)) => format!(
+            "{} is given nothing from {} until {}.",
+            text::short(node),
+            text::moment(*from),
+            text::moment(*until)
+        ),
+        None => format!("{} has no window any more.", text::short(node)),
+    });
     Ok(Exit::Success)
 }
 

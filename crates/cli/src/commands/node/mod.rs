@@ -28,6 +28,8 @@ pub(super) enum Command {
     Uncordon(care::UncordonArgs),
     /// Empty a node before it is stopped
     Drain(care::DrainArgs),
+    /// Say when you look after a node
+    Window(care::WindowArgs),
 }
 
 pub(super) async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
@@ -37,5 +39,6 @@ pub(super) async fn run(command: Command, context: &Context<'_>) -> Result<Exit,
         Command::Cordon(args) => care::cordon(args, context).await,
         Command::Uncordon(args) => care::uncordon(args, context).await,
         Command::Drain(args) => care::drain(args, context).await,
+        Command::Window(args) => care::window(args, context).await,
     }
 }

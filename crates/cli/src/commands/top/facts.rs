@@ -1,7 +1,7 @@
 //! What is shown: the last answers of the node, and how they changed.
 
 use crate::text;
-use api::{JobState, JobSummary, NodeInfo, Status, Totals};
+use api::{ClusterInfo, JobState, JobSummary, NodeInfo, Status, Totals};
 use protocol::{JobId, Priority, Time};
 use serde_json::{Value, json};
 use std::{
@@ -18,6 +18,7 @@ pub(super) struct Answer {
     pub(super) status: Status,
     pub(super) nodes: Vec<NodeInfo>,
     pub(super) jobs: Vec<JobSummary>,
+    pub(super) cluster: ClusterInfo,
 }
 
 /// What is known.
@@ -79,6 +80,28 @@ impl Facts {
         )
     }
 
+    /// Who leads the cluster, and who votes.
+    pub(super) fn cluster(&self) -> String {
+        let Some(Answer { cluster, .. }) = &self.last else { return String::new() };
+        let there = |member: &&api::MemberInfo| member.connected;
+        let (votes, follow): (Vec<_>, Vec<_>) =
+            cluster.members.iter().partition(|member| member.votes);
+        let leads = cluster.leader.map_or_else(
+            || "nobody leads".to_string(),
+            |leader| format!("…{} leads", leader.short()),
+        );
+        let mut line = format!(
+            "cluster {}: {leads}, {} of {} voters are there",
+            text::cut(&cluster.name, 16),
+            votes.iter().copied().filter(there).count(),
+            votes.len(),
+        );
+        if !follow.is_empty() {
+            line += &format!(", {} follow", follow.len());
+        }
+        line
+    }
+
     /// What is wrong, if something is.
     pub(super) fn trouble(&self) -> Option<String> {
         let lost = self.lost.as_ref()?;
@@ -111,9 +134,9 @@ impl Facts {
 
     /// The same as JSON.
     pub(super) fn json(&self) -> Value {
-        let Some(Answer { status, nodes, jobs }) = &self.last else { return Value::Null };
+        let Some(Answer { status, nodes, jobs, cluster }) = &self.last else { return Value::Null };
         let running: Vec<_> = jobs.iter().filter(|job| job.state == JobState::Running).collect();
-        json!({ "status": status, "nodes": nodes, "jobs": running })
+        json!({ "status": status, "nodes": nodes, "jobs": running, "cluster": cluster })
     }
 }
 

@@ -13,7 +13,7 @@ use api::NodeApi;
 use facts::Facts;
 use futures::{
     FutureExt,
-    future::{LocalBoxFuture, try_join3},
+    future::{LocalBoxFuture, try_join4},
 };
 use keys::Keys;
 use std::{io::IsTerminal, time::Duration};
@@ -64,8 +64,9 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
 
 /// What is asked of a node, all at once.
 async fn ask(node: &impl NodeApi) -> Result<facts::Answer, Failure> {
-    let (status, nodes, jobs) = try_join3(node.status(), node.nodes(), node.jobs()).await?;
-    Ok(facts::Answer { status, nodes, jobs })
+    let all = try_join4(node.status(), node.nodes(), node.jobs(), node.cluster()).await?;
+    let (status, nodes, jobs, cluster) = all;
+    Ok(facts::Answer { status, nodes, jobs, cluster })
 }
 
 /// Draws whenever something is new, until somebody leaves.

@@ -6,7 +6,7 @@ use crate::{out, text};
 /// Everything that is known, in tables.
 pub(super) fn text(facts: &Facts) -> String {
     let Some(answer) = facts.answer() else { return String::new() };
-    let mut text = format!("{}\n", facts.title());
+    let mut text = format!("{}\n{}\n", facts.title(), facts.cluster());
     let queue = facts.queue();
     let queue: Vec<_> =
         queue.iter().map(|(name, count)| format!("{name} {}", text::number(*count))).collect();

@@ -5,11 +5,14 @@ use super::{
     plain,
     view::{Key, View},
 };
-use api::{JobState, JobSummary, NodeInfo, NodeLoad, Status, Totals};
+use api::{
+    ClusterInfo, JobState, JobSummary, MemberInfo, NodeInfo, NodeLoad, Status, Totals,
+};
 use identity::{Digest, NetworkId, PublicKey};
 use objects::{Cid, Codec};
 use protocol::{Distinct, Height, JobId, Priority, Profile, Time};
 use ratatui::{Terminal, backend::TestBackend};
+use std::collections::BTreeMap;
 
 const NOW: u64 = 1_795_219_200_000;
 
@@ -87,7 +90,31 @@ fn answer(at: u64, settled: u32) -> Answer {
         job(2, Priority::High, 0),
         job(3, Priority::Background, 0),
     ];
-    Answer { status, nodes, jobs }
+    let member = |n: u8| MemberInfo {
+        node: key(n),
+        votes: true,
+        connected: n != 3,
+        labels: BTreeMap::new(),
+        has: Some(9),
+        silent_ms: Some(20),
+        running: 0,
+        cordon: None,
+        windows: Vec::new(),
+    };
+    let cluster = ClusterInfo {
+        id: "id".into(),
+        name: "home".into(),
+        node: key(1),
+        leader: Some(key(1)),
+        term: 2,
+        last: 9,
+        committed: 9,
+        applied: 9,
+        snapshot: 0,
+        at_rest: true,
+        members: (1..=3).map(member).collect(),
+    };
+    Answer { status, nodes, jobs, cluster }
 }
 
 /// Three seconds, in which more and more was done.
@@ -145,7 +172,7 @@ fn tasks_in_a_second_are_counted_from_one_answer_to_the_next() {
 #[test]
 fn keys_move_and_sort() {
     let (facts, mut view) = (facts(), View::default());
-    let first = |view: &mut View| shown(view, &facts, (80, 24))[8].clone();
+    let first = |view: &mut View| shown(view, &facts, (80, 24))[9].clone();
     assert!(first(&mut view).contains("cordoned"), "the one with most to do");
     view.press(Key::Sort, &facts);
     assert!(first(&mut view).contains("400 M/s"), "the fastest that is there");
@@ -159,7 +186,7 @@ fn keys_move_and_sort() {
     view.press(Key::Other, &facts);
     view.press(Key::Down, &facts);
     let lines = shown(&mut view, &facts, (80, 24));
-    assert!(lines[8].contains("Owner 1") && !lines[13..].iter().any(|line| line.contains("high")));
+    assert!(lines[9].contains("Owner 1") && !lines[14..].iter().any(|line| line.contains("high")));
 }
 
 #[test]

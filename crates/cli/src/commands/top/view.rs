@@ -106,7 +106,8 @@ impl View {
 
     /// Draws everything.
     pub(super) fn draw(&mut self, frame: &mut Frame<'_>, facts: &Facts) {
-        let [title, queue, label, spark, nodes, jobs, keys] = Layout::vertical([
+        let [title, cluster, queue, label, spark, nodes, jobs, keys] = Layout::vertical([
+            Constraint::Length(1),
             Constraint::Length(1),
             Constraint::Length(1),
             Constraint::Length(1),
@@ -118,6 +119,7 @@ impl View {
         .areas(frame.area());
         let bold = Style::new().add_modifier(Modifier::BOLD);
         frame.render_widget(Paragraph::new(Line::styled(facts.title(), bold)), title);
+        frame.render_widget(Paragraph::new(facts.cluster()), cluster);
         frame.render_widget(Paragraph::new(queue_line(facts)), queue);
         let (now, most) = facts.throughput();
         let line = format!("tasks/s: {now} now, {most} at most; {}", facts.work());

@@ -49,10 +49,11 @@ impl Facts<'_> {
 
     fn capped(&self) -> Option<Said> {
         let cap = self.detail.placing.capped?;
-        let (replicas, allowed) = (text::number(cap.replicas), text::number(cap.allowed));
+        let replicas = text::plural(cap.replicas as usize, "replica");
+        let allowed = text::number(cap.allowed);
         Some(
             Said::new(format!(
-                "Its submitter has {replicas} replicas at work and may have {allowed}: more of it \
+                "Its submitter has {replicas} at work and may have {allowed}: more of it \
                  begins as others end."
             ))
             .next("wait, or give back what is not needed: polity job cancel JOB"),
