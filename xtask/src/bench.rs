@@ -3,6 +3,7 @@
 //! One file for each bench. What they share: `world` (programs and places), `society` (nodes as
 //! processes), `process` (running and timing), `figure` and `table` (what was found, for people).
 
+mod cluster;
 mod execution;
 mod figure;
 mod idle;
@@ -30,7 +31,7 @@ use world::World;
 type Bench = fn(&World, &Steps) -> anyhow::Result<Vec<Figure>>;
 
 /// Every bench, in the order in which they run and stand in the document.
-const BENCHES: [(&str, Bench); 9] = [
+const BENCHES: [(&str, Bench); 10] = [
     ("warm", warm::run),
     ("sweep", sweep::run),
     ("ledger", ledger::run),
@@ -38,6 +39,7 @@ const BENCHES: [(&str, Bench); 9] = [
     ("receipt", receipt::run),
     ("idle", idle::run),
     ("storage", storage::run),
+    ("cluster", cluster::run),
     ("size", size::run),
     ("build", size::build),
 ];

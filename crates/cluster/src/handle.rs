@@ -279,6 +279,12 @@ impl<M: Replicated> Cluster<M> {
         self.inner.voice.fault.watch()
     }
 
+    /// Hands no effects out from now on: whoever carried them out may end. What was not received is
+    /// asked for again by whoever leads next.
+    pub fn retire(&self) {
+        self.inner.stop.send_replace(true);
+    }
+
     /// Stops taking inputs and waits until the log is at rest. Effects that were not received are
     /// asked for again at the next start.
     ///

@@ -166,12 +166,12 @@ impl<M: Replicated> Replica<M> {
         Ok(effects)
     }
 
-    /// Waits for room, for as long as it takes: an effect that was asked for is never dropped.
+    /// Waits for room, for as long as it takes: an effect that was asked for is never dropped, unless
+    /// this node stops. Then it is asked for again by whoever leads next.
     async fn hand_out(&mut self, told: Told<M::Effect>) -> Result<(), io::Error> {
-        let stopped = || io::Error::other(Error::Stopped.to_string());
         tokio::select! {
             biased;
-            _ = self.stop.wait_for(|stop| *stop) => Err(stopped()),
+            _ = self.stop.wait_for(|stop| *stop) => Ok(()),
             sent = self.effects.send(told) => {
                 sent.map_err(|_| self.fault.fail("nobody carries its effects out any more"))
             }

@@ -236,6 +236,7 @@ impl Node {
             let _ended = stop.send(());
             running.ended().await;
         }
+        self.cluster.retire();
         self.roles.shutdown().await;
         self.cluster.shutdown().await?;
         if let Some(consensus) = self.consensus.and_then(Arc::into_inner) {

@@ -26,6 +26,8 @@ pub(crate) struct Node {
     pub(crate) data: PathBuf,
     polity: PathBuf,
     log: PathBuf,
+    /// What it is started with after the first time.
+    args: Vec<String>,
     child: Child,
     _stdin: Option<ChildStdin>,
 }
@@ -81,6 +83,26 @@ impl Society {
         Ok(society)
     }
 
+    /// One more machine of the last owner.
+    pub(crate) fn machine(&self, world: &World) -> anyhow::Result<Node> {
+        let first = self.nodes.last().context("nobody was founded")?;
+        let line = process::run(&world.scratch, &mut first.polity(&["cluster", "add"]), COMMAND)?;
+        let data = world.fresh("machine")?.join("node");
+        let port = free_ports(1)?[0];
+        let listen = format!("/ip4/127.0.0.1/udp/{port}/quic-v1");
+        let args = vec!["--listen".to_string(), listen];
+        let file = world.fresh("line")?.join("line.txt");
+        fs::write(&file, line.stdout).with_context(|| file.display().to_string())?;
+        let joining = ["--join".to_string(), format!("@{}", file.display())];
+        let with: Vec<_> = joining.into_iter().chain(args.clone()).collect();
+        let mut node = Node::start(&world.polity, &data, &with, args)?;
+        node.ready(world, 2)?;
+        // Jobs are given from every machine.
+        let (from, to) = (first.data.join("owner.key"), data.join("owner.key"));
+        fs::copy(&from, &to).with_context(|| to.display().to_string())?;
+        Ok(node)
+    }
+
     /// The node that takes orders.
     pub(crate) fn home(&self) -> &Node {
         &self.nodes[0]
@@ -120,17 +142,28 @@ fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
 impl Node {
     /// Starts the node of a directory.
     pub(crate) fn up(polity: &Path, data: &Path, genesis: &Path) -> anyhow::Result<Self> {
+        let args = vec!["--genesis".to_string(), genesis.display().to_string()];
+        Self::start(polity, data, &args.clone(), args)
+    }
+
+    /// Starts a node with `now`, and later with `args`.
+    fn start(
+        polity: &Path,
+        data: &Path,
+        now: &[String],
+        args: Vec<String>,
+    ) -> anyhow::Result<Self> {
         let log = data.with_extension("log");
-        let file = File::options().create(true).append(true).open(&log);
-        let file = file.with_context(|| log.display().to_string())?;
-        let mut command = Command::new(polity);
-        command.args(["up", "--exit-with-stdin", "--data"]).arg(data);
-        command.arg("--genesis").arg(genesis);
-        command.stdin(Stdio::piped()).stdout(file.try_clone()?).stderr(file);
-        // Ctrl-C is for us; nodes end because we do.
-        let mut child = command.process_group(0).spawn().context("polity up")?;
+        let mut child = spawn(polity, data, &log, now)?;
         let stdin = child.stdin.take();
-        Ok(Self { data: data.into(), polity: polity.into(), log, child, _stdin: stdin })
+        Ok(Self { data: data.into(), polity: polity.into(), log, args, child, _stdin: stdin })
+    }
+
+    /// Starts it once more after it was killed, and does not wait for it.
+    pub(crate) fn start_again(&mut self) -> anyhow::Result<()> {
+        self.child = spawn(&self.polity, &self.data, &self.log, &self.args)?;
+        self._stdin = self.child.stdin.take();
+        Ok(())
     }
 
     /// The process.
@@ -186,6 +219,16 @@ impl Node {
         self._stdin = None;
         until("a node to stop", START, || Ok(self.child.try_wait()?)).map(drop)
     }
+}
+
+fn spawn(polity: &Path, data: &Path, log: &Path, args: &[String]) -> anyhow::Result<Child> {
+    let file = File::options().create(true).append(true).open(log);
+    let file = file.with_context(|| log.display().to_string())?;
+    let mut command = Command::new(polity);
+    command.args(["up", "--exit-with-stdin", "--data"]).arg(data).args(args);
+    command.stdin(Stdio::piped()).stdout(file.try_clone()?).stderr(file);
+    // Ctrl-C is for us; nodes end because we do.
+    command.process_group(0).spawn().context("polity up")
 }
 
 impl Drop for Node {
