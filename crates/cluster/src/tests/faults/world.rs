@@ -284,6 +284,17 @@ impl World {
         self.link();
     }
 
+    /// What everybody is doing, for whoever wants to know why nothing happens.
+    pub(super) fn picture(&self) -> String {
+        let machines = self.machines.borrow();
+        let line = |(n, machine): (&u8, &Machine)| {
+            let (place, awake, old) = (machine.place, machine.awake, machine.old.strong_count());
+            let status = machine.running.as_ref().map(|running| running.cluster.status());
+            format!("\n{n}: {place:?}, awake {awake}, left of its past {old}, {status:?}")
+        };
+        machines.iter().map(line).collect()
+    }
+
     /// Its disk stands still, or goes on.
     pub(super) fn hold(&self, n: u8, held: bool) {
         self.with(n, |machine| machine.log.hold(held));
