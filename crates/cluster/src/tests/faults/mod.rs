@@ -71,9 +71,10 @@ async fn trouble(seed: u64) -> Counts {
 async fn settle(world: &World) {
     world.heal();
     (1..=world::MEMBERS).for_each(|n| world.hold(n, false));
-    for n in world.down() {
-        assert!(world.begin(n, GUARD).await, "member {n} did not begin again");
-    }
+    // All at once: one that joins waits for a majority of the others.
+    let again = world.down().into_iter().map(|n| world.begin(n, GUARD));
+    let again = futures::future::join_all(again).await;
+    assert!(again.into_iter().all(|begun| begun), "a member did not begin again");
     // Somebody takes a write, and all members come to have it.
     let last = loop {
         let ups = world.up();
