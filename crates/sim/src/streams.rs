@@ -204,7 +204,8 @@ impl State {
         let acceptor = acceptor.filter(|acceptor| !acceptor.is_closed());
         let acceptor = acceptor.ok_or(StreamError::Unsupported(to, protocol))?;
         let (near, far) = duplex(STREAM_BYTES);
-        let incoming = Incoming { peer: from, stream: Box::new(Wire::new(far, link.clone(), back)) };
+        let incoming =
+            Incoming { peer: from, stream: Box::new(Wire::new(far, link.clone(), back)) };
         // With a full queue the far end is dropped, and the opener sees its stream close.
         drop(acceptor.try_send(incoming));
         if let Some(node) = self.nodes.get_mut(&from) {

@@ -94,8 +94,7 @@ pub(super) async fn read(
     patience: Duration,
 ) -> Option<Vec<u64>> {
     let invoked = world.history.borrow_mut().event();
-    let asked =
-        cluster.read(|mind| (mind.values[usize::from(key)], mind.written.clone()));
+    let asked = cluster.read(|mind| (mind.values[usize::from(key)], mind.written.clone()));
     let answer = answer(died, patience, asked).await;
     match answer {
         Some(Ok((value, written))) => {

@@ -2,6 +2,7 @@
 
 mod clients;
 mod history;
+mod mortal;
 mod random;
 mod registers;
 mod trouble;
@@ -27,7 +28,7 @@ const LANES: usize = 8;
 /// Clients of one world.
 const CLIENTS: usize = 4;
 /// How long one seed may take, faults and all.
-const GUARD: Duration = Duration::from_secs(25);
+const GUARD: Duration = Duration::from_secs(60);
 /// How long a client waits once nothing is wrong any more.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(5);

@@ -1,10 +1,6 @@
 //! Members that can crash, their network, their disks and their clocks.
 
-use super::{
-    history::History,
-    random::Random,
-    registers::Registers,
-};
+use super::{history::History, mortal::Mortal, random::Random, registers::Registers};
 use crate::{
     Begin, Cluster, Config, Leading, Parts, Told as Said, start,
     tests::{key, probe::Probe},
@@ -29,6 +25,8 @@ use tokio::{
 pub(super) const MEMBERS: u8 = 5;
 /// How long a member may take to begin while things go wrong.
 const BEGIN: Duration = Duration::from_millis(800);
+/// How long what is left of a process is waited for.
+const GONE: Duration = Duration::from_secs(1);
 /// Pause between two looks at what ends by itself.
 const SOON: Duration = Duration::from_millis(1);
 
@@ -64,7 +62,6 @@ pub(super) enum Place {
 struct Running {
     cluster: Cluster<Registers>,
     _effects: mpsc::Receiver<Said<()>>,
-    died: watch::Sender<bool>,
 }
 
 /// A machine that may run a member.
@@ -73,6 +70,8 @@ struct Machine {
     running: Option<Running>,
     /// It runs, or is about to.
     awake: bool,
+    /// Tells of the death of its process.
+    died: watch::Sender<bool>,
     log: Arc<Probe>,
     /// The log of a process that died, for as long as something of it is left.
     old: Weak<Probe>,
@@ -110,7 +109,18 @@ impl World {
             let clock = Drifting { since, offset_ms: random.below(1_000_000), percent };
             let (log, clock) = (Probe::new(), Arc::new(clock));
             let (place, old) = (Place::Out, Weak::new());
-            (n, Machine { place, running: None, awake: false, log, old, clock })
+            (
+                n,
+                Machine {
+                    place,
+                    running: None,
+                    awake: false,
+                    died: watch::Sender::default(),
+                    log,
+                    old,
+                    clock,
+                },
+            )
         };
         Self {
             mesh: Mesh::new(),
@@ -161,7 +171,7 @@ impl World {
     pub(super) fn member(&self, n: u8) -> Option<(Cluster<Registers>, watch::Receiver<bool>)> {
         self.with(n, |machine| {
             let running = machine.running.as_ref()?;
-            Some((running.cluster.clone(), running.died.subscribe()))
+            Some((running.cluster.clone(), machine.died.subscribe()))
         })
     }
 
@@ -173,10 +183,7 @@ impl World {
 
     /// Starts a member, with what its disk holds. False if it did not begin in time.
     pub(super) async fn begin(&self, n: u8, patience: Duration) -> bool {
-        // Two processes with one key are another story.
-        while self.with(n, |machine| machine.old.strong_count() > 0) {
-            tokio::time::sleep(SOON).await;
-        }
+        self.forget(n).await;
         let first = self.with(n, |machine| std::mem::replace(&mut machine.place, Place::In));
         let founds = n == 1 && first == Place::Out && self.in_place(Place::In).len() == 1;
         let begin = if founds {
@@ -184,7 +191,10 @@ impl World {
         } else {
             Begin::Join { seeds: (1..=MEMBERS).filter(|seed| *seed != n).map(key).collect() }
         };
-        let (log, clock) = self.with(n, |machine| (machine.log.clone(), machine.clock.clone()));
+        let (log, clock, died) = self.with(n, |machine| {
+            machine.died = watch::Sender::new(false);
+            (machine.log.clone(), machine.clock.clone(), machine.died.subscribe())
+        });
         let parts = Parts {
             config: self.config.clone(),
             me: key(n),
@@ -193,7 +203,7 @@ impl World {
             begin,
             log,
             clock,
-            streams: self.mesh.node(key(n)),
+            streams: Arc::new(Mortal { node: self.mesh.node(key(n)), died }),
             admits: Arc::new(|_| true),
             life: self.lives.replace(self.lives.get() + 1),
         };
@@ -202,8 +212,7 @@ impl World {
         match tokio::time::timeout(patience, start(parts)).await {
             Ok(started) => {
                 let (cluster, effects) = started.expect("nothing is wrong with its log");
-                let died = watch::Sender::new(false);
-                let running = Running { cluster, _effects: effects, died };
+                let running = Running { cluster, _effects: effects };
                 self.with(n, |machine| machine.running = Some(running));
                 true
             }
@@ -211,6 +220,19 @@ impl World {
                 self.crash(n);
                 false
             }
+        }
+    }
+
+    /// Waits until a process that died is gone. The engine may leave something behind, which holds
+    /// memory and can say nothing.
+    async fn forget(&self, n: u8) {
+        let gone = async {
+            while self.with(n, |machine| machine.old.strong_count() > 0) {
+                tokio::time::sleep(SOON).await;
+            }
+        };
+        if tokio::time::timeout(GONE, gone).await.is_err() {
+            self.count("processes that left something behind");
         }
     }
 
@@ -232,9 +254,8 @@ impl World {
             machine.old = Arc::downgrade(&log);
             log.hold(false);
             machine.awake = false;
-            if let Some(running) = machine.running.take() {
-                running.died.send_replace(true);
-            }
+            machine.died.send_replace(true);
+            machine.running = None;
         });
         self.link();
     }
@@ -300,4 +321,3 @@ impl World {
         self.with(n, |machine| machine.log.hold(held));
     }
 }
-
