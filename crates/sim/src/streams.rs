@@ -47,6 +47,10 @@ struct State {
     cut: BTreeSet<(PublicKey, PublicKey)>,
     /// Ends the streams of a pair when its link is cut.
     links: HashMap<(PublicKey, PublicKey), CancellationToken>,
+    /// Ways, from one node to another, on which nothing arrives.
+    silent: BTreeSet<(PublicKey, PublicKey)>,
+    /// Swallows what is written on a way when it is cut.
+    ways: HashMap<(PublicKey, PublicKey), CancellationToken>,
     offences: Vec<(PublicKey, PublicKey, Offence)>,
     offended: Option<watch::Sender<usize>>,
 }
@@ -103,6 +107,25 @@ impl Mesh {
         }
     }
 
+    /// Cuts one way only: what `from` writes is lost without a word, and it opens no streams to `to`.
+    pub fn cut_way(&self, from: PublicKey, to: PublicKey) {
+        let mut state = self.state();
+        if state.silent.insert((from, to)) {
+            state.way(from, to).cancel();
+        }
+    }
+
+    /// Restores a way. The streams of the pair fail: they have lost bytes.
+    pub fn heal_way(&self, from: PublicKey, to: PublicKey) {
+        let mut state = self.state();
+        if state.silent.remove(&(from, to)) {
+            state.ways.remove(&(from, to));
+            if let Some(link) = state.links.remove(&pair(from, to)) {
+                link.cancel();
+            }
+        }
+    }
+
     /// All offences so far: who noted it, whose it was, and what.
     pub fn offences(&self) -> Vec<(PublicKey, PublicKey, Offence)> {
         self.state().offences.clone()
@@ -134,6 +157,10 @@ fn pair(a: PublicKey, b: PublicKey) -> (PublicKey, PublicKey) {
 impl State {
     fn is_linked(&self, a: PublicKey, b: PublicKey) -> bool {
         a != b && self.nodes.contains_key(&b) && !self.cut.contains(&pair(a, b))
+    }
+
+    fn way(&mut self, from: PublicKey, to: PublicKey) -> CancellationToken {
+        self.ways.entry((from, to)).or_default().clone()
     }
 
     fn peers(&self, of: PublicKey) -> Vec<PublicKey> {
@@ -168,21 +195,23 @@ impl State {
         to: PublicKey,
         protocol: Protocol,
     ) -> Result<Stream, StreamError> {
-        if !self.is_linked(from, to) {
+        if !self.is_linked(from, to) || self.silent.contains(&(from, to)) {
             return Err(StreamError::Unreachable(to));
         }
         let link = self.links.entry(pair(from, to)).or_default().clone();
+        let (there, back) = (self.way(from, to), self.way(to, from));
         let acceptor = self.nodes.get(&to).and_then(|node| node.acceptors.get(&protocol));
         let acceptor = acceptor.filter(|acceptor| !acceptor.is_closed());
         let acceptor = acceptor.ok_or(StreamError::Unsupported(to, protocol))?;
         let (near, far) = duplex(STREAM_BYTES);
-        let incoming = Incoming { peer: from, stream: Box::new(Wire::new(far, link.clone())) };
+        let incoming =
+            Incoming { peer: from, stream: Box::new(Wire::new(far, link.clone(), back)) };
         // With a full queue the far end is dropped, and the opener sees its stream close.
         drop(acceptor.try_send(incoming));
         if let Some(node) = self.nodes.get_mut(&from) {
             node.opened += 1;
         }
-        Ok(Box::new(Wire::new(near, link)))
+        Ok(Box::new(Wire::new(near, link, there)))
     }
 }
 
@@ -279,11 +308,13 @@ fn listen<T: Clone + Send + 'static>(receiver: broadcast::Receiver<T>) -> Events
 struct Wire {
     bytes: Compat<DuplexStream>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The way from this end to the other.
+    way: CancellationToken,
 }
 
 impl Wire {
-    fn new(bytes: DuplexStream, link: CancellationToken) -> Self {
-        Self { bytes: bytes.compat(), cut: Box::pin(link.cancelled_owned()) }
+    fn new(bytes: DuplexStream, link: CancellationToken, way: CancellationToken) -> Self {
+        Self { bytes: bytes.compat(), cut: Box::pin(link.cancelled_owned()), way }
     }
 
     /// Fails if the link is cut; otherwise the task is woken when it is.
@@ -313,6 +344,9 @@ impl AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.check(context)?;
+        if self.way.is_cancelled() {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         Pin::new(&mut self.bytes).poll_write(context, bytes)
     }
 
@@ -360,6 +394,27 @@ mod tests {
         let refused = a.open(key(2), ECHO).await.map(drop);
         assert_eq!(refused, Err(StreamError::Unreachable(key(2))));
         mesh.heal(key(1), key(2));
+        a.open(key(2), ECHO).await.expect("open again");
+    }
+
+    #[tokio::test]
+    async fn a_way_that_is_cut_takes_bytes_and_brings_none() {
+        let mesh = Mesh::new();
+        let (a, b) = (mesh.node(key(1)), mesh.node(key(2)));
+        let mut accepted = b.accept(ECHO).expect("free");
+        let mut near = a.open(key(2), ECHO).await.expect("open");
+        let mut far = accepted.next().await.expect("a stream").stream;
+        mesh.cut_way(key(1), key(2));
+        near.write_all(b"lost").await.expect("swallowed");
+        far.write_all(b"back").await.expect("sent");
+        let mut four = [0; 4];
+        near.read_exact(&mut four).await.expect("the other way is whole");
+        assert_eq!(&four, b"back");
+        let refused = a.open(key(2), ECHO).await.map(drop);
+        assert_eq!(refused, Err(StreamError::Unreachable(key(2))));
+        mesh.heal_way(key(1), key(2));
+        let reset = far.read_exact(&mut four).await.expect_err("bytes are missing");
+        assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
         a.open(key(2), ECHO).await.expect("open again");
     }
 

@@ -4,6 +4,7 @@ mod clock;
 mod contract;
 mod disk;
 mod failures;
+mod faults;
 mod flow;
 mod probe;
 mod records;

@@ -247,6 +247,8 @@ impl<M: Replicated> Server<M> {
         }
         match self.voice.say_here(input).await {
             Ok(index) => Answer::Done { index },
+            // It ended on the way: the input may be in its log.
+            Err(Error::Stopped | Error::Failed(_)) => Answer::Unknown,
             Err(error) => failed(error),
         }
     }
