@@ -149,6 +149,10 @@ impl<M: Replicated> Server<M> {
             }
             _ => {}
         }
+        // Whoever was removed begins with an empty disk, whichever member removed it.
+        if hello.cluster.is_none() && !self.is_member(&peer) {
+            self.wire().seen.forget(&peer);
+        }
         let vote = self.wire().glance.vote();
         let odd = self.wire().seen.check(peer, &hello.standing, vote).err();
         odd.map(|odd| odd.to_string())

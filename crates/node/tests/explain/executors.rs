@@ -54,7 +54,8 @@ fn whoever_works_on_other_jobs_is_waited_for_and_named() {
     let first = Order::of(&counting(100_000), "2of2").submit(&nodes[0]);
     until_told(&nodes[0], first, &["No answer yet from …"], "");
     let second = Order::of(NOTHING, "2of2").submit(&nodes[0]);
-    let facts = ["Next, as soon as it has done others of this node's: …", "(owner owner 2)"];
+    let facts =
+        ["none can be given a task of it now. Busy with as much as they may", "(owner owner 2)"];
     until_told(&nodes[0], second, &facts, "");
 }
 

@@ -58,7 +58,8 @@ fn a_node_that_its_owner_looks_after_is_given_nothing_until_that_is_over() {
         nodes[0].polity(&["node", "window", &key, "--for", "1h"]).ok();
     }
     let job = Order::of(NOTHING, "single").submit(&nodes[0]);
-    let facts = ["none can be given a task of it now.", "Looked after by their owners now, or soon"];
+    let facts =
+        ["none can be given a task of it now.", "Looked after by their owners now, or soon"];
     until_told(&nodes[0], job, &facts, "");
     let key = nodes[0].status().unwrap()["node"].as_str().unwrap().to_string();
     nodes[0].polity(&["node", "window", &key, "--none"]).ok();

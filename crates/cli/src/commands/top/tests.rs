@@ -5,9 +5,7 @@ use super::{
     plain,
     view::{Key, View},
 };
-use api::{
-    ClusterInfo, JobState, JobSummary, MemberInfo, NodeInfo, NodeLoad, Status, Totals,
-};
+use api::{ClusterInfo, JobState, JobSummary, MemberInfo, NodeInfo, NodeLoad, Status, Totals};
 use identity::{Digest, NetworkId, PublicKey};
 use objects::{Cid, Codec};
 use protocol::{Distinct, Height, JobId, Priority, Profile, Time};

@@ -72,6 +72,7 @@ impl<'a> Facts<'a> {
     /// About the job as a whole.
     pub(crate) fn job(&self) -> Said {
         let summary = &self.detail.summary;
+        let mut queue = None;
         let said = if summary.state == JobState::Finished {
             self.finished()
         } else if !self.detail.after.is_empty() {
@@ -83,9 +84,10 @@ impl<'a> Facts<'a> {
         } else if self.is_over() {
             self.unwritten()
         } else {
+            queue = self.place_in_queue();
             self.running()
         };
-        said.and(self.own_engine()).and(self.own_clock()).and(self.audits())
+        said.and(self.own_engine()).and(queue).and(self.own_clock()).and(self.audits())
     }
 
     /// Tasks of which the same is to be said, those that need attention first.
@@ -126,7 +128,6 @@ impl<'a> Facts<'a> {
         let expires = self.detail.order.payload.expires;
         let left = self.lasting(expires.since_ms(self.now()));
         Said::new(format!("Running: {}; the order is good for another {left}.", parts.join(", ")))
-            .and(self.place_in_queue())
     }
 
     fn held(&self) -> Said {
