@@ -77,12 +77,13 @@ impl Engine {
         })
     }
 
-    /// Measures what one core of this machine does, and its disk, with a file in `dir` that is gone
-    /// afterwards. Takes about half a second and blocks.
+    /// Measures what one core of this machine does, and its disk, with a file of a few MiB in `dir`
+    /// that is gone afterwards; without a directory the disk is left alone, and its speed is 0. Takes
+    /// about half a second and blocks.
     ///
     /// # Errors
     /// [`Error::Disk`] if there is no writing to `dir`; [`Error::KnownAnswer`].
-    pub fn measure(&self, dir: &Path) -> Result<Speed, Error> {
+    pub fn measure(&self, dir: Option<&Path>) -> Result<Speed, Error> {
         let runner = &self.runner;
         let (program, _) = runner.programs.compile(known::program(measure::PROGRAM))?;
         let fuel_ms = measure::fuel_ms(|order| {
@@ -90,7 +91,9 @@ impl Engine {
             let _ticking = runner.ticker.ticking();
             task::run(&runner.engine, &program, order, &until)
         })?;
-        let machine = measure::machine(dir).map_err(|source| Error::Disk(dir.into(), source))?;
+        let machine = measure::machine(dir).map_err(|source| {
+            Error::Disk(dir.map(Path::to_path_buf).unwrap_or_default(), source)
+        })?;
         Ok(Speed { fuel_ms, ..machine })
     }
 }

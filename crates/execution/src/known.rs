@@ -119,9 +119,9 @@ mod tests {
     fn the_engine_measures_the_machine_it_runs_on() {
         let dir = tempfile::tempdir().unwrap();
         let engine = Engine::new(&Config::default(), None).unwrap();
-        let speed = engine.measure(dir.path()).unwrap();
+        let speed = engine.measure(Some(dir.path())).unwrap();
         assert!(speed.fuel_ms > 0 && speed.mflops > 0, "{speed:?}");
-        assert!(matches!(engine.measure(&dir.path().join("no")), Err(Error::Disk(..))));
+        assert!(matches!(engine.measure(Some(&dir.path().join("no"))), Err(Error::Disk(..))));
     }
 
     #[test]

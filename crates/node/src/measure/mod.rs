@@ -12,6 +12,8 @@ use storage::Store;
 use tokio::sync::{Notify, watch};
 
 /// Pause before a profile is said anew, because free space changes.
+/// Free bytes of a disk that is measured, at least.
+const DISK_BYTES: u64 = 16 << 20;
 const REFRESH_MS: u64 = 600_000;
 /// Least pause between two measurements.
 const AGAIN_MS: u64 = 60_000;
@@ -106,8 +108,11 @@ impl Parts {
 
     /// Half a second of one core, beside everything else.
     async fn speed(&self) -> anyhow::Result<Option<Speed>> {
+        // What is left of a disk belongs to the journals.
+        let room = self.disk_bytes().await >= DISK_BYTES;
         let (executor, dir) = (self.executor.clone(), self.dir.clone());
-        let measured = tokio::task::spawn_blocking(move || executor.measure(&dir));
+        let dir = room.then_some(dir);
+        let measured = tokio::task::spawn_blocking(move || executor.measure(dir.as_deref()));
         match measured.await.context("measuring this machine")? {
             Ok(speed) => {
                 tracing::info!(?speed, "measured what this machine does");
@@ -121,13 +126,14 @@ impl Parts {
         }
     }
 
+    /// Bytes that the store may still take. A store that does not answer is seen elsewhere.
+    async fn disk_bytes(&self) -> u64 {
+        let status = self.store.status().await;
+        status.map_or(0, |status| status.free_bytes.saturating_sub(status.reserve_bytes))
+    }
+
     async fn profile(&self, speed: Option<Speed>) -> Profile {
-        // A store that does not answer is seen elsewhere.
-        let disk_bytes = self
-            .store
-            .status()
-            .await
-            .map_or(0, |status| status.free_bytes.saturating_sub(status.reserve_bytes));
+        let disk_bytes = self.disk_bytes().await;
         Profile {
             labels: self.labels.clone(),
             arch: std::env::consts::ARCH.into(),

@@ -56,11 +56,11 @@ impl Executor {
         Self { engine, fetcher, keeper, recent, room }
     }
 
-    /// What one core of this machine does, and the disk of `dir`. Blocks.
+    /// What one core of this machine does, and the disk of `dir`, if there is room. Blocks.
     ///
     /// # Errors
     /// What [`Engine::measure`] says.
-    pub(crate) fn measure(&self, dir: &Path) -> Result<Speed, execution::Error> {
+    pub(crate) fn measure(&self, dir: Option<&Path>) -> Result<Speed, execution::Error> {
         self.engine.measure(dir)
     }
 
