@@ -164,7 +164,7 @@ impl Metrics {
 }
 
 /// Measures how long blocks take to become final, as long as the node runs.
-pub(crate) async fn watch_blocks(home: Home, metrics: Arc<Metrics>) {
+pub(crate) async fn count_blocks(home: Home, metrics: Arc<Metrics>) -> anyhow::Result<()> {
     let mut head = home.chain.head();
     while head.changed().await.is_ok() {
         head.borrow_and_update();
@@ -172,6 +172,7 @@ pub(crate) async fn watch_blocks(home: Home, metrics: Arc<Metrics>) {
         let took_ms = home.clock.now().since_ms(proposed);
         metrics.finality.saw(Duration::from_millis(took_ms));
     }
+    Ok(())
 }
 
 /// What the operating system says of this process; elsewhere than on Linux nothing.

@@ -145,11 +145,7 @@ impl Node {
 
         // The front door, last: who can knock finds everything in place.
         tell_about(&basis, &home, &network, &mut roles);
-        let counting = metrics::watch_blocks(home.clone(), home.metrics.clone());
-        roles.spawn(async move {
-            counting.await;
-            Ok(())
-        });
+        roles.spawn(metrics::count_blocks(home.clone(), home.metrics.clone()));
         let door = Door {
             home,
             network,
