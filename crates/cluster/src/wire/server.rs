@@ -236,11 +236,20 @@ impl<M: Replicated> Server<M> {
             Err(error) => return Answer::Refused { reason: error.to_string() },
         };
         let meta = SnapshotMeta { last_log_id: kept.applied, last_membership: kept.members };
+        let index = meta.last_log_id.map_or(0, |id| id.index);
         let snapshot = Snapshot { meta, snapshot: bytes };
-        match self.voice.engine.install_full_snapshot(vote, snapshot).await {
-            Ok(response) => Answer::Installed { vote: response.vote.into() },
-            Err(fatal) => Answer::Refused { reason: fatal.to_string() },
+        let response = match self.voice.engine.install_full_snapshot(vote, snapshot).await {
+            Ok(response) => response,
+            Err(fatal) => return Answer::Refused { reason: fatal.to_string() },
+        };
+        // The engine answers at once if it was told of this snapshot before, although that one may not
+        // be durable yet. Persist before you speak.
+        if response.vote == vote
+            && let Err(error) = self.voice.applied(index).await
+        {
+            return Answer::Refused { reason: error.to_string() };
         }
+        Answer::Installed { vote: response.vote.into() }
     }
 
     async fn propose(&self, peer: PublicKey, input: Bytes) -> Answer {
