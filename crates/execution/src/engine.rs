@@ -77,8 +77,8 @@ impl Engine {
         })
     }
 
-    /// Measures what one core of this machine does, and its disk, with a file of a few MiB in `dir`
-    /// that is gone afterwards; without a directory the disk is left alone, and its speed is 0. Takes
+    /// Measures what one core of this machine does, and its disk, with a file of a MiB in `dir` that
+    /// is gone afterwards; without a directory the disk is left alone, and its speed is 0. Takes
     /// about half a second and blocks.
     ///
     /// # Errors
