@@ -84,15 +84,15 @@ impl Engine {
     /// # Errors
     /// [`Error::Disk`] if there is no writing to `dir`; [`Error::KnownAnswer`].
     pub fn measure(&self, dir: Option<&Path>) -> Result<Speed, Error> {
+        let machine = measure::machine(dir).map_err(|source| {
+            Error::Disk(dir.map(Path::to_path_buf).unwrap_or_default(), source)
+        })?;
         let runner = &self.runner;
         let (program, _) = runner.programs.compile(known::program(measure::PROGRAM))?;
         let fuel_ms = measure::fuel_ms(|order| {
             let until = Until::new(Cancel::default(), order.limits.wall_ms);
             let _ticking = runner.ticker.ticking();
             task::run(&runner.engine, &program, order, &until)
-        })?;
-        let machine = measure::machine(dir).map_err(|source| {
-            Error::Disk(dir.map(Path::to_path_buf).unwrap_or_default(), source)
         })?;
         Ok(Speed { fuel_ms, ..machine })
     }
