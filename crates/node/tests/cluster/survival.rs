@@ -1,52 +1,16 @@
 //! Machines that vanish in the middle of a job.
 
 use super::{
-    society::{space::Space, until},
+    society::{
+        halves::{Halves, LEFT, RIGHT},
+        space::Space,
+        until,
+    },
     trio::{Place, Trio},
 };
 
-/// Addresses of two networks with a cable between them.
-const LEFT: &str = "10.78.1.1";
-const RIGHT: &str = "10.78.2.1";
 /// Tasks of the job.
 const TASKS: u32 = 10_000;
-
-/// Two networks with one cable between them.
-struct Halves {
-    left: Space,
-    right: Space,
-}
-
-impl Halves {
-    fn new() -> Self {
-        let left = Space::network();
-        let right = left.network_beside();
-        let cable = format!("ip link add cable type veth peer name cable netns {}", right.pid());
-        left.way().shell(&cable);
-        for (half, address) in [(&left, LEFT), (&right, RIGHT)] {
-            half.way().shell(&format!("ip address add {address}/32 dev lo; ip link set cable up"));
-        }
-        let halves = Self { left, right };
-        halves.route();
-        halves
-    }
-
-    /// Tells each half where the other one is.
-    fn route(&self) {
-        for (half, other) in [(&self.left, RIGHT), (&self.right, LEFT)] {
-            half.way().shell(&format!("ip route replace {other}/32 dev cable"));
-        }
-    }
-
-    fn cut(&self) {
-        self.left.way().shell("ip link set cable down");
-    }
-
-    fn heal(&self) {
-        self.left.way().shell("ip link set cable up");
-        self.route();
-    }
-}
 
 #[test]
 fn a_job_of_ten_thousand_tasks_survives_its_leader_and_a_partition() {

@@ -1,53 +1,17 @@
 //! A network that splits in two halves, neither of which may decide anything alone.
 
-use super::society::{Node, brisk, found_at, inputs, program, space::Space, until};
+use super::society::{
+    Node, brisk, found_at,
+    halves::{Halves, LEFT, RIGHT},
+    inputs, program, until,
+};
 
-/// Addresses of the halves. They stay when the cable between them is pulled.
-const LEFT: &str = "10.77.1.1";
-const RIGHT: &str = "10.77.2.1";
 /// What a validator's log must hold so that its leader timeouts can be counted, and its word for
 /// one: the vote to skip a leader, cast again and again while nobody answers.
 const LOG: &str = "warn,node=info,commonware_consensus::simplex::actors::voter=debug";
 const TIMEOUT: &str = "broadcasting nullify";
 /// Leader timeouts of every validator that pass while the network is split.
 const TIMEOUTS: usize = 12;
-
-/// Two networks with one cable between them.
-struct Halves {
-    left: Space,
-    right: Space,
-}
-
-impl Halves {
-    fn new() -> Self {
-        let left = Space::network();
-        let right = left.network_beside();
-        let cable = format!("ip link add cable type veth peer name cable netns {}", right.pid());
-        left.way().shell(&cable);
-        for (half, address) in [(&left, LEFT), (&right, RIGHT)] {
-            half.way().shell(&format!("ip address add {address}/32 dev lo; ip link set cable up"));
-        }
-        let halves = Self { left, right };
-        halves.route();
-        halves
-    }
-
-    /// Tells each half where the other one is.
-    fn route(&self) {
-        for (half, other) in [(&self.left, RIGHT), (&self.right, LEFT)] {
-            half.way().shell(&format!("ip route replace {other}/32 dev cable"));
-        }
-    }
-
-    fn cut(&self) {
-        self.left.way().shell("ip link set cable down");
-    }
-
-    fn heal(&self) {
-        self.left.way().shell("ip link set cable up");
-        self.route();
-    }
-}
 
 /// Orders a job and comes back when its replicas agree, which takes no validators.
 fn agree(node: &Node, out: &str) {

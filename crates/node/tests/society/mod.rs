@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
 pub mod door;
+pub mod halves;
 pub mod space;
 
 use identity::{NetworkId, SecretKey, Signed};
