@@ -265,6 +265,11 @@ async fn a_minority_acknowledges_nothing_answers_nothing_and_forgets_what_it_was
     asked.spawn(async move { lonely.propose(Told::Add(666)).await });
     let other = members.iter().find(|member| member.key != old.key).unwrap();
     other.add(777).await;
+    // Nobody tells it that another one leads; without a majority it knows that it does not.
+    let mut leads = old.cluster.leads();
+    let ceases = async { while matches!(leads.now(), Leading::Yes(_)) && leads.changed().await {} };
+    tokio::time::timeout(PATIENCE, ceases).await.expect("a leader without a majority leads on");
+    assert_eq!(old.cluster.leader(), None);
     // Its look at what is here says how far that is; a linearizable one fails.
     assert!(!old.added().contains(&777));
     assert!(old.cluster.read(Tally::clone).await.is_err());
