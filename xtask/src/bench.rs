@@ -18,7 +18,7 @@ pub(crate) mod society;
 mod storage;
 mod sweep;
 mod table;
-mod trivial;
+pub(crate) mod trivial;
 mod warm;
 pub(crate) mod world;
 

@@ -10,6 +10,7 @@ mod fix;
 mod guest_tools;
 mod guests;
 mod helia;
+mod live;
 mod namespaces;
 mod npm;
 mod package;
@@ -36,10 +37,14 @@ Every project command.
     cargo xtask demo [ARG]…     builds polity and the guests, then runs: polity demo ARG…
     cargo xtask soak [--kills N] [--seed S]
                                 kills nodes under load, 200 times if not told otherwise
+    cargo xtask soak --cluster SECONDS [--seed S]
+                                everything goes wrong with the machines of one owner, under load
     cargo xtask soak --seeds N [--from SEED]
                                 runs so many seeds of the simulation in which everything goes wrong
     cargo xtask durable [--mib N] [--no-build] [--dir DIR]
                                 a GiB at 4+2 on six nodes: two are killed, all is read and repaired
+    cargo xtask live [--minutes N] [--nodes N] [--seed S] [--no-build] [--dir DIR]
+                                an hour of mixed load on ten nodes while things go wrong, drawn
     cargo xtask bench [NAME]… [--quick] [--no-build] [--dir DIR]
                                 measures what is promised, and writes docs/benchmarks.md
     cargo xtask package [--no-build]
@@ -64,7 +69,9 @@ fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
         None => return help(),
         Some((command, rest)) => (command.as_str(), rest),
     };
-    if !matches!(command, "demo" | "durable" | "soak" | "bench" | "package") && !rest.is_empty() {
+    if !matches!(command, "demo" | "durable" | "live" | "soak" | "bench" | "package")
+        && !rest.is_empty()
+    {
         bail!("{command} takes no arguments; `cargo xtask` prints the commands");
     }
     if matches!(command, "help" | "--help" | "-h") {
@@ -81,6 +88,7 @@ fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
         "planted" => planted::run(&project, &mut steps)?,
         "package" => package::run(&project, &mut steps, rest)?,
         "durable" => durable::run(&project, &mut steps, rest)?,
+        "live" => live::run(&project, &mut steps, rest)?,
         "bench" => bench::run(&project, &mut steps, rest)?,
         "soak" => soak::run(&project, &mut steps, rest)?,
         "demo" => match demo::run(&project, &mut steps, rest)? {},

@@ -1,8 +1,9 @@
 //! The cluster that a node is a member of, as its owner's doors see it.
 
-use crate::Reply;
+use crate::{ApiError, Reply};
+use bytes::Bytes;
 use identity::PublicKey;
-use protocol::Time;
+use protocol::{Time, port::Events};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -11,11 +12,24 @@ pub trait ClusterApi: Send + Sync + 'static {
     /// What the node knows of its cluster. It answers also while nobody leads.
     fn cluster(&self) -> Reply<'_, ClusterInfo>;
 
+    /// The same with everything in it that was acknowledged anywhere before this call (a
+    /// linearizable read). It takes a second at most, and is [`crate::Code::Unavailable`] if the
+    /// node did not hear within that time that a majority follows its leader.
+    fn cluster_current(&self) -> Reply<'_, ClusterInfo>;
+
     /// Changes something about the cluster or its members. The answer comes when it is done, or
     /// [`crate::Code::Unavailable`] while nobody leads; what cannot be done is
     /// [`crate::Code::Refused`].
     fn manage(&self, change: ClusterChange) -> Reply<'_, ()>;
+
+    /// A copy of what the cluster agreed on, everything that was acknowledged before this call
+    /// among it: the bytes of a file of [`crate::backup`], in portions. A stream that ends early is
+    /// seen by the lengths that are in it.
+    fn backup(&self) -> Reply<'_, BackupBytes>;
 }
+
+/// The bytes of a copy.
+pub type BackupBytes = Events<Result<Bytes, ApiError>>;
 
 /// A change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +82,10 @@ pub struct ClusterInfo {
     pub name: String,
     /// The node that answers.
     pub node: PublicKey,
+    /// Whether cordons and windows are as they were when it was asked, or later. If not, they are
+    /// what the node knows, and others may know more.
+    #[serde(default)]
+    pub current: bool,
     /// Who leads, as far as that node knows.
     pub leader: Option<PublicKey>,
     /// The term of Raft.
@@ -82,8 +100,14 @@ pub struct ClusterInfo {
     pub snapshot: u64,
     /// Whether no change of members is under way.
     pub at_rest: bool,
+    /// Why the node takes no part any more: the cluster was recovered without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_behind: Option<String>,
     /// The members, sorted by their keys.
     pub members: Vec<MemberInfo>,
+    /// Why nodes that are no members are given nothing new.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cordons: BTreeMap<PublicKey, String>,
 }
 
 /// One member.

@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod backup;
 mod chain;
 pub mod client;
 mod cluster;
@@ -23,7 +24,7 @@ mod storage;
 
 pub use chain::{FinalBlock, PlacedTx};
 pub use client::Client;
-pub use cluster::{ClusterApi, ClusterChange, ClusterInfo, MemberInfo};
+pub use cluster::{BackupBytes, ClusterApi, ClusterChange, ClusterInfo, MemberInfo};
 pub use door::{JobEvents, NodeApi, Reply};
 pub use error::{ApiError, Code};
 pub use frame::FrameError;

@@ -18,8 +18,9 @@
 //! | DELETE | `/v1/storage/pins/{root}?label=L` | | JSON: null |
 //! | GET | `/v1/storage/where/{cid}` | | JSON: list of whereabouts |
 //! | POST | `/v1/storage/chores` | JSON: chore | progress, one JSON object per line |
-//! | GET | `/v1/cluster` | | JSON: the cluster |
+//! | GET | `/v1/cluster?current=BOOL` | | JSON: the cluster |
 //! | POST | `/v1/cluster` | JSON: change | JSON: null |
+//! | GET | `/v1/cluster/backup` | | the file ([`crate::backup`]) |
 //! | POST | `/v1/known` | JSON: list of task keys | JSON: list of known tasks or null |
 //! | GET | `/v1/status`, `/v1/nodes` | | JSON |
 //! | GET | `/metrics` | | text for Prometheus |
@@ -60,6 +61,8 @@ pub const WHERE_PATH: &str = "/v1/storage/where";
 pub const CHORES_PATH: &str = "/v1/storage/chores";
 /// The node's cluster.
 pub const CLUSTER_PATH: &str = "/v1/cluster";
+/// A copy of what the cluster agreed on.
+pub const BACKUP_PATH: &str = "/v1/cluster/backup";
 /// Where results are that are known already.
 pub const KNOWN_PATH: &str = "/v1/known";
 /// The node.
@@ -133,6 +136,15 @@ pub const REQUEST_BYTES: usize = 1 << 20;
 pub const ANSWER_BYTES: usize = limits::RECEIPT_BYTES;
 /// Bytes of one line of an event stream.
 pub const LINE_BYTES: usize = 16 << 20;
+
+/// How the cluster is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterQuery {
+    /// Whether the answer must hold everything that was acknowledged before.
+    #[serde(default)]
+    pub current: bool,
+}
 
 /// Which pins are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

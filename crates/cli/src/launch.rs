@@ -3,10 +3,14 @@
 use crate::{background::Background, data::DataDir};
 use api::JoinLine;
 use bytes::Bytes;
-use identity::Digest;
+use identity::{Digest, PublicKey};
 use objects::Cid;
-use protocol::{JobId, Limits, Outcome, TaskIndex};
-use std::{net::SocketAddr, path::PathBuf};
+use protocol::{JobId, Limits, Outcome, TaskIndex, Time};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 /// How a node is started.
 #[derive(Debug)]
@@ -67,6 +71,39 @@ pub struct NodePlan {
     pub reserve_bytes: u64,
 }
 
+/// What is held of a cluster: by the log of a node that is stopped, or by a copy.
+#[derive(Clone, Debug)]
+pub struct HeldCluster {
+    /// The cluster's name among all clusters.
+    pub cluster: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// The node of the directory.
+    pub me: PublicKey,
+    /// The members, and whether they vote.
+    pub members: BTreeMap<PublicKey, bool>,
+    /// The term of the last entry.
+    pub term: u64,
+    /// The last entry.
+    pub index: u64,
+    /// When that was said.
+    pub at: Time,
+    /// Jobs that had not ended.
+    pub jobs: usize,
+}
+
+/// A cluster of one that goes on from what was held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Began {
+    /// Its name among all clusters.
+    pub cluster: String,
+    /// Where the log before it is kept, if there was one.
+    pub kept: Option<PathBuf>,
+}
+
+/// Asks, given what is held, whether to go on from it.
+pub type Agree<'a> = &'a mut dyn FnMut(&HeldCluster) -> bool;
+
 /// Implemented by `node`.
 pub trait Launch: Sync {
     /// Starts a node and answers when it has stopped.
@@ -93,6 +130,25 @@ pub trait Launch: Sync {
     /// # Errors
     /// What is wrong with its settings.
     fn plan(&self, data: &DataDir) -> anyhow::Result<NodePlan>;
+
+    /// The node of a directory, which must be stopped, goes on alone with what its log holds; the log
+    /// is kept beside the new one. Nothing is changed unless `agree` says so.
+    ///
+    /// # Errors
+    /// Why that cannot be; nothing was changed.
+    fn recover(&self, data: &DataDir, agree: Agree<'_>) -> anyhow::Result<Option<Began>>;
+
+    /// The node of a directory, which must be stopped and have no jobs, goes on alone with what a
+    /// copy holds. Nothing is changed unless `agree` says so.
+    ///
+    /// # Errors
+    /// Why that cannot be; nothing was changed.
+    fn restore(
+        &self,
+        data: &DataDir,
+        file: &Path,
+        agree: Agree<'_>,
+    ) -> anyhow::Result<Option<Began>>;
 
     /// Runs the programs of which every sound machine gives the same, and answers version and
     /// configuration of this machine's engine.

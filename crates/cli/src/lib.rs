@@ -27,7 +27,7 @@ mod verify;
 
 pub use background::{Background, BoundedLog, Ready};
 pub use exit::Exit;
-pub use launch::{Launch, NodePlan, RerunOrder, UpOptions};
+pub use launch::{Agree, Began, HeldCluster, Launch, NodePlan, RerunOrder, UpOptions};
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -7,6 +7,7 @@ use crate::{
     record,
     replica::Replica,
     voice::say,
+    wire::Wire,
 };
 use identity::PublicKey;
 use openraft::{
@@ -38,11 +39,14 @@ pub(crate) enum Role {
 /// The task behind a cluster's handle.
 pub(crate) struct Driver<M: Replicated> {
     pub(crate) engine: Engine<M>,
+    pub(crate) wire: Arc<Wire>,
     pub(crate) me: Member,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) deadline: watch::Receiver<Option<Time>>,
     pub(crate) role: watch::Sender<Role>,
     pub(crate) fault: Fault,
+    /// Whether the engine is asked to end.
+    pub(crate) stop: watch::Receiver<bool>,
     /// Time between two ticks, at least.
     pub(crate) tick_ms: u64,
     /// How long the last answer of a majority may be ago while this node leads.
@@ -56,7 +60,12 @@ impl<M: Replicated> Driver<M> {
     pub(crate) async fn run(mut self) {
         let mut metrics = self.engine.server_metrics();
         let mut earliest = Time::default();
+        let mut grown = false;
         loop {
+            if !grown && self.wire.is_grown() {
+                self.engine.runtime_config().elect(true);
+                grown = true;
+            }
             let role = self.role_in(&metrics.borrow_watched());
             if let Role::Leads(leader) = role
                 && *self.role.borrow() != role
@@ -70,6 +79,7 @@ impl<M: Replicated> Driver<M> {
                     Err(error) => {
                         tracing::debug!(term = leader.term, %error, "does not lead yet");
                         tokio::select! {
+                            biased;
                             changed = metrics.changed() => if changed.is_err() { break },
                             () = tokio::time::sleep(SOON) => {}
                         }
@@ -83,12 +93,14 @@ impl<M: Replicated> Driver<M> {
             // The first answer of a majority comes soon after an election.
             let pause = if elected && !leads { SOON } else { LOOK };
             tokio::select! {
-                changed = metrics.changed() => if changed.is_err() { break },
-                () = tokio::time::sleep(pause) => {}
+                biased;
+                // It comes once in a while only, and must come however busy the engine is.
                 () = due(&mut self.deadline, &*self.clock, earliest), if leads => {
                     earliest = self.clock.now().after_ms(self.tick_ms);
                     self.tick(role, &mut metrics).await;
                 }
+                changed = metrics.changed() => if changed.is_err() { break },
+                () = tokio::time::sleep(pause) => {}
             }
         }
         self.report_end();
@@ -100,6 +112,9 @@ impl<M: Replicated> Driver<M> {
 
     fn role_in(&self, metrics: &RaftServerMetrics<Types>) -> Role {
         let vote = metrics.vote;
+        if self.wire.behind().is_some() {
+            return Role::Follows(None);
+        }
         if metrics.state == ServerState::Leader
             && vote.committed
             && vote.leader_id.node_id == self.me
@@ -139,6 +154,7 @@ impl<M: Replicated> Driver<M> {
         let over = async {
             loop {
                 tokio::select! {
+                    biased;
                     changed = metrics.changed() => if changed.is_err() { return },
                     () = tokio::time::sleep(LOOK) => {}
                 }
@@ -148,16 +164,18 @@ impl<M: Replicated> Driver<M> {
             }
         };
         tokio::select! {
+            biased;
             said = say(&self.engine, &self.fault, leader, command) => said.map(drop),
             () = over => Err(Error::Unknown),
         }
     }
 
-    /// The engine ended: by itself, it has a reason.
+    /// The engine ended: by itself, it has a reason. One that broke does not get to say it.
     fn report_end(&self) {
         let end = self.engine.metrics().borrow_watched().running_state.clone();
         match end {
-            Ok(()) | Err(Fatal::Stopped) => {}
+            Ok(()) | Err(Fatal::Stopped) if *self.stop.borrow() => {}
+            Ok(()) | Err(Fatal::Stopped) => self.fault.report("its engine broke"),
             Err(fatal) => self.fault.report(fatal),
         }
         self.become_role(Role::Stopped);
@@ -176,6 +194,7 @@ async fn due(deadline: &mut watch::Receiver<Option<Time>>, clock: &dyn Clock, ea
             }
         };
         tokio::select! {
+            biased;
             () = come => return,
             // Without a replica no deadline changes; the engine's end is seen elsewhere.
             changed = deadline.changed() => if changed.is_err() {

@@ -14,7 +14,15 @@ openraft::declare_raft_types!(
         R = (),
         NodeId = Member,
         Node = Tags,
+        AsyncRuntime = Runtime,
 );
+
+/// What the engine's tasks run on.
+#[cfg(not(test))]
+pub(crate) type Runtime = openraft_rt_tokio::TokioRuntime;
+/// The same with chance that can be had again.
+#[cfg(test)]
+pub(crate) type Runtime = crate::tests::runtime::Seeded;
 
 /// A member of the cluster: a node of the owner.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! The handle of a running cluster.
 
 use crate::{
-    ClusterStatus, Error, MemberStatus, Replicated,
+    ClusterStatus, Error, Image, MemberStatus, Replicated,
     driver::Role,
     engine::Member,
     record,
@@ -131,6 +131,7 @@ impl<M: Replicated> Cluster<M> {
             tracing::debug!(%error, "says it again");
             let pause = clock.until(clock.now().after_ms(AGAIN_MS));
             tokio::select! {
+                biased;
                 () = pause => {}
                 changed = role.changed() => if changed.is_err() {
                     return Err(self.inner.voice.fault.error());
@@ -165,6 +166,26 @@ impl<M: Replicated> Cluster<M> {
         let leader = self.leader();
         let state = self.inner.state.read();
         (f(&state.mind), Stale { applied: state.index(), leader })
+    }
+
+    /// A copy of the state, which has taken at least every input that was acknowledged anywhere
+    /// before this call, with what `look` sees in it.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; [`Error::TooLarge`] if it has more bytes than a snapshot may.
+    pub async fn image<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&M) -> T + Send + 'static,
+    ) -> Result<(Image, T), Error> {
+        let index = self.patiently(|| self.inner.voice.read_index()).await?;
+        self.inner.voice.applied(index).await?;
+        let (belongs, origin) = (self.inner.voice.wire.belongs(), self.inner.voice.origin.clone());
+        let state = self.inner.state.clone();
+        let take = move || {
+            let (kept, seen) = state.kept_with(look);
+            Ok((Image::of(belongs, &kept, origin)?, seen))
+        };
+        tokio::task::spawn_blocking(take).await.map_err(|error| Error::Failed(error.to_string()))?
     }
 
     /// Who leads, as far as this node knows.
@@ -258,6 +279,7 @@ impl<M: Replicated> Cluster<M> {
             applied: index(metrics.last_applied),
             snapshot: index(metrics.snapshot),
             at_rest: is_at_rest(&metrics),
+            behind: voice.wire.behind(),
             members: membership.nodes().map(member).collect(),
         }
     }
@@ -271,6 +293,12 @@ impl<M: Replicated> Cluster<M> {
         openraft::RaftMetrics<crate::engine::Types>,
     > {
         self.inner.voice.engine.metrics()
+    }
+
+    /// Becomes `Some` when the cluster was recovered without this member.
+    #[cfg(test)]
+    pub(crate) fn behind(&self) -> watch::Receiver<Option<crate::LeftBehind>> {
+        self.inner.voice.wire.watch_behind()
     }
 
     /// Becomes `Some(reason)` when the cluster is dead; this node must stop then. It stays `None`

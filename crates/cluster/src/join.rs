@@ -2,11 +2,13 @@
 
 use crate::{
     Error,
+    engine::{LogId, Vote},
     record::{self, Belongs},
-    store::{BELONGS, ORIGIN},
+    store::{BELONGS, JOINED, LogStore, ORIGIN},
     wire::{Answer, Ask, Line, Silence, Wire},
 };
 use identity::PublicKey;
+use openraft::storage::RaftLogStorage;
 use protocol::port::{Clock, Log};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -20,6 +22,7 @@ const ASKED: usize = 16;
 pub(crate) async fn be_let_in(
     wire: &Wire,
     log: &dyn Log,
+    store: &mut LogStore,
     clock: &dyn Clock,
     labels: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
@@ -27,7 +30,10 @@ pub(crate) async fn be_let_in(
     let mut told = String::new();
     loop {
         match ask_round(wire, &belongs.seeds, labels).await {
-            Ok((cluster, name, origin)) => {
+            Ok((cluster, name, origin, at)) => {
+                if let Some(at) = at {
+                    grow_from(at, wire, log, store).await?;
+                }
                 let belongs = Belongs { cluster: Some(cluster), name, ..belongs };
                 log.set(ORIGIN, origin).await?;
                 log.set(BELONGS, record::belongs_bytes(&belongs)).await?;
@@ -46,7 +52,22 @@ pub(crate) async fn be_let_in(
     }
 }
 
-type LetIn = (crate::ClusterId, String, bytes::Bytes);
+type LetIn = (crate::ClusterId, String, bytes::Bytes, Option<LogId>);
+
+/// Takes note of the entry that let this node in: it follows nobody whose term is over, and elects
+/// nobody who lacks that entry.
+async fn grow_from(
+    at: LogId,
+    wire: &Wire,
+    log: &dyn Log,
+    store: &mut LogStore,
+) -> Result<(), Error> {
+    log.set(JOINED, record::position_bytes(at)).await?;
+    let vote = Vote { leader_id: at.leader_id, committed: true };
+    store.save_vote(&vote).await.map_err(|error| Error::Failed(error.to_string()))?;
+    wire.set_joined(at);
+    Ok(())
+}
 
 /// Asks the seeds, and whomever they name; gives the last reason if nobody lets it in.
 async fn ask_round(
@@ -63,7 +84,9 @@ async fn ask_round(
         }
         asked.push(member);
         match ask(wire, member, labels).await {
-            Ok(Answer::Joined { cluster, name, origin }) => return Ok((cluster, name, origin)),
+            Ok(Answer::Joined { cluster, name, origin, at }) => {
+                return Ok((cluster, name, origin, at.map(|at| LogId::from(*at))));
+            }
             Ok(Answer::NotLeader { leader }) => {
                 reason = "nobody leads the cluster now".into();
                 rest.extend(leader);

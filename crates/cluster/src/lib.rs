@@ -15,6 +15,9 @@
 //! A cluster has up to [`MEMBERS`] members. An odd number of them votes, chosen by the leader
 //! (`voters`) and spread over failure domains; all others follow. Any member takes inputs and
 //! answers looks: what only the leader can do goes by way of it (`voice`, `wire`).
+//!
+//! What a stopped node holds, or a copy ([`Cluster::image`]), is a [`Held`]: of it a cluster of one is
+//! made that goes on when a majority is lost for ever.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -24,8 +27,10 @@ mod engine;
 mod error;
 mod fault;
 mod handle;
+mod held;
 mod join;
 mod members;
+mod orphan;
 mod record;
 mod replica;
 mod replicated;
@@ -43,7 +48,8 @@ mod wire;
 pub use config::Config;
 pub use error::Error;
 pub use handle::{Cluster, Leading, Leads, Stale};
-pub use members::{ClusterId, ClusterStatus, MEMBERS, MemberStatus};
+pub use held::{Held, Image};
+pub use members::{ClusterId, ClusterStatus, LeftBehind, MEMBERS, MemberStatus};
 pub use replica::Told;
 pub use replicated::Replicated;
 pub use service::{Begin, Parts, start};

@@ -32,6 +32,28 @@ impl fmt::Display for ClusterId {
     }
 }
 
+/// The cluster was recovered without this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// Who said so: it was a member together with this node.
+    pub by: PublicKey,
+    /// The cluster that goes on instead.
+    pub into: ClusterId,
+    /// Since when.
+    pub at: Time,
+}
+
+impl fmt::Display for LeftBehind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { by, into, at } = self;
+        write!(
+            f,
+            "this cluster was recovered without this machine by {by} ({at}) and goes on as {into}; \
+             join that one with an empty directory: polity cluster add"
+        )
+    }
+}
+
 /// What this node knows of its cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterStatus {
@@ -53,6 +75,8 @@ pub struct ClusterStatus {
     pub snapshot: u64,
     /// Whether no change of members is under way, as far as this node knows.
     pub at_rest: bool,
+    /// Whether it goes on without this node, as a member says that was one of it.
+    pub behind: Option<LeftBehind>,
     /// The members, sorted.
     pub members: Vec<MemberStatus>,
 }

@@ -245,6 +245,17 @@ pub(crate) struct Belongs {
     pub(crate) name: String,
     /// Whom it asks to be let in.
     pub(crate) seeds: Vec<PublicKey>,
+    /// The clusters that this one goes on from, and when it began to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) former: Vec<Former>,
+}
+
+/// A cluster that was lost, and another one began with what was left of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Former {
+    pub(crate) cluster: ClusterId,
+    pub(crate) until: Time,
 }
 
 pub(crate) fn belongs_bytes(belongs: &Belongs) -> Bytes {

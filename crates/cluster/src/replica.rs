@@ -21,6 +21,7 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::{Duration, Instant},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -65,6 +66,25 @@ impl<M> Shared<M> {
     }
 }
 
+impl<M: Replicated> Shared<M> {
+    /// The state as it is between two entries, in bytes.
+    pub(crate) fn kept(&self) -> Kept {
+        self.kept_with(|_| ()).0
+    }
+
+    /// The same, with a look at the mind at that moment.
+    pub(crate) fn kept_with<T>(&self, look: impl FnOnce(&M) -> T) -> (Kept, T) {
+        let state = self.read();
+        let kept = Kept {
+            applied: state.applied,
+            members: state.members.clone(),
+            now: state.now,
+            mind: record::mind_bytes(&state.mind),
+        };
+        (kept, look(&state.mind))
+    }
+}
+
 /// What the mind wants, or what it says to everybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told<E> {
@@ -73,6 +93,8 @@ pub struct Told<E> {
     /// A state was taken from another member: what was said between the last entry and this one
     /// was never heard here.
     pub jumped: bool,
+    /// How long the entry took, the reading of it among that.
+    pub took: Duration,
     /// While this node leads, everything that is to be done; else what everybody is told.
     pub effects: Vec<E>,
 }
@@ -177,16 +199,6 @@ impl<M: Replicated> Replica<M> {
             }
         }
     }
-
-    fn kept(&self) -> Kept {
-        let state = self.state.read();
-        Kept {
-            applied: state.applied,
-            members: state.members.clone(),
-            now: state.now,
-            mind: record::mind_bytes(&state.mind),
-        }
-    }
 }
 
 /// What a panic says.
@@ -210,20 +222,22 @@ impl<M: Replicated> RaftStateMachine<Types> for Replica<M> {
     {
         while let Some((entry, responder)) = entries.try_next().await? {
             let index = entry.log_id.index;
+            let begun = Instant::now();
             let effects = self.take(entry)?;
+            let took = begun.elapsed();
             self.applied.send_replace(index);
             if let Some(responder) = responder {
                 responder.send(());
             }
             if !effects.is_empty() {
-                self.hand_out(Told { index, jumped: false, effects }).await?;
+                self.hand_out(Told { index, jumped: false, took, effects }).await?;
             }
         }
         Ok(())
     }
 
     async fn get_snapshot_builder(&mut self) -> Taken {
-        Taken::new(self.snapshots.clone(), &self.kept())
+        Taken::new(self.snapshots.clone(), &self.state.kept())
     }
 
     async fn install_snapshot(&mut self, meta: &Meta, snapshot: Bytes) -> Result<(), io::Error> {
@@ -241,7 +255,8 @@ impl<M: Replicated> RaftStateMachine<Types> for Replica<M> {
         if self.past.last.is_some_and(|last| index <= last) {
             return Ok(());
         }
-        self.hand_out(Told { index, jumped: true, effects: Vec::new() }).await
+        let (took, effects) = (Duration::ZERO, Vec::new());
+        self.hand_out(Told { index, jumped: true, took, effects }).await
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {

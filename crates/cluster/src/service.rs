@@ -6,12 +6,12 @@ use crate::{
     engine::{Member, Tags, Types},
     fault::Fault,
     handle::Inner,
-    join,
+    join, orphan,
     record::{self, Belongs},
     replica::{Ends, Past, Replica},
     snapshot::Snapshots,
     steward,
-    store::{self, BELONGS, ORIGIN},
+    store::{self, BELONGS, JOINED, ORIGIN},
     voice::{Lines, Voice},
     wire::{Peers, Server, Wire},
 };
@@ -87,29 +87,35 @@ pub async fn start<M: Replicated>(
 ) -> Result<(Cluster<M>, mpsc::Receiver<Told<M::Effect>>), Error> {
     let Parts { config, me, labels, initial, begin, log, clock, streams, admits, life } = parts;
     config.check()?;
-    let engine_config = Arc::new(config.engine()?);
+    let mut engine_config = config.engine()?;
     let fault = Fault::new();
-    let opened = store::open(&config, log.clone(), fault.clone()).await?;
+    let mut opened = store::open(&config, log.clone(), fault.clone()).await?;
     // If anything fails from here on, dropping the set ends the writer.
     let mut tasks = JoinSet::new();
     tasks.spawn(opened.writer.run());
 
     let belongs = belongs_of(&*log, me, &begin, (clock.now(), life), opened.last).await?;
     let patience = Duration::from_millis(config.election_ms);
-    let wire = Wire::new(streams, me, belongs, (opened.glance, life), patience);
+    let life = (opened.glance, life, clock.now());
+    let wire = Wire::new(streams, me, belongs, life, patience);
     let wire = Arc::new(wire);
     if wire.cluster().is_none() {
-        join::be_let_in(&wire, &*log, &*clock, &labels).await?;
+        join::be_let_in(&wire, &*log, &mut opened.store, &*clock, &labels).await?;
+    } else if let Some(joined) = log.value(JOINED).await? {
+        wire.set_joined(record::position_of(&joined)?);
     }
+    // The driver allows it later.
+    engine_config.enable_elect = wire.is_grown();
     let (mind, origin) = origin_of(&*log, initial).await?;
 
+    let settling = opened.writes.settling();
     let snapshots = Snapshots { log, writes: opened.writes, fault: fault.clone() };
     let stop = watch::Sender::new(false);
     let past = Past { term: opened.term, last: opened.last };
     let (replica, Ends { state, effects, deadline, applied }) =
         Replica::new(Member(me), past, mind, config.effect_queue, stop.subscribe(), snapshots);
     let peers = Peers { wire: wire.clone() };
-    let engine = Raft::new(Member(me), engine_config, peers, opened.store, replica)
+    let engine = Raft::new(Member(me), Arc::new(engine_config), peers, opened.store, replica)
         .await
         .map_err(|fatal| dead(&fault, fatal))?;
     let (role_sender, mut role) = watch::channel(Role::Follows(None));
@@ -123,6 +129,7 @@ pub async fn start<M: Replicated>(
         wire,
         lines: Lines::default(),
         origin,
+        settling,
         applied,
         choice: config.choice(),
     };
@@ -130,15 +137,28 @@ pub async fn start<M: Replicated>(
     let alone = begin_with(&voice, founds, labels).await?;
     let driver = Driver {
         engine,
+        wire: voice.wire.clone(),
         me: Member(me),
         clock: clock.clone(),
         deadline,
         role: role_sender,
         fault: fault.clone(),
+        stop: stop.subscribe(),
         tick_ms: config.tick_ms,
         quorum: Duration::from_millis(config.election_ms * 4),
     };
-    tasks.spawn(driver.run());
+    let asking = orphan::run(voice.clone(), clock.clone());
+    tasks.spawn(async move {
+        let asking = async {
+            asking.await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            biased;
+            () = driver.run() => {}
+            () = asking => {}
+        }
+    });
     let server = Server { voice: voice.clone(), admits };
     let stop_server = watch::Sender::new(false);
     let (closed, stopped) = (fault.clone(), stop_server.subscribe());
@@ -150,9 +170,16 @@ pub async fn start<M: Replicated>(
     });
     tasks.spawn(steward::run(voice.clone(), clock));
     if alone {
-        match role.wait_for(|role| !matches!(role, Role::Follows(_))).await.map(|role| *role) {
-            Ok(Role::Leads(_)) => {}
-            _ => return Err(fault.error()),
+        let mut behind = voice.wire.watch_behind();
+        tokio::select! {
+            biased;
+            led = role.wait_for(|role| !matches!(role, Role::Follows(_))) => {
+                if !matches!(led.map(|role| *role), Ok(Role::Leads(_))) {
+                    return Err(fault.error());
+                }
+            }
+            // It will not lead.
+            Ok(_) = behind.wait_for(Option::is_some) => {}
         }
     }
     let inner = Inner {
@@ -185,14 +212,15 @@ async fn belongs_of(
         // From before clusters had names.
         _ if last.is_some() => {
             let cluster = Some(ClusterId::found(&me, Time::default(), 0));
-            Belongs { me, cluster, name: "cluster".into(), seeds: Vec::new() }
+            Belongs { me, cluster, name: "cluster".into(), seeds: Vec::new(), former: Vec::new() }
         }
         Begin::Found { name } => {
             let cluster = Some(ClusterId::found(&me, now, life));
-            Belongs { me, cluster, name: name.clone(), seeds: Vec::new() }
+            Belongs { me, cluster, name: name.clone(), seeds: Vec::new(), former: Vec::new() }
         }
         Begin::Join { seeds } => {
-            Belongs { me, cluster: None, name: String::new(), seeds: seeds.clone() }
+            let (seeds, former) = (seeds.clone(), Vec::new());
+            Belongs { me, cluster: None, name: String::new(), seeds, former }
         }
     };
     log.set(BELONGS, record::belongs_bytes(&belongs)).await?;
@@ -227,6 +255,9 @@ async fn begin_with<M: Replicated>(
         let alone = BTreeMap::from([(Member(me), Tags(labels))]);
         engine.initialize(alone).await.map_err(|e| Error::Failed(e.to_string()))?;
         return Ok(true);
+    }
+    if !wire.is_grown() {
+        return Ok(false);
     }
     let voters: Vec<Member> = engine.voter_ids().collect();
     let learners = engine.learner_ids().count();

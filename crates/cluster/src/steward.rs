@@ -98,6 +98,7 @@ pub(crate) async fn run<M: Replicated>(voice: Voice<M>, clock: Arc<dyn Clock>) {
         }
         let pause = clock.until(clock.now().after_ms(LOOK_MS));
         tokio::select! {
+            biased;
             () = pause => {}
             changed = role.changed() => if changed.is_err() { return },
         }
@@ -220,11 +221,18 @@ impl<M: Replicated> Voice<M> {
         }
     }
 
-    /// Takes a member out, once no other change is under way.
+    /// Takes a member out, once no other change is under way. It is not done long after it was asked
+    /// for: whoever asked would not expect it any more.
     pub(crate) async fn remove(&self, node: PublicKey) -> Result<(), Error> {
+        let over = self.clock.until(self.clock.now().after_ms(self.choice.election_ms * 20));
+        let mut over = std::pin::pin!(over);
         for _ in 0..CHANGES {
             match self.try_to_remove(node).await {
-                Err(Error::UnderWay) => self.at_rest().await?,
+                Err(Error::UnderWay) => tokio::select! {
+                    biased;
+                    rest = self.at_rest() => rest?,
+                    () = &mut over => break,
+                },
                 done => return done,
             }
         }

@@ -6,6 +6,7 @@ use crate::{
     engine::{Command, LeaderId},
     fault::Fault,
     steward::Choice,
+    store::Settling,
     wire::{Answer, Ask, Line, Silence, Wire},
 };
 use bytes::Bytes;
@@ -38,6 +39,7 @@ pub(crate) struct Voice<M: Replicated> {
     pub(crate) lines: Lines,
     /// The state in which the cluster began, in its bytes.
     pub(crate) origin: Bytes,
+    pub(crate) settling: Settling,
     /// What this node has applied.
     pub(crate) applied: watch::Receiver<u64>,
     pub(crate) choice: Choice,
@@ -55,6 +57,7 @@ impl<M: Replicated> Clone for Voice<M> {
             wire: self.wire.clone(),
             lines: self.lines.clone(),
             origin: self.origin.clone(),
+            settling: self.settling.clone(),
             applied: self.applied.clone(),
             choice: self.choice.clone(),
         }

@@ -128,6 +128,7 @@ fn router(door: Door, token: Guard) -> Router {
         .route(&format!("{}/{{cid}}", path::BLOBS_PATH), get(handle::blob))
         .route(path::PUT_PATH, post(storage::put).layer(DefaultBodyLimit::disable()))
         .route(path::CLUSTER_PATH, get(cluster::show).post(cluster::manage))
+        .route(path::BACKUP_PATH, get(cluster::backup))
         .route(path::STOCK_PATH, get(storage::stock))
         .route(path::PINS_PATH, get(storage::pins))
         .route(&format!("{}/{{root}}", path::PINS_PATH), delete(storage::unpin))

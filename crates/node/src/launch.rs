@@ -1,12 +1,14 @@
 //! What the command line needs of the house.
 
-use crate::{Config, memory, start::Node, worker::describe};
+use crate::{Config, alone, memory, start::Node, worker::describe};
 use anyhow::{Context, bail};
-use cli::{Background, Launch, NodePlan, Ready, RerunOrder, UpOptions, data::DataDir};
+use cli::{
+    Agree, Background, Began, Launch, NodePlan, Ready, RerunOrder, UpOptions, data::DataDir,
+};
 use execution::{Engine, Ran};
 use identity::Digest;
 use protocol::Outcome;
-use std::{io::IsTerminal, sync::Mutex};
+use std::{io::IsTerminal, path::Path, sync::Mutex};
 use tokio::{
     io::AsyncReadExt,
     signal::unix::{SignalKind, signal},
@@ -71,10 +73,28 @@ impl Launch for House {
         Ok(NodePlan { listen, reserve_bytes: config.storage.reserve_bytes })
     }
 
+    fn recover(&self, data: &DataDir, agree: Agree<'_>) -> anyhow::Result<Option<Began>> {
+        offline()?.block_on(alone::recover(data, agree))
+    }
+
+    fn restore(
+        &self,
+        data: &DataDir,
+        file: &Path,
+        agree: Agree<'_>,
+    ) -> anyhow::Result<Option<Began>> {
+        offline()?.block_on(alone::restore(data, file, agree))
+    }
+
     fn self_test(&self) -> anyhow::Result<Digest> {
         Engine::new(&execution::Config::default(), None)?.self_test()?;
         Ok(Engine::fingerprint())
     }
+}
+
+/// For work on a directory whose node is stopped.
+fn offline() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 async fn run(options: UpOptions, ready: Option<Ready>) -> anyhow::Result<()> {

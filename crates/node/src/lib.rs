@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod about;
+mod alone;
 mod basis;
 mod chain;
 mod clock;

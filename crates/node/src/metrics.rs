@@ -2,7 +2,7 @@
 //! version 0.0.4).
 
 use crate::home::Home;
-use protocol::{JobEvent, Priority, Unsettled};
+use protocol::{JobEvent, Priority, ToWorker, Unsettled};
 use std::{
     fmt::{Display, Write},
     fs,
@@ -12,7 +12,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use work::{Totals, Work};
+use work::{Effect, Totals, Work};
 
 /// Upper bounds of buckets, in microseconds: from what a scheduler decides in to what a network
 /// needs.
@@ -42,6 +42,8 @@ impl Histogram {
 /// What is counted as it happens.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
+    /// What the scheduler took for an input after which replicas were given out.
+    decision: Histogram,
     /// From an entry that is proposed to the queue's log to its effect on the queue.
     commit: Histogram,
     /// From a block that is proposed to the block that is final here, by both clocks.
@@ -96,6 +98,16 @@ impl Metrics {
         counter.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// Counts how long the scheduler took, if it gave something out.
+    pub(crate) fn decided(&self, took: Duration, effects: &[Effect]) {
+        let gives = |effect: &Effect| {
+            matches!(effect, Effect::Send { message: ToWorker::Assign { .. }, .. })
+        };
+        if effects.iter().any(gives) {
+            self.decision.saw(took);
+        }
+    }
+
     /// Counts how long it took to tell the queue something, if it was told.
     pub(crate) fn told<E>(&self, begun: Instant, told: &Result<(), E>) {
         if told.is_ok() {
@@ -110,6 +122,10 @@ impl Metrics {
         let tip = home.chain.ledger().tip().clone();
         let mut text = Text::default();
         self.queue(&mut text, &totals);
+        text.histogram(
+            ("polity_decision_seconds", "What the scheduler took for what gave replicas out"),
+            &self.decision,
+        );
         text.histogram(
             ("polity_commit_seconds", "From proposing to the queue's log to its effect there"),
             &self.commit,
@@ -259,6 +275,38 @@ mod tests {
         assert_eq!(lines[lines.len() - 3], "x_seconds_bucket{le=\"+Inf\"} 5");
         assert_eq!(lines[lines.len() - 2], "x_seconds_sum 104.000111");
         assert_eq!(lines[lines.len() - 1], "x_seconds_count 5");
+    }
+
+    #[test]
+    fn a_decision_is_what_gives_something_out() {
+        let metrics = Metrics::default();
+        let to = identity::PublicKey([1; 32]);
+        let job = protocol::JobId(objects::Cid::of(objects::Codec::Raw, b"job"));
+        let closed = Effect::Send { to, message: ToWorker::Close { job, tasks: Vec::new() } };
+        metrics.decided(Duration::from_micros(60), &[closed, Effect::Finished { job }]);
+        let count = || metrics.decision.buckets.iter().map(|b| b.load(Ordering::Relaxed)).sum();
+        let before: u64 = count();
+        let payload = protocol::Job {
+            network: identity::NetworkId::FOUNDING,
+            home: to,
+            program: job.0,
+            table: job.0,
+            tasks: 1,
+            seed: identity::Digest([0; 32]),
+            limits: protocol::Limits::default(),
+            placement: protocol::Placement::Fast,
+            verification: protocol::Verification { k: 1, n: 1 },
+            issued: protocol::Time(0),
+            expires: protocol::Time(1),
+            engine: identity::Digest([0; 32]),
+            nonce: identity::Digest([0; 32]),
+            terms: protocol::Terms::default(),
+        };
+        let key = identity::SecretKey::from_seed([1; 32]);
+        let order = identity::Signed::new(payload, identity::NetworkId::FOUNDING, &key);
+        let message = ToWorker::Assign { order, drawn: protocol::Height(1), replicas: Vec::new() };
+        metrics.decided(Duration::from_micros(60), &[Effect::Send { to, message }]);
+        assert_eq!((before, count()), (0, 1));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod blobs;
 pub mod bound;
 pub mod contract;
+pub mod history;
 pub mod liars;
 pub mod log;
 pub mod streams;

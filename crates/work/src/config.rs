@@ -46,6 +46,9 @@ pub struct Config {
     /// How often a transaction, or a finished job, is mentioned again until it is answered for.
     /// Default 2,000.
     pub republish_ms: u64,
+    /// How long agreed tasks of a job of which others are at work wait for more, counted from the
+    /// transaction before. Default 200.
+    pub gather_ms: u64,
     /// Tasks in one transaction, at most. Default 512.
     pub batch_tasks: usize,
     /// Bytes of one transaction, at most. Default 983,040.
@@ -81,6 +84,7 @@ impl Default for Config {
             tasks: 4_000_000,
             finished_jobs: 1_000,
             republish_ms: 2_000,
+            gather_ms: 200,
             batch_tasks: 512,
             tx_bytes: BATCHES_BYTES,
             outbox: 4,

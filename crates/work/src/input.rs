@@ -4,8 +4,8 @@ use crate::{Quota, Reservation, Window};
 use identity::{Digest, PublicKey, Signed};
 use objects::Cid;
 use protocol::{
-    Attempt, CommitBatch, Height, Job, JobId, NoResult, Outcome, OutcomeDigest, Profile,
-    RevealBatch, Roster, TaskIndex,
+    Agreements, Attempt, CommitBatch, Height, Job, JobId, NoResult, Outcome, OutcomeDigest,
+    Profile, RevealBatch, Roster, TaskIndex,
 };
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +93,14 @@ pub enum Input {
         tasks: Vec<TaskIndex>,
         /// The transaction.
         tx: Digest,
+        /// The block.
+        height: Height,
+    },
+    /// The ledger accepted a transaction that is of one of this home's jobs and did not come out of
+    /// its outbox: it goes on from a state that is older than the ledger.
+    Found {
+        /// What the ledger has.
+        agreements: Box<Agreements>,
         /// The block.
         height: Height,
     },

@@ -7,6 +7,9 @@ use protocol::{JobId, TaskIndex, Time};
 
 /// What is done sooner says little of how fast a node is, in milliseconds.
 const MEASURABLE_MS: u64 = 50;
+/// So does what is soon done, in units of fuel: most of its time is its way there and back. A core
+/// burns as much in about half a second.
+const MEASURABLE_FUEL: u64 = 1_000_000_000;
 /// How much faster than the home itself another node may be before it is not believed.
 const BELIEVED: u64 = 20;
 
@@ -34,7 +37,8 @@ impl Work {
     /// These nodes agree on what a task gave, after so long each.
     pub(crate) fn learn_speeds(&mut self, nodes: &[PublicKey], fuel: u64, took_ms: Vec<u64>) {
         for (node, took_ms) in nodes.iter().zip(took_ms) {
-            if took_ms >= MEASURABLE_MS && !self.is_impossible(fuel, took_ms) {
+            let measurable = took_ms >= MEASURABLE_MS && fuel >= MEASURABLE_FUEL;
+            if measurable && !self.is_impossible(fuel, took_ms) {
                 self.fleet.saw_fuel_ms(node, fuel / took_ms);
             }
         }

@@ -231,6 +231,7 @@ impl Machine for Work {
                 self.on_no_result(node, job, &replicas, &mut turn);
             }
             Input::Included { job, tx, height, .. } => self.on_included(job, tx, height, &mut turn),
+            Input::Found { agreements, height } => self.on_found(*agreements, height, &mut turn),
             Input::RefusedByLedger { job, tx, reason } => {
                 self.on_refused(job, tx, reason, &mut turn);
             }

@@ -1,8 +1,9 @@
 //! The outbox: agreed tasks are grouped into transactions, which are mentioned again and again
 //! until the ledger has answered for them.
 //!
-//! While a transaction of a job waits for the ledger, further agreed tasks gather for the next one,
-//! so that many tasks share the batches and the block.
+//! While a transaction of a job waits for the ledger, and for a moment after it was sent, further
+//! agreed tasks gather for the next one, so that many tasks share the batches and the block: each
+//! block costs every node some writes to disk, however much is in it.
 
 use crate::{
     Effect, Work,
@@ -42,12 +43,20 @@ struct Packing<'a> {
 impl Work {
     /// Puts agreed tasks into transactions, if there is reason to.
     pub(crate) fn publish(&mut self, job: JobId, turn: &mut Turn<'_>) {
+        self.settle_found(job, turn);
         loop {
             let Some(record) = self.jobs.get(&job) else { return };
             let open = record.progress.waiting + record.progress.running;
             let ready = record.agreed.len();
-            let due = record.in_flight == 0 || ready >= self.config.batch_tasks || open == 0;
-            if ready == 0 || !due || record.in_flight >= self.config.outbox {
+            if ready == 0 || record.in_flight >= self.config.outbox {
+                return;
+            }
+            let full = ready >= self.config.batch_tasks || open == 0;
+            if !full && record.in_flight > 0 {
+                return;
+            }
+            if !full && record.gathers > turn.now {
+                self.timers.set(record.gathers, Timer::Gather(job));
                 return;
             }
             let (shipment, too_large) = pack(record, self.config.batch_tasks, self.config.tx_bytes);
@@ -65,6 +74,8 @@ impl Work {
         shipment.state = ShipmentState::Sent(again);
         shipment.sent = turn.now;
         let Some(record) = self.jobs.get_mut(&job) else { return };
+        self.timers.remove(record.gathers, Timer::Gather(job));
+        record.gathers = turn.now.after_ms(self.config.gather_ms);
         for task in shipment.named() {
             record.agreed.remove(&task);
         }

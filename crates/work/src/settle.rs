@@ -6,11 +6,38 @@ use crate::{
     turn::Turn,
 };
 use identity::PublicKey;
-use protocol::{Agreed, JobEvent, JobId, TaskIndex, Unsettled, draw::Skip};
+use protocol::{Agreed, Height, JobEvent, JobId, TaskIndex, Time, Unsettled, draw::Skip};
 use std::collections::BTreeSet;
 
 /// Tasks in a row that end at once, from which on they share an event.
 const RANGE_TASKS: u32 = 64;
+
+impl JobRecord {
+    /// The ledger holds these tasks. What it holds counts more than what a home once heard of it.
+    pub(crate) fn make_final(&mut self, tasks: &[TaskIndex], height: Height, now: Time) {
+        self.times.settled = Some(now);
+        for task in tasks {
+            let Some(entry) = self.tasks.get_mut(*task) else { continue };
+            let (outcome, executors) = match std::mem::replace(&mut entry.state, TaskState::Waiting)
+            {
+                TaskState::Agreed { outcome, executors } => {
+                    self.progress.agreed -= 1;
+                    (outcome, executors)
+                }
+                TaskState::Disowned { outcome, executors } => {
+                    self.progress.unsettled -= 1;
+                    (outcome, executors)
+                }
+                other => {
+                    entry.state = other;
+                    continue;
+                }
+            };
+            self.progress.settled += 1;
+            entry.state = TaskState::Final { outcome, executors, height };
+        }
+    }
+}
 
 impl Work {
     /// All replicas that count have revealed the same outcome.
@@ -31,7 +58,10 @@ impl Work {
         entry.times.agreed = Some(turn.now);
         record.times.agreed = Some(turn.now);
         record.progress.agreed += 1;
-        record.agreed.insert(task, settlement);
+        // The ledger may have it already; then it is known now what it gave.
+        if !record.is_found(task) {
+            record.agreed.insert(task, settlement);
+        }
         let ran = race.live().into_iter().filter_map(|attempt| race.replica(attempt).took_ms);
         self.learn_speeds(&nodes, outcome.fuel, ran.collect());
         turn.event(job, JobEvent::Agreed { outcome: outcome.clone(), executors: nodes.clone() });

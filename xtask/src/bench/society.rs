@@ -216,8 +216,18 @@ impl Node {
 
     /// Stops the node as its owner would, and waits for its end.
     pub(crate) fn stop(mut self) -> anyhow::Result<()> {
+        self.rest()
+    }
+
+    /// The same for a node that is started again.
+    pub(crate) fn rest(&mut self) -> anyhow::Result<()> {
         self._stdin = None;
         until("a node to stop", START, || Ok(self.child.try_wait()?)).map(drop)
+    }
+
+    /// Where it writes what it says.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
     }
 }
 

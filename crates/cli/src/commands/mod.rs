@@ -203,7 +203,7 @@ fn dispatch(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
         Command::Storage(command) => block_on(storage::run(command, context)),
         Command::Job(command) => block_on(job::run(command, context)),
         Command::Node(command) => block_on(node::run(command, context)),
-        Command::Cluster(command) => block_on(cluster::run(command, context)),
+        Command::Cluster(command) => cluster::run(command, context),
         Command::Top(args) => block_on(top::run(args, context)),
         Command::Ledger(command) => block_on(ledger::run(command, context)),
         Command::Key(command) => key::run(command, context),

@@ -59,7 +59,7 @@ pub(super) const KEYS: [&str; 11] = [
 ];
 
 /// Reads `zone=north`.
-fn label(text: &str) -> Result<(String, String), String> {
+pub(super) fn label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() && !value.is_empty() => {
             Ok((name.into(), value.into()))

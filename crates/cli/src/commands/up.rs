@@ -3,7 +3,7 @@
 use super::Context;
 use crate::{
     background,
-    data::{self, DataDir},
+    data::{self, DataDir, Settings},
     exit::Exit,
     failure::Failure,
     launch::UpOptions,
@@ -23,9 +23,10 @@ const LINE_BYTES: u64 = 4 << 20;
 
 const AFTER: &str = "\
 The first start needs --genesis FILE (a founder) or --join LINE (everybody
-else); later starts need neither. A join line holds a one-time secret, and
-other users of this machine can see what you type: hand it over with --join -
-(stdin) or --join @FILE.
+else); later starts need neither, and know --listen, --announce, --bootstrap
+and --name as they were first said (settings.json). A join line holds a
+one-time secret, and other users of this machine can see what you type: hand
+it over with --join - (stdin) or --join @FILE.
 
 Examples:
   polity up --genesis genesis.polity
@@ -79,7 +80,7 @@ pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     check_age(join.as_ref())?;
     data.create()?;
     let background = args.background.then(|| background::enter(&data)).transpose()?;
-    let settings = data.settings()?;
+    let settings = remember(&args, &data, context)?;
     let or = |given: Vec<String>, kept: Vec<String>| if given.is_empty() { kept } else { given };
     let mut listen = Vec::new();
     for place in or(args.listen, settings.listen.clone()) {
@@ -101,6 +102,39 @@ pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
         Ok(()) => Ok(Exit::Success),
         Err(error) => Err(Failure::internal(format!("{error:#}"))),
     }
+}
+
+/// Keeps what was never said before: a later start needs none of it. What differs from what is kept
+/// counts for this start only, and that is said.
+fn remember(args: &Args, data: &DataDir, context: &Context<'_>) -> Result<Settings, Failure> {
+    let before = data.settings()?;
+    let mut listen = Vec::new();
+    for place in &args.listen {
+        listen.extend(super::key::reach::listen(place)?);
+    }
+    let mut settings = before.clone();
+    let kept = [
+        ("--listen", listen, &mut settings.listen),
+        ("--announce", args.announce.clone(), &mut settings.announce),
+        ("--bootstrap", args.bootstrap.clone(), &mut settings.bootstrap),
+    ];
+    for (option, given, kept) in kept {
+        if kept.is_empty() {
+            *kept = given;
+        } else if !given.is_empty() && *kept != given {
+            let kept = kept.join(" ");
+            let path = data.root().join("settings.json");
+            context.out.say(text::wrap(&format!(
+                "{option} counts for this start only; later ones use {kept}, as {} says",
+                path.display()
+            )));
+        }
+    }
+    settings.name = settings.name.or_else(|| args.name.clone());
+    if settings != before {
+        data.set_settings(&settings)?;
+    }
+    Ok(settings)
 }
 
 /// The node must have a network to be in, and no more than one.

@@ -5,7 +5,7 @@ mod tail;
 mod writer;
 
 pub(crate) use reader::Reader;
-pub(crate) use writer::{Writer, Writes};
+pub(crate) use writer::{Settling, Writer, Writes};
 
 use crate::{
     Config, Error,
@@ -32,6 +32,8 @@ pub(crate) const PURGED: &str = "purged";
 pub(crate) const SNAPSHOT: &str = "snapshot";
 pub(crate) const ORIGIN: &str = "origin";
 pub(crate) const BELONGS: &str = "belongs";
+/// The entry that let this node in.
+pub(crate) const JOINED: &str = "joined";
 
 /// How far the committed pointer may run ahead of its copy on disk, in entries. Each copy costs a
 /// sync; the pointer may lag, because nothing is answered before an elected leader has committed

@@ -2,6 +2,7 @@
 
 use super::{SharedTail, lock};
 use crate::{
+    Error,
     engine::{LogId, Types},
     fault::Fault,
 };
@@ -45,6 +46,32 @@ enum Write {
         index: u64,
         done: Done,
     },
+    /// Nothing: answered once everything before it is done.
+    Settle {
+        done: Done,
+    },
+}
+
+/// A way to the writer that does not keep it going. A cheap copy.
+#[derive(Clone)]
+pub(crate) struct Settling {
+    queue: mpsc::WeakSender<Write>,
+    fault: Fault,
+}
+
+impl Settling {
+    /// Waits until everything is durable that was to be written so far.
+    pub(crate) async fn settled(&self) -> Result<(), Error> {
+        let queue = self.queue.upgrade().ok_or_else(|| self.fault.error())?;
+        let (done, answer) = oneshot::channel();
+        queue.send(Write::Settle { done }).await.map_err(|_| self.fault.error())?;
+        drop(queue);
+        answer.await.map_err(|_| self.fault.error())??;
+        match &*self.fault.watch().borrow() {
+            None => Ok(()),
+            Some(reason) => Err(Error::Failed(reason.clone())),
+        }
+    }
 }
 
 /// The way to the writer. The writer ends when all copies are gone.
@@ -55,6 +82,10 @@ pub(crate) struct Writes {
 }
 
 impl Writes {
+    pub(crate) fn settling(&self) -> Settling {
+        Settling { queue: self.queue.downgrade(), fault: self.fault.clone() }
+    }
+
     pub(super) async fn append(&self, append: Append) -> Result<(), io::Error> {
         self.queue.send(Write::Append(append)).await.map_err(|_| self.gone())
     }
@@ -131,6 +162,7 @@ impl Writer {
                     let result = self.log.truncate(index).await;
                     self.answer(done, result);
                 }
+                Write::Settle { done } => self.answer(done, Ok(())),
                 Write::Purge { index, done } => {
                     let result = self.log.purge(index).await;
                     self.answer(done, result);

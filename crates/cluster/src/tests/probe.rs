@@ -1,6 +1,6 @@
 //! A log in memory that can be held up, broken, and copied as a crash would leave it.
 
-use crate::store::{BELONGS, COMMITTED, ORIGIN, PURGED, SNAPSHOT, VOTE};
+use crate::store::{BELONGS, COMMITTED, JOINED, ORIGIN, PURGED, SNAPSHOT, VOTE};
 use bytes::Bytes;
 use futures::FutureExt;
 use protocol::port::{Answer, Log, LogError};
@@ -37,7 +37,7 @@ impl Probe {
         } else {
             now(fork.log.append(range.start, entries));
         }
-        for name in [BELONGS, COMMITTED, ORIGIN, PURGED, SNAPSHOT, VOTE] {
+        for name in [BELONGS, COMMITTED, JOINED, ORIGIN, PURGED, SNAPSHOT, VOTE] {
             if let Some(value) = now(self.log.value(name)) {
                 now(fork.log.set(name, value));
             }

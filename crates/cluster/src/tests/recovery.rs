@@ -7,9 +7,14 @@ use super::{
     probe::Probe,
     tally::{Tally, Told, Wish},
 };
-use crate::{Config, Error, Parts, start};
+use crate::{
+    Config, Error, Parts,
+    engine::{LeaderId, LogId, Member},
+    record, start,
+    store::JOINED,
+};
 use protocol::{Time, port::Log};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 /// Snapshots often, and keeps nothing behind them.
@@ -152,4 +157,22 @@ async fn a_log_that_was_altered_is_refused() {
     let clock = Arc::new(Hands::at(0));
     let started = start(alone(&Config::default(), Tally::default(), log, clock)).await;
     assert!(matches!(started.err(), Some(Error::Unreadable { .. })));
+}
+
+/// Once it was all there is of its cluster; then it was removed, came back with an empty disk, and
+/// has been told the beginning of the log so far.
+#[tokio::test(start_paused = true)]
+async fn who_was_let_in_again_does_not_lead_by_what_it_was_before() {
+    let log = Probe::new();
+    let node = Node::start(&Config::default(), &log).await;
+    node.tell(Told::Add(1)).await;
+    node.cluster.shutdown().await.unwrap();
+    let leader_id = LeaderId { term: 9, node_id: Member(key(2)) };
+    let joined = LogId { leader_id, index: 100 };
+    log.set(JOINED, record::position_bytes(joined)).await.unwrap();
+    let node = Node::start(&Config::default(), &log).await;
+    // Time is simulated: this is as long as a hundred elections take.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!((node.cluster.leader(), node.cluster.status().term), (None, 1));
+    node.cluster.shutdown().await.unwrap();
 }

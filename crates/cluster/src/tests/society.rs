@@ -24,7 +24,7 @@ use std::{
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 /// Time as it passes, which is quick here: see [`Society::new`].
-struct Passing(Instant);
+pub(super) struct Passing(Instant);
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -41,22 +41,22 @@ impl Clock for Passing {
 }
 
 /// Nodes of one owner, and their network.
-struct Society {
-    mesh: Mesh,
-    clock: Arc<Passing>,
+pub(super) struct Society {
+    pub(super) mesh: Mesh,
+    pub(super) clock: Arc<Passing>,
     lives: AtomicU64,
     config: Config,
 }
 
-struct Member {
-    key: PublicKey,
-    cluster: Cluster<Tally>,
-    effects: mpsc::Receiver<Said<Wish>>,
-    log: Arc<Probe>,
+pub(super) struct Member {
+    pub(super) key: PublicKey,
+    pub(super) cluster: Cluster<Tally>,
+    pub(super) effects: mpsc::Receiver<Said<Wish>>,
+    pub(super) log: Arc<Probe>,
 }
 
 impl Society {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let config = Config {
             snapshot_entries: 200,
             keep_entries: 20,
@@ -85,7 +85,7 @@ impl Society {
         }
     }
 
-    async fn start(&self, n: u8, begin: Begin, log: Arc<Probe>) -> Member {
+    pub(super) async fn start(&self, n: u8, begin: Begin, log: Arc<Probe>) -> Member {
         let (cluster, effects) = start(self.parts(n, begin, &log)).await.unwrap();
         Member { key: key(n), cluster, effects, log }
     }
@@ -94,12 +94,12 @@ impl Society {
         self.start(1, Begin::Found { name: "home".into() }, Probe::new()).await
     }
 
-    async fn join(&self, n: u8) -> Member {
+    pub(super) async fn join(&self, n: u8) -> Member {
         self.start(n, Begin::Join { seeds: vec![key(1)] }, Probe::new()).await
     }
 
     /// So many members, all of which vote.
-    async fn of(&self, count: u8) -> Vec<Member> {
+    pub(super) async fn of(&self, count: u8) -> Vec<Member> {
         let mut members = vec![self.found().await];
         for n in 2..=count {
             members.push(self.join(n).await);
@@ -109,13 +109,13 @@ impl Society {
         members
     }
 
-    fn part(&self, one: &[u8], other: &[u8]) {
+    pub(super) fn part(&self, one: &[u8], other: &[u8]) {
         for a in one {
             other.iter().for_each(|b| self.mesh.cut(key(*a), key(*b)));
         }
     }
 
-    fn heal(&self, one: &[u8], other: &[u8]) {
+    pub(super) fn heal(&self, one: &[u8], other: &[u8]) {
         for a in one {
             other.iter().for_each(|b| self.mesh.heal(key(*a), key(*b)));
         }
@@ -123,7 +123,7 @@ impl Society {
 }
 
 impl Member {
-    fn voters(&self) -> usize {
+    pub(super) fn voters(&self) -> usize {
         self.cluster.status().members.iter().filter(|member| member.votes).count()
     }
 
@@ -137,12 +137,12 @@ impl Member {
     }
 
     /// What it has, whoever leads.
-    fn added(&self) -> Vec<u64> {
+    pub(super) fn added(&self) -> Vec<u64> {
         self.cluster.look(|tally| tally.added.clone()).0
     }
 
     /// Says a number until it is acknowledged.
-    async fn add(&self, number: u64) {
+    pub(super) async fn add(&self, number: u64) {
         add(self.cluster.clone(), number).await;
     }
 }
@@ -154,7 +154,10 @@ async fn add(cluster: Cluster<Tally>, number: u64) {
 }
 
 /// Waits until something holds that changes with one of the members.
-async fn until<'a>(members: impl IntoIterator<Item = &'a Member>, holds: impl Fn() -> bool) {
+pub(super) async fn until<'a>(
+    members: impl IntoIterator<Item = &'a Member>,
+    holds: impl Fn() -> bool,
+) {
     let mut metrics: Vec<_> = members.into_iter().map(|member| member.cluster.metrics()).collect();
     let held = async {
         loop {
@@ -172,7 +175,7 @@ async fn until<'a>(members: impl IntoIterator<Item = &'a Member>, holds: impl Fn
     tokio::time::timeout(PATIENCE, held).await.expect("it never held");
 }
 
-fn leader(members: &[Member]) -> &Member {
+pub(super) fn leader(members: &[Member]) -> &Member {
     members.iter().find(|member| member.leads()).expect("somebody leads")
 }
 

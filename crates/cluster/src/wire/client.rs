@@ -81,6 +81,14 @@ impl Peer {
         Ok(answer)
     }
 
+    /// Whoever was left behind asks nobody for a vote.
+    fn may_stand(&self) -> Result<(), RPCError<Types>> {
+        match self.wire.behind() {
+            Some(behind) => Err(unreachable(self.target, behind)),
+            None => Ok(()),
+        }
+    }
+
     fn silent(&self, why: Silence) -> RPCError<Types> {
         if let Silence::Odd(odd) = &why {
             tracing::error!(member = %self.target, "{odd}");
@@ -154,6 +162,7 @@ impl RaftNetworkV2<Types> for Peer {
         _: RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
         let target = self.target;
+        self.may_stand()?;
         let answer = self.ask(Ask::Vote(request.into())).await?;
         answer.voted().map_err(|other| odd_answer(target, &other))
     }
@@ -164,6 +173,7 @@ impl RaftNetworkV2<Types> for Peer {
         _: RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
         let target = self.target;
+        self.may_stand()?;
         let answer = self.ask(Ask::PreVote(request.into())).await?;
         answer.voted().map_err(|other| odd_answer(target, &other))
     }
@@ -179,6 +189,7 @@ impl RaftNetworkV2<Types> for Peer {
         let mut line = self.line(kept).await?;
         let ask = Ask::Snapshot { vote: vote.into(), snapshot: snapshot.snapshot };
         let answer = tokio::select! {
+            biased;
             // It may be large, and goes as fast as it goes; the engine says when it is in vain.
             answer = line.ask_patiently(&ask) => answer.map_err(|e| self.silent(e))?,
             closed = cancel => return Err(StreamingError::Closed(closed)),

@@ -4,7 +4,7 @@ use super::{
     Answer, Ask, Wire,
     message::{ANSWER_BYTES, CLUSTER, Hello, decode, encode},
 };
-use crate::{Error, seen::Odd};
+use crate::{Error, members::LeftBehind, seen::Odd};
 use futures::io::{AsyncReadExt, ReadHalf, WriteHalf};
 use identity::PublicKey;
 use protocol::port::{Stream, StreamError, read_frame, write_frame};
@@ -48,6 +48,11 @@ impl Line {
                 Answer::Standing(standing) => {
                     wire.seen.check(to, &standing, wire.glance.vote()).map_err(Silence::Odd)?;
                     Ok(line)
+                }
+                Answer::Recovered { into, at } => {
+                    let behind = LeftBehind { by: to, into, at };
+                    wire.fell_behind(behind);
+                    Err(Silence::Refused(behind.to_string()))
                 }
                 other => Err(Silence::Refused(other.reason())),
             }

@@ -11,7 +11,7 @@ use identity::{PublicKey, canonical};
 use openraft::raft::{
     AppendEntriesRequest, StreamAppendError, StreamAppendResult, VoteRequest, VoteResponse,
 };
-use protocol::port::Protocol;
+use protocol::{Time, port::Protocol};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 
@@ -118,13 +118,23 @@ pub(crate) enum Answer {
     /// What must have been applied.
     ReadIndex { index: u64 },
     /// It is let in; the cluster began with this state.
-    Joined { cluster: ClusterId, name: String, origin: Bytes },
+    Joined {
+        cluster: ClusterId,
+        name: String,
+        origin: Bytes,
+        /// The entry that says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Box<Position>>,
+    },
     /// It is as was asked.
     Managed,
     /// Another one leads, or nobody.
     NotLeader { leader: Option<PublicKey> },
     /// Leadership was lost on the way.
     Unknown,
+    /// The cluster that is meant was lost and recovered without who asks: this one goes on from it,
+    /// since this time.
+    Recovered { into: ClusterId, at: Time },
     /// Not done, and why.
     Refused { reason: String },
 }
@@ -172,6 +182,13 @@ impl Append {
             entries: entries?,
             leader_commit: log_id(self.committed),
         })
+    }
+}
+
+impl Ballot {
+    /// The last entry of whoever stands for election.
+    pub(crate) fn last(&self) -> Option<LogId> {
+        log_id(self.last)
     }
 }
 

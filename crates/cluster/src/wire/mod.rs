@@ -11,13 +11,16 @@ pub(crate) use message::{Answer, Ask, ENTRIES_BYTES, Standing};
 pub use server::Admits;
 pub(crate) use server::Server;
 
-use crate::{ClusterId, record::Belongs, seen::Seen, store::Glance};
+use crate::{
+    ClusterId, engine::LogId, members::LeftBehind, record::Belongs, seen::Seen, store::Glance,
+};
 use identity::PublicKey;
-use protocol::port::Streams;
+use protocol::{Time, port::Streams};
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
     time::Duration,
 };
+use tokio::sync::watch;
 
 /// What every stream between members needs. Shared by all of them.
 pub(crate) struct Wire {
@@ -25,11 +28,17 @@ pub(crate) struct Wire {
     pub(crate) me: PublicKey,
     /// What this node is part of.
     belongs: RwLock<Belongs>,
+    /// The entry that let this node in.
+    joined: OnceLock<LogId>,
     /// What this node has voted and written.
     pub(crate) glance: Glance,
     /// Drawn when this process began.
     life: u64,
+    /// When it began.
+    since: Time,
     pub(crate) seen: Seen,
+    /// Who said that the cluster was recovered without this node, if somebody did.
+    behind: watch::Sender<Option<LeftBehind>>,
     /// How long an answer may take.
     pub(crate) patience: Duration,
 }
@@ -39,11 +48,62 @@ impl Wire {
         streams: Arc<dyn Streams>,
         me: PublicKey,
         belongs: Belongs,
-        (glance, life): (Glance, u64),
+        (glance, life, since): (Glance, u64, Time),
         patience: Duration,
     ) -> Self {
         let belongs = RwLock::new(belongs);
-        Self { streams, me, belongs, glance, life, seen: Seen::default(), patience }
+        let (joined, seen) = (OnceLock::new(), Seen::default());
+        let behind = watch::Sender::new(None);
+        Self { streams, me, belongs, joined, glance, life, since, seen, behind, patience }
+    }
+
+    /// Whether the cluster was recovered without this node. It votes for nobody then, does not stand,
+    /// and does not lead: those who come back must not be a majority of what is no more.
+    pub(crate) fn behind(&self) -> Option<LeftBehind> {
+        *self.behind.borrow()
+    }
+
+    /// Tells when that is said.
+    pub(crate) fn watch_behind(&self) -> watch::Receiver<Option<LeftBehind>> {
+        self.behind.subscribe()
+    }
+
+    /// A member said that the cluster goes on without this node.
+    fn fell_behind(&self, behind: LeftBehind) {
+        if self.since < behind.at {
+            // It was there all the time: nobody had lost it.
+            tracing::error!(
+                member = %behind.by, cluster = %behind.into,
+                "was made a cluster of its own, as if this one was lost; remove it here, and let it \
+                 join again with an empty directory"
+            );
+            return;
+        }
+        let is_news = self.behind.send_if_modified(|known| {
+            let is_news = known.is_none() && self.cluster().is_some();
+            *known = known.or(is_news.then_some(behind));
+            is_news
+        });
+        if is_news {
+            tracing::error!("{behind}");
+        }
+    }
+
+    /// Says which entry let this node in. It may have been a member before, and have forgotten on an
+    /// empty disk what it voted for and what it took: nobody counts on it without that entry.
+    pub(crate) fn set_joined(&self, at: LogId) {
+        self.joined.get_or_init(|| at);
+    }
+
+    /// Whether one whose log ends like this may be elected, as far as this node knows.
+    pub(crate) fn may_elect(&self, last: Option<LogId>) -> bool {
+        self.joined.get().is_none_or(|joined| last >= Some(*joined))
+    }
+
+    /// Whether this node has the entry that let it in. Before that it may see members that were
+    /// members long ago, itself alone among them.
+    pub(crate) fn is_grown(&self) -> bool {
+        self.may_elect(self.glance.standing().1)
     }
 
     pub(crate) fn standing(&self) -> Standing {

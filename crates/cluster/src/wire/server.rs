@@ -8,7 +8,7 @@ use crate::{
     Error, Replicated,
     engine::{LogId, Member, Tags, Types, Vote},
     members::MEMBERS,
-    record,
+    record::{self, Former},
     voice::Voice,
 };
 use bytes::Bytes;
@@ -65,6 +65,9 @@ impl<M: Replicated> Server<M> {
         let mut answering = JoinSet::new();
         loop {
             tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                Some(_) = answering.join_next() => {}
                 next = incoming.next() => {
                     let Some(Incoming { peer, stream }) = next else { return Ok(()) };
                     {
@@ -88,8 +91,6 @@ impl<M: Replicated> Server<M> {
                         }
                     });
                 }
-                Some(_) = answering.join_next() => {}
-                _ = stop.wait_for(|stop| *stop) => return Ok(()),
             }
         }
     }
@@ -105,7 +106,8 @@ impl<M: Replicated> Server<M> {
             return self.wire().streams.penalise(peer, Offence::Malformed);
         };
         let refusal = self.refusal(peer, &hello);
-        if let Some(reason) = &refusal {
+        if let Some(refused) = &refusal {
+            let reason = refused.reason();
             tracing::warn!(member = %peer.short(), reason, "is not listened to");
         }
         loop {
@@ -117,10 +119,9 @@ impl<M: Replicated> Server<M> {
             let Ok(ask) = decode::<Ask>(&question, QUESTION_BYTES) else {
                 return self.wire().streams.penalise(peer, Offence::Malformed);
             };
-            if let Some(reason) = refusal {
-                let refused = encode(&Answer::Refused { reason });
+            if let Some(refused) = refusal {
                 // Whether it hears that is its own affair.
-                drop(write_frame(&mut writer, &refused).await);
+                drop(write_frame(&mut writer, &encode(&refused)).await);
                 return;
             }
             let after = match ask {
@@ -137,13 +138,19 @@ impl<M: Replicated> Server<M> {
     }
 
     /// Why a peer is not listened to.
-    fn refusal(&self, peer: PublicKey, hello: &Hello) -> Option<String> {
+    fn refusal(&self, peer: PublicKey, hello: &Hello) -> Option<Answer> {
+        let refused = |reason: String| Some(Answer::Refused { reason });
         if !(self.admits)(&peer) {
-            return Some(format!("{peer} is not a node of the same owner"));
+            return refused(format!("{peer} is not a node of the same owner"));
         }
-        match (hello.cluster, self.wire().cluster()) {
+        let belongs = self.wire().belongs();
+        match (hello.cluster, belongs.cluster) {
             (Some(theirs), Some(ours)) if theirs != ours => {
-                return Some(format!(
+                let former = belongs.former.iter().find(|former| former.cluster == theirs);
+                if let Some(Former { until, .. }) = former {
+                    return Some(Answer::Recovered { into: ours, at: *until });
+                }
+                return refused(format!(
                     "it means cluster {theirs}, this is {ours}: a node is a member of one cluster"
                 ));
             }
@@ -155,7 +162,7 @@ impl<M: Replicated> Server<M> {
         }
         let vote = self.wire().glance.vote();
         let odd = self.wire().seen.check(peer, &hello.standing, vote).err();
-        odd.map(|odd| odd.to_string())
+        odd.and_then(|odd| refused(odd.to_string()))
     }
 
     async fn answer(&self, peer: PublicKey, hello: &Hello, ask: Ask, writer: &mut Writer) -> After {
@@ -165,6 +172,16 @@ impl<M: Replicated> Server<M> {
             // Whoever was not let in has nothing else to ask, and nothing to tell.
             _ if hello.cluster.is_none() || self.wire().cluster().is_none() => {
                 Answer::Refused { reason: "it was not let into this cluster".into() }
+            }
+            Ask::Vote(_) | Ask::PreVote(_) | Ask::Transfer { .. }
+                if self.wire().behind().is_some() =>
+            {
+                let behind = self.wire().behind().map(|behind| behind.to_string());
+                Answer::Refused { reason: behind.unwrap_or_default() }
+            }
+            Ask::Vote(ballot) | Ask::PreVote(ballot) if !self.wire().may_elect(ballot.last()) => {
+                let reason = "it was let in by an entry that the candidate lacks".into();
+                Answer::Refused { reason }
             }
             Ask::Vote(ballot) => match self.voice.engine.vote(ballot.into()).await {
                 Ok(response) => response.into(),
@@ -244,10 +261,17 @@ impl<M: Replicated> Server<M> {
         };
         // The engine answers at once if it was told of this snapshot before, although that one may not
         // be durable yet. Persist before you speak.
-        if response.vote == vote
-            && let Err(error) = self.voice.applied(index).await
-        {
-            return Answer::Refused { reason: error.to_string() };
+        if response.vote == vote {
+            let voice = &self.voice;
+            // What was applied came by the snapshot or by entries, which are applied before they are
+            // durable here.
+            let kept = async {
+                voice.applied(index).await?;
+                voice.settling.settled().await
+            };
+            if let Err(error) = kept.await {
+                return Answer::Refused { reason: error.to_string() };
+            }
         }
         Answer::Installed { vote: response.vote.into() }
     }
@@ -288,9 +312,10 @@ impl<M: Replicated> Server<M> {
         let origin = self.voice.origin.clone();
         let tags = Tags(labels);
         match self.voice.engine.add_learner(Member(peer), tags, false).await {
-            Ok(_) => {
+            Ok(written) => {
                 tracing::info!(member = %peer.short(), "is let into the cluster");
-                Answer::Joined { cluster, name: belongs.name, origin }
+                let at = Some(Box::new(written.log_id.into()));
+                Answer::Joined { cluster, name: belongs.name, origin, at }
             }
             Err(error) => Answer::Refused { reason: error.to_string() },
         }

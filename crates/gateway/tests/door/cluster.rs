@@ -1,8 +1,9 @@
 //! The paths of the cluster, asked by the real client.
 
 use crate::fake::{Fake, House};
-use api::{ClusterApi, ClusterChange, ClusterInfo, MemberInfo, Reply};
-use futures::FutureExt;
+use api::{BackupBytes, ClusterApi, ClusterChange, ClusterInfo, MemberInfo, Reply};
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use identity::PublicKey;
 use protocol::Time;
 
@@ -12,6 +13,7 @@ fn info() -> ClusterInfo {
         id: "id".into(),
         name: "home".into(),
         node,
+        current: false,
         leader: Some(node),
         term: 3,
         last: 9,
@@ -19,6 +21,7 @@ fn info() -> ClusterInfo {
         applied: 7,
         snapshot: 5,
         at_rest: true,
+        left_behind: None,
         members: vec![MemberInfo {
             node,
             votes: true,
@@ -30,6 +33,7 @@ fn info() -> ClusterInfo {
             cordon: Some("new disk".into()),
             windows: vec![(Time(1), Time(2))],
         }],
+        cordons: [(PublicKey([4; 32]), "too slow".to_string())].into(),
     }
 }
 
@@ -38,16 +42,34 @@ impl ClusterApi for Fake {
         async { Ok(info()) }.boxed()
     }
 
+    fn cluster_current(&self) -> Reply<'_, ClusterInfo> {
+        async { Ok(ClusterInfo { current: true, ..info() }) }.boxed()
+    }
+
     fn manage(&self, change: ClusterChange) -> Reply<'_, ()> {
         self.kept.lock().unwrap().changes.push(change);
         async { Ok(()) }.boxed()
     }
+
+    fn backup(&self) -> Reply<'_, BackupBytes> {
+        let pieces = [Bytes::from_static(b"first"), Bytes::from_static(b"then")];
+        async { Ok(stream::iter(pieces.map(Ok)).boxed()) }.boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_the_cluster_comes_as_it_was_given() {
+    let house = House::open().await;
+    let pieces: Vec<Bytes> = house.client().backup().await.unwrap().try_collect().await.unwrap();
+    assert_eq!(pieces.concat(), b"firstthen");
 }
 
 #[tokio::test]
 async fn a_cluster_is_shown_and_changed_as_it_was_asked() {
     let house = House::open().await;
     assert_eq!(house.client().cluster().await.unwrap(), info());
+    let current = house.client().cluster_current().await.unwrap();
+    assert_eq!(current, ClusterInfo { current: true, ..info() });
     let node = PublicKey([2; 32]);
     let changes = [
         ClusterChange::HandOver { to: Some(node) },

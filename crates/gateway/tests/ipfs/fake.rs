@@ -2,9 +2,9 @@
 //! every byte.
 
 use api::{
-    ApiError, Blocks, Chore, Chores, ClusterApi, ClusterChange, ClusterInfo, Code, DisputeInfo,
-    EvidenceInfo, FinalBlock, JobDetail, JobEvents, JobSummary, JoinLine, KnownTask, NodeApi,
-    NodeInfo, PinInfo, PlacedTx, Received, Reply, SanctionInfo, Status, Stock, StorageApi,
+    ApiError, BackupBytes, Blocks, Chore, Chores, ClusterApi, ClusterChange, ClusterInfo, Code,
+    DisputeInfo, EvidenceInfo, FinalBlock, JobDetail, JobEvents, JobSummary, JoinLine, KnownTask,
+    NodeApi, NodeInfo, PinInfo, PlacedTx, Received, Reply, SanctionInfo, Status, Stock, StorageApi,
     Submission, Whereabouts,
 };
 use bytes::Bytes;
@@ -100,7 +100,15 @@ impl ClusterApi for Fake {
         none()
     }
 
+    fn cluster_current(&self) -> Reply<'_, ClusterInfo> {
+        none()
+    }
+
     fn manage(&self, _: ClusterChange) -> Reply<'_, ()> {
+        none()
+    }
+
+    fn backup(&self) -> Reply<'_, BackupBytes> {
         none()
     }
 }

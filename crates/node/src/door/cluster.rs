@@ -2,29 +2,67 @@
 
 use super::Door;
 use crate::home::unavailable;
-use api::{ApiError, ClusterApi, ClusterChange, ClusterInfo, Code, MemberInfo, Reply};
-use futures::FutureExt;
-use identity::PublicKey;
+use api::{
+    ApiError, BackupBytes, ClusterApi, ClusterChange, ClusterInfo, Code, MemberInfo, Reply,
+    backup::{self, BackupHead, PIECE_BYTES},
+};
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt, stream};
+use identity::{PublicKey, Signed};
+use std::collections::BTreeMap;
 use work::{Input, Window};
+
+/// How long a current answer may take.
+const CURRENT_MS: u64 = 1_000;
 
 impl ClusterApi for Door {
     fn cluster(&self) -> Reply<'_, ClusterInfo> {
-        async move { Ok(self.cluster_now()) }.boxed()
+        async move { Ok(self.cluster_info(self.home.cluster.look(seen).0, false)) }.boxed()
+    }
+
+    fn cluster_current(&self) -> Reply<'_, ClusterInfo> {
+        async move {
+            let clock = &self.home.clock;
+            let late = clock.until(clock.now().after_ms(CURRENT_MS));
+            let seen = tokio::select! {
+                biased;
+                seen = self.home.cluster.read(seen) => seen.map_err(unavailable)?,
+                () = late => {
+                    let message = format!("no majority was heard within {CURRENT_MS} ms");
+                    return Err(ApiError::new(Code::Unavailable, message)
+                        .next("polity cluster status, for what this node knows"));
+                }
+            };
+            Ok(self.cluster_info(seen, true))
+        }
+        .boxed()
     }
 
     fn manage(&self, change: ClusterChange) -> Reply<'_, ()> {
         self.change(change).boxed()
     }
+
+    fn backup(&self) -> Reply<'_, BackupBytes> {
+        self.copy_of_cluster().boxed()
+    }
+}
+
+/// What the queue knows of nodes.
+fn seen(work: &work::Work) -> BTreeMap<PublicKey, work::NodeView> {
+    work.nodes().map(|view| (view.node, view)).collect()
 }
 
 impl Door {
-    fn cluster_now(&self) -> ClusterInfo {
+    fn cluster_info(
+        &self,
+        mut seen: BTreeMap<PublicKey, work::NodeView>,
+        current: bool,
+    ) -> ClusterInfo {
+        // What was read is in the log here, and so are the members of that time.
         let status = self.home.cluster.status();
         let connected = self.connected();
-        let nodes: Vec<_> = status.members.iter().map(|member| member.node).collect();
-        let look = |work: &work::Work| nodes.iter().map(|node| work.node(node)).collect::<Vec<_>>();
-        let (views, _) = self.home.cluster.look(look);
-        let member = |(member, view): (cluster::MemberStatus, Option<work::NodeView>)| {
+        let mut member = |member: cluster::MemberStatus| {
+            let view = seen.remove(&member.node);
             let windows = view.iter().flat_map(|view| &view.windows);
             MemberInfo {
                 node: member.node,
@@ -38,10 +76,13 @@ impl Door {
                 windows: windows.map(|window| (window.from, window.until)).collect(),
             }
         };
+        let members = status.members.into_iter().map(&mut member).collect();
+        let cordons = seen.into_values().filter_map(|view| Some((view.node, view.cordon?)));
         ClusterInfo {
             id: status.cluster.map(|id| id.to_string()).unwrap_or_default(),
             name: status.name,
             node: self.me(),
+            current,
             leader: status.leader,
             term: status.term,
             last: status.last,
@@ -49,8 +90,43 @@ impl Door {
             applied: status.applied,
             snapshot: status.snapshot,
             at_rest: status.at_rest,
-            members: status.members.into_iter().zip(views).map(member).collect(),
+            left_behind: status.behind.map(|behind| behind.to_string()),
+            members,
+            cordons: cordons.collect(),
         }
+    }
+
+    /// The head, and then the states in pieces that share their memory.
+    async fn copy_of_cluster(&self) -> Result<BackupBytes, ApiError> {
+        let jobs = |work: &work::Work| work.jobs().count();
+        let (image, jobs) = self.home.cluster.image(jobs).await.map_err(refused)?;
+        let (key, network) = (self.home.key.clone(), self.home.chain.network());
+        let made = self.home.clock.now();
+        let signing = move || {
+            let head = BackupHead {
+                network,
+                cluster: image.cluster.0,
+                name: image.name,
+                term: image.term,
+                index: image.index,
+                at: image.now,
+                made,
+                members: image.members.into_iter().collect(),
+                jobs: jobs as u64,
+                origin_bytes: image.origin.len() as u64,
+                state_bytes: image.state.len() as u64,
+                digest: backup::digest_of(&image.origin, &image.state),
+            };
+            let head = backup::encode_head(&Signed::new(head, network, &key))?;
+            Ok((head, image.origin, image.state))
+        };
+        let internal = |error: String| ApiError::new(Code::Internal, error);
+        let signed = tokio::task::spawn_blocking(signing).await;
+        let signed = signed.map_err(|error| internal(error.to_string()))?;
+        let (head, origin, state) =
+            signed.map_err(|error: backup::BackupError| internal(error.to_string()))?;
+        let states = stream::iter([Bytes::from(head), origin, state]).flat_map(pieces);
+        Ok(states.map(Ok).boxed())
     }
 
     async fn change(&self, change: ClusterChange) -> Result<(), ApiError> {
@@ -99,6 +175,13 @@ impl Door {
         let message = format!("{node} is no admitted node");
         Err(ApiError::new(Code::NotFound, message).next("polity node list"))
     }
+}
+
+fn pieces(mut bytes: Bytes) -> impl futures::Stream<Item = Bytes> {
+    stream::iter(std::iter::from_fn(move || {
+        let size_bytes = bytes.len().min(PIECE_BYTES);
+        (size_bytes > 0).then(|| bytes.split_to(size_bytes))
+    }))
 }
 
 /// What the cluster says, for whoever asked.

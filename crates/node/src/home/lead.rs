@@ -44,6 +44,7 @@ impl Home {
         roles.spawn(self.clone().watch_peers());
         roles.spawn(self.clone().watch_chain());
         roles.spawn(self.clone().watch_profiles());
+        roles.spawn(self.clone().recall_objects());
         roles
     }
 

@@ -6,6 +6,7 @@ mod keep;
 pub(crate) mod known;
 mod lead;
 mod mirror;
+mod recall;
 mod receipt;
 mod told;
 mod trouble;
@@ -128,14 +129,18 @@ pub(crate) async fn run(
     loop {
         tokio::select! {
             next = effects.recv() => {
-                let Some(Told { index, jumped, effects }) = next else { return Ok(()) };
+                let Some(Told { index, jumped, took, effects }) = next else { return Ok(()) };
+                home.metrics.decided(took, &effects);
                 if jumped {
                     events.jump(&home);
                 }
                 let mut results = Vec::new();
                 for effect in effects {
                     match effect {
-                        Effect::Event { job, event } => events.tell(&home, index, (job, event)),
+                        Effect::Event { job, event } => {
+                            home.metrics.happened(&event);
+                            events.tell(&home, index, (job, event));
+                        }
                         Effect::Keep { outcome, from, .. } => results.push((outcome, from)),
                         effect => home.carry_out(effect, &mut jobs).await?,
                     }
@@ -181,10 +186,8 @@ impl Home {
                     self.post.send(to, Mail::Worker(Box::new(message))).await;
                 }
             }
-            Effect::Event { job, event } => {
-                self.metrics.happened(&event);
-                self.hub.tell(job, event);
-            }
+            // Told on its way here.
+            Effect::Event { .. } => {}
             Effect::Publish(agreements) => {
                 jobs.spawn(self.clone().publish(agreements));
             }

@@ -3,16 +3,19 @@
 use super::{Home, HomeError};
 use crate::chain::settled_in;
 use ledger::DisputeStatus;
-use protocol::{Block, Claim, Height, JobEvent, JobId, Placement, Ruled, TaskIndex, Tx};
+use protocol::{Block, Claim, Height, JobEvent, JobId, Placement, Ruled, TaskIndex, Time, Tx};
 use std::collections::BTreeMap;
 use work::{Input, JobRecord, TaskStatus, Work};
+
+/// How much the clocks of a home and of a proposer may differ.
+const CLOCKS_MS: u64 = 60_000;
 
 impl Home {
     /// Reads final blocks from where a live job may have something to learn.
     pub(super) async fn watch_chain(self) -> Result<(), HomeError> {
         let mut head = self.chain.head();
-        let first_live = self.cluster.read(first_live).await?;
-        let mut next = first_live.unwrap_or(*head.borrow()).next();
+        let last = *head.borrow();
+        let mut next = self.begin_reading(last).await?.next();
         let mut roster = self.tell_roster().await?;
         loop {
             let last = *head.borrow_and_update();
@@ -38,13 +41,41 @@ impl Home {
         for (job, digest, tx) in settled_in(block) {
             let Tx::Agree(agreements) = tx else { continue };
             // What the leader put before the validators is in its own state.
-            let (ours, _) = self.cluster.look(|work| work.job(&job).is_some());
-            if ours {
-                let tasks = agreements.tasks.iter().map(|agreed| agreed.task).collect();
-                self.tell(Input::Included { job, tasks, tx: digest, height }).await?;
+            let offered = |work: &Work| Some(work.job(&job)?.has_offered(&digest));
+            match self.cluster.look(offered).0 {
+                Some(true) => {
+                    let tasks = agreements.tasks.iter().map(|agreed| agreed.task).collect();
+                    self.tell(Input::Included { job, tasks, tx: digest, height }).await?;
+                }
+                // This cluster goes on from a state that is older than the ledger.
+                Some(false) => {
+                    tracing::info!(%job, %digest, tasks = agreements.tasks.len(), "found on the ledger");
+                    let agreements = agreements.clone();
+                    self.tell(Input::Found { agreements, height }).await?;
+                }
+                None => {}
             }
         }
         Ok(())
+    }
+
+    /// The block after which there may be something about live jobs.
+    async fn begin_reading(&self, head: Height) -> Result<Height, HomeError> {
+        let (drawn, admitted) = self.cluster.read(first_live).await?;
+        let drawn = drawn.unwrap_or(head);
+        let Some(admitted) = admitted else { return Ok(drawn) };
+        // A job without a draw here may have been drawn in a state that was lost.
+        let admitted = Time(admitted.0.saturating_sub(CLOCKS_MS));
+        let (mut low, mut high) = (Height(0), head);
+        while low < high {
+            let middle = Height(low.0 + (high.0 - low.0).div_ceil(2));
+            match self.chain.block(middle).await? {
+                Some((block, _)) if block.header.time <= admitted => low = middle,
+                Some(_) => high = Height(middle.0 - 1),
+                None => return Ok(drawn),
+            }
+        }
+        Ok(drawn.min(low))
     }
 
     /// Tells how disputes ended that `work` waits for.
@@ -91,8 +122,11 @@ impl Home {
     }
 }
 
-fn first_live(work: &Work) -> Option<Height> {
-    work.jobs().filter_map(|(_, record)| record.drawn()).min()
+/// The first draw of a live job, and when the first was admitted that has none.
+fn first_live(work: &Work) -> (Option<Height>, Option<Time>) {
+    let records = || work.jobs().map(|(_, record)| record);
+    let undrawn = records().filter(|record| record.drawn().is_none());
+    (records().filter_map(JobRecord::drawn).min(), undrawn.map(JobRecord::admitted).min())
 }
 
 pub(super) fn events_of_all(work: &Work) -> Vec<(JobId, Vec<JobEvent>)> {

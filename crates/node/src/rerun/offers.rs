@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 /// Pause before a transaction is offered again.
 const AGAIN_MS: u64 = 3_000;
+/// Pause between two rounds of offers: what was found meanwhile shares a block.
+const GATHER_MS: u64 = 250;
 /// Transactions that wait before nothing is added that can be found again later.
 const WAITING: usize = 1_024;
 
@@ -16,15 +18,25 @@ const WAITING: usize = 1_024;
 #[derive(Default)]
 pub(super) struct Offers {
     number: u64,
-    /// With the time at which each is offered next.
-    waiting: BTreeMap<u64, (Tx, Time)>,
+    waiting: BTreeMap<u64, Offer>,
+    /// Nothing is offered before.
+    quiet: Time,
+}
+
+/// A transaction that waits.
+struct Offer {
+    tx: Tx,
+    /// When it is offered next.
+    due: Time,
+    /// A validator took it.
+    taken: bool,
 }
 
 impl Offers {
     /// Adds a transaction.
     pub(super) fn add(&mut self, tx: Tx) {
         self.number += 1;
-        self.waiting.insert(self.number, (tx, Time::default()));
+        self.waiting.insert(self.number, Offer { tx, due: Time::default(), taken: false });
     }
 
     /// Whether so much waits that only verdicts are added: the ledger bounds their number.
@@ -34,15 +46,19 @@ impl Offers {
 
     /// When the next one is offered again.
     pub(super) fn next(&self) -> Option<Time> {
-        self.waiting.values().map(|(_, due)| *due).min()
+        self.waiting.values().map(|offer| offer.due.max(self.quiet)).min()
     }
 
     /// Offers what is due, and drops what the ledger has or would refuse.
     pub(super) async fn put(&mut self, parts: &Parts) {
         let now = parts.clock.now();
+        if self.next().is_none_or(|next| next > now) {
+            return;
+        }
+        self.quiet = now.after_ms(GATHER_MS);
         let ledger = parts.chain.ledger();
         let mut done: Vec<u64> = Vec::new();
-        for (number, (tx, due)) in &mut self.waiting {
+        for (number, Offer { tx, due, taken }) in &mut self.waiting {
             if *due > now {
                 continue;
             }
@@ -52,7 +68,9 @@ impl Offers {
             };
             if let Some(refusal) = refusal.filter(|refusal| !refusal.is_passing()) {
                 let digest: Digest = tx.digest();
-                if refusal == Refusal::NothingNew {
+                // The duty of an audit ends with the audit.
+                let ended = *taken && matches!(refusal, Refusal::NotAnAuditor(_));
+                if ended || refusal == Refusal::NothingNew {
                     tracing::debug!(%digest, "the ledger has it, or needs it no more");
                 } else {
                     tracing::info!(%digest, %refusal, "what this node found is not taken");
@@ -61,8 +79,11 @@ impl Offers {
                 continue;
             }
             *due = now.after_ms(AGAIN_MS);
-            if let Err(reason) = (parts.submit)(tx.clone()).await {
-                tracing::info!(reason, "no validator took what this node found; trying again");
+            match (parts.submit)(tx.clone()).await {
+                Ok(()) => *taken = true,
+                Err(reason) => {
+                    tracing::info!(reason, "no validator took what this node found; trying again");
+                }
             }
         }
         for number in done {

@@ -6,5 +6,7 @@
 mod society;
 
 mod care;
+mod chaos;
+mod lost;
 mod survival;
 mod trio;

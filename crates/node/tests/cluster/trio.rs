@@ -1,6 +1,6 @@
 //! A validator of one owner, and the machines of another one, which are a cluster.
 
-use super::society::{Node, brisk, found_at, free_port, polity, space::Way, until};
+use super::society::{Node, POLITY, brisk, found_at, free_port, polity, space::Way, until};
 use serde_json::Value;
 use std::{
     fs,
@@ -29,7 +29,7 @@ impl Place {
 pub(crate) struct Trio {
     pub(crate) dir: PathBuf,
     /// It keeps the ledger, and no cluster of it is looked at.
-    _validator: Node,
+    validator: Node,
     /// None where it does not run now.
     pub(crate) machines: Vec<Option<Node>>,
     places: Vec<Place>,
@@ -38,15 +38,25 @@ pub(crate) struct Trio {
 impl Trio {
     /// Three machines at these places; the validator lives where the first one does.
     pub(crate) fn at(dir: &Path, (ip, ways): (&str, [Place; 3])) -> Self {
+        Self::apart(dir, (ip, &ways[0].way), ip, &ways)
+    }
+
+    /// The same with the validator elsewhere; `first` is the address of the first machine.
+    pub(crate) fn apart(
+        dir: &Path,
+        (ip, validator): (&str, &Way),
+        first: &str,
+        ways: &[Place; 3],
+    ) -> Self {
         fs::write(dir.join("nothing.wasm"), wat::parse_str(NOTHING).unwrap()).unwrap();
-        let homes = found_at(dir, &[(ip, free_port()), (ip, free_port())], 1, brisk());
+        let homes = found_at(dir, &[(ip, free_port()), (first, free_port())], 1, brisk());
         let genesis = dir.join("genesis.polity");
         let genesis = genesis.to_string_lossy();
-        let start = |home: &Path| Node::up_in(&ways[0].way, home, &["--genesis", &genesis], None);
-        let (validator, first) = (start(&homes[0]), start(&homes[1]));
+        let start = |way, home: &Path| Node::up_in(way, home, &["--genesis", &genesis], None);
+        let (validator, first) = (start(validator, &homes[0]), start(&ways[0].way, &homes[1]));
         let mut trio = Self {
             dir: dir.into(),
-            _validator: validator,
+            validator,
             machines: vec![Some(first)],
             places: vec![ways[0].clone()],
         };
@@ -65,10 +75,21 @@ impl Trio {
 
     /// One more machine of the owner.
     pub(crate) fn add(&mut self, place: Place) {
-        let line = self.node(0).polity(&["cluster", "add"]).ok().out;
+        self.add_by(0, place);
+    }
+
+    /// The same with a line of this machine.
+    pub(crate) fn add_by(&mut self, n: usize, place: Place) {
+        let line = self.node(n).polity(&["cluster", "add"]).ok().out;
         let data = self.dir.join(format!("machine-{}", self.machines.len()));
         let args = ["--join", "-", "--listen", &place.address];
         let node = Node::up_in(&place.way, &data, &args, Some(&line));
+        self.enter(node, place);
+    }
+
+    /// A machine that was started.
+    pub(crate) fn enter(&mut self, node: Node, place: Place) {
+        let data = node.data.clone();
         self.machines.push(Some(node));
         self.places.push(place);
         let last = self.machines.len() - 1;
@@ -83,10 +104,20 @@ impl Trio {
 
     /// Starts a machine again.
     pub(crate) fn start(&mut self, n: usize, data: &Path) {
+        self.begin(n, data, Path::new(POLITY));
+        self.node(n).ready(2);
+    }
+
+    /// The same with this binary, without waiting for it.
+    pub(crate) fn begin(&mut self, n: usize, data: &Path, binary: &Path) {
         let Place { way, address } = &self.places[n];
         let args: &[&str] = if n == 0 { &[] } else { &["--listen", address] };
-        self.machines[n] = Some(Node::up_in(way, data, args, None));
-        self.node(n).ready(2);
+        self.machines[n] = Some(Node::up_as(binary, (way, data), args, None));
+    }
+
+    /// Stops a machine, and gives its directory.
+    pub(crate) fn stop(&mut self, n: usize) -> PathBuf {
+        self.machines[n].take().expect("it runs").stop()
     }
 
     /// Ends a machine as a power failure would, and gives its directory.
@@ -105,7 +136,15 @@ impl Trio {
     }
 
     fn key(&self, n: usize) -> String {
-        let data = self.machines[n].as_ref().expect("it runs").data.clone();
+        self.key_in(&self.machines[n].as_ref().expect("it runs").data)
+    }
+
+    /// The key of the validator.
+    pub(crate) fn validator_key(&self) -> String {
+        self.key_in(&self.validator.data)
+    }
+
+    fn key_in(&self, data: &Path) -> String {
         let said = polity(&self.dir, &["key", "show", "--json", "--data", &data.to_string_lossy()]);
         said.ok().json()["node"].as_str().expect("a key").to_string()
     }

@@ -5,6 +5,7 @@
 pub mod door;
 pub mod halves;
 pub mod space;
+pub mod star;
 
 use identity::{NetworkId, SecretKey, Signed};
 use protocol::{Founder, Genesis, Params, Time};
@@ -96,9 +97,19 @@ impl Node {
 
     /// The same in namespaces of its own.
     pub fn up_in(way: &Way, data: &Path, args: &[&str], stdin: Option<&str>) -> Self {
+        Self::up_as(Path::new(POLITY), (way, data), args, stdin)
+    }
+
+    /// The same with this binary.
+    pub fn up_as(
+        binary: &Path,
+        (way, data): (&Way, &Path),
+        args: &[&str],
+        stdin: Option<&str>,
+    ) -> Self {
         let log =
             File::options().create(true).append(true).open(data.with_extension("log")).unwrap();
-        let mut command = way.command(POLITY);
+        let mut command = way.command(&binary.to_string_lossy());
         command.args(["up", "--exit-with-stdin", "--data"]).arg(data).args(args);
         command.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log);
         let mut child = command.spawn().unwrap();
@@ -157,7 +168,7 @@ impl Node {
     /// Stops the node and waits for its end.
     pub fn stop(mut self) -> PathBuf {
         self._stdin = None;
-        let ended = self.child.wait().unwrap();
+        let ended = until("a node to stop", || self.child.try_wait().unwrap());
         assert!(ended.success(), "{ended}: {}", self.log());
         self.data.clone()
     }
@@ -167,6 +178,11 @@ impl Node {
         let ended = self.child.wait().unwrap();
         assert!(!ended.success());
         self.log()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Whether the node has ended.

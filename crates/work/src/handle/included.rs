@@ -2,7 +2,7 @@
 
 use crate::{
     Work,
-    state::{ShipmentState, TaskState, Timer},
+    state::{ShipmentState, Timer},
     turn::Turn,
 };
 use identity::Digest;
@@ -38,24 +38,8 @@ impl Work {
             }
         }
         shipment.state = ShipmentState::Included(height);
-        record.times.settled = Some(turn.now);
         let tasks = shipment.named();
-        for task in &tasks {
-            let Some(entry) = record.tasks.get_mut(*task) else { continue };
-            match std::mem::replace(&mut entry.state, TaskState::Waiting) {
-                TaskState::Agreed { outcome, executors } => {
-                    record.progress.agreed -= 1;
-                    record.progress.settled += 1;
-                    entry.state = TaskState::Final { outcome, executors, height };
-                }
-                TaskState::Disowned { outcome, executors } => {
-                    record.progress.unsettled -= 1;
-                    record.progress.settled += 1;
-                    entry.state = TaskState::Final { outcome, executors, height };
-                }
-                other => entry.state = other,
-            }
-        }
+        record.make_final(&tasks, height, turn.now);
         turn.event(job, JobEvent::Final { tasks, height });
         turn.touched.insert(job);
         self.drop_superseded(job, turn);

@@ -7,6 +7,7 @@ mod cordon;
 mod disconnected;
 mod dispute_refused;
 mod drawn;
+mod found;
 mod hold;
 mod included;
 mod lead;

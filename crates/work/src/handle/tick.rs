@@ -13,6 +13,7 @@ impl Work {
                 Timer::Retry(job, task) => self.on_retry(job, task, turn),
                 Timer::Expiry(job) => self.unsettle_all(job, &Unsettled::Expired, turn),
                 Timer::Publish(job, tx) => self.publish_again(job, tx, turn),
+                Timer::Gather(job) => drop(turn.touched.insert(job)),
                 Timer::Store(job) => self.finish_again(job, turn),
                 Timer::Order(job) => self.order(job, turn),
                 Timer::Dispute(job, task) => self.dispute(job, task, turn),

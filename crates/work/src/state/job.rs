@@ -1,8 +1,8 @@
 //! One job and its tasks.
 
 use super::{
-    Ask, Draw, JobTimes, Left, Race, Replica, Ruling, Settlement, Shelf, Shipment, ShipmentState,
-    TaskRecord, TaskTimes, Tasks, pairs,
+    Ask, Draw, Found, JobTimes, Left, Race, Replica, Ruling, Settlement, Shelf, Shipment,
+    ShipmentState, TaskRecord, TaskTimes, Tasks, pairs,
 };
 use identity::{Digest, PublicKey, Signed};
 use objects::Cid;
@@ -172,8 +172,14 @@ pub struct JobRecord {
     pub(crate) agreed: BTreeMap<TaskIndex, Settlement>,
     #[serde(with = "pairs")]
     pub(crate) shipments: BTreeMap<Digest, Shipment>,
+    /// What the ledger holds of it that is in no shipment here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "pairs")]
+    pub(crate) found: BTreeMap<Digest, Found>,
     /// Shipments that wait for the ledger.
     pub(crate) in_flight: usize,
+    /// Until then agreed tasks wait for more, as long as there may be more.
+    #[serde(default)]
+    pub(crate) gathers: Time,
     pub(crate) outcome_bytes: u64,
     pub(crate) contradictions: Vec<Contradiction>,
     /// Whose contradictions are kept.
@@ -226,7 +232,9 @@ impl JobRecord {
             reveals: Shelf::default(),
             agreed: BTreeMap::new(),
             shipments: BTreeMap::new(),
+            found: BTreeMap::new(),
             in_flight: 0,
+            gathers: Time::default(),
             outcome_bytes: 0,
             contradictions: Vec::new(),
             accused: BTreeSet::new(),
@@ -412,7 +420,8 @@ impl JobRecord {
             }
             ShipmentState::Sent(_) | ShipmentState::Refused(_) => None,
         };
-        let mut all: Vec<_> = self.shipments.iter().filter_map(included).collect();
+        let shipped = self.shipments.iter().filter_map(included);
+        let mut all: Vec<_> = shipped.chain(self.adopted()).collect();
         all.sort_by_key(|included| (included.height, included.tx));
         all
     }

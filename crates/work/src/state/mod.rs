@@ -4,6 +4,7 @@ mod conduct;
 mod counts;
 mod draw;
 mod fleet;
+mod found;
 mod job;
 mod known;
 mod learned;
@@ -27,6 +28,7 @@ pub use times::{JobTimes, Left, TaskTimes};
 
 pub(crate) use draw::Draw;
 pub(crate) use fleet::{Fleet, Readiness};
+pub(crate) use found::{Fate, Found};
 pub(crate) use job::{Seat, TaskState, status_of};
 pub(crate) use learned::{Learned, NodeClass};
 pub(crate) use race::{Race, Replica, Shown, attempt_of};

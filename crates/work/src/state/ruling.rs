@@ -79,8 +79,9 @@ impl JobRecord {
     pub fn is_decided(&self, task: TaskIndex) -> bool {
         let decided = |agreed: &protocol::Agreed| agreed.task == task && agreed.decided;
         let shipped = self.shipments.values().flat_map(|shipment| &shipment.tasks);
-        self.rulings.contains_key(&task)
-            && shipped.chain(self.agreed.values()).any(|settlement| decided(&settlement.agreed))
+        let found = self.found.values().flat_map(|found| &found.agreements.tasks);
+        let ours = shipped.chain(self.agreed.values()).map(|settlement| &settlement.agreed);
+        self.rulings.contains_key(&task) && ours.chain(found).any(decided)
     }
 
     /// Tasks that wait for a ruling, sorted.

@@ -19,6 +19,8 @@ pub(crate) enum Timer {
     Expiry(JobId),
     /// A transaction must be mentioned again.
     Publish(JobId, Digest),
+    /// Agreed tasks have waited long enough for more.
+    Gather(JobId),
     /// A finished job must be mentioned again.
     Store(JobId),
     /// A sealed order must be mentioned again.

@@ -52,6 +52,22 @@ fn the_best_node_is_first_and_the_others_are_drawn_beside_its_party() {
 }
 
 #[test]
+fn tasks_that_burn_next_to_nothing_say_nothing_of_how_fast_a_node_is() {
+    let (mut world, others) = begin(4, Config::default());
+    for node in &others {
+        fast(&mut world, *node, 2_000_000);
+    }
+    let job = world.submit(40, "single");
+    world.now = world.now.after_ms(100);
+    world.finish(job);
+    for node in &others {
+        let view = world.work.node(node).unwrap();
+        assert!(view.conduct.completed > 0, "it ran some");
+        assert_eq!(view.fuel_ms, Some(2_000_000));
+    }
+}
+
+#[test]
 fn of_a_sealed_job_nobody_goes_by_score() {
     let (mut world, others) = begin(4, Config::default());
     fast(&mut world, others[0], 1 << 40);

@@ -7,6 +7,7 @@ mod before;
 mod disputes;
 mod first;
 mod fit;
+mod found;
 mod ledger;
 mod life;
 mod loss;

@@ -174,7 +174,7 @@ fn an_agreement_that_the_walk_does_not_explain_rests_on_the_verdict() {
 
 #[test]
 fn whoever_is_still_waited_for_at_the_verdict_is_passed_over_as_busy() {
-    let config = Config { node_tasks: 1, ..Config::default() };
+    let config = Config { node_tasks: 1, gather_ms: 0, ..Config::default() };
     let mut world = World::with(&[Honest; 5], &[0, 1, 2, 3, 4], config);
     world.ledger.validators = Validators::Slow;
     world.connect_all();

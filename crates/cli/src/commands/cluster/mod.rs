@@ -1,12 +1,16 @@
 //! `polity cluster …`: your machines that act as one.
 
 mod add;
+mod ask;
+mod backup;
 mod members;
+mod recover;
 mod remove;
+mod restore;
 mod status;
 mod transfer;
 
-use super::Context;
+use super::{Context, block_on};
 use crate::{exit::Exit, failure::Failure};
 use api::{ClusterInfo, MemberInfo};
 
@@ -18,14 +22,16 @@ agreed; the others follow.
 Examples:
   polity cluster status                  who leads, who votes, who lags
   polity cluster add > line.txt          a line for one more machine
-  polity node drain 7hTqK2Lm             before a machine is looked after";
+  polity node drain 7hTqK2Lm             before a machine is looked after
+  polity cluster backup -o home.backup   a copy of the queue, to keep elsewhere
+  polity cluster recover                 when a majority is lost for ever";
 
 /// `polity cluster`
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = AFTER)]
 pub(super) enum Command {
     /// Say who leads, and how the members stand
-    Status,
+    Status(status::Args),
     /// List the members
     Members,
     /// Print the line that one more machine of yours joins with
@@ -34,15 +40,24 @@ pub(super) enum Command {
     Remove(remove::Args),
     /// Let another member lead
     Transfer(transfer::Args),
+    /// Write a copy of what the cluster agreed on
+    Backup(backup::Args),
+    /// Go on alone when a majority is lost for ever
+    Recover(recover::Args),
+    /// Go on alone from a copy when all is lost
+    Restore(restore::Args),
 }
 
-pub(super) async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
+pub(super) fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
     match command {
-        Command::Status => status::run(context).await,
-        Command::Members => members::run(context).await,
-        Command::Add(args) => add::run(args, context).await,
-        Command::Remove(args) => remove::run(args, context).await,
-        Command::Transfer(args) => transfer::run(args, context).await,
+        Command::Status(args) => block_on(status::run(args, context)),
+        Command::Members => block_on(members::run(context)),
+        Command::Add(args) => block_on(add::run(args, context)),
+        Command::Remove(args) => block_on(remove::run(args, context)),
+        Command::Transfer(args) => block_on(transfer::run(args, context)),
+        Command::Backup(args) => block_on(backup::run(args, context)),
+        Command::Recover(args) => recover::run(&args, context),
+        Command::Restore(args) => restore::run(&args, context),
     }
 }
 

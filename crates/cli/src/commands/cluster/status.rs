@@ -5,12 +5,27 @@ use super::members;
 use crate::{connect, exit::Exit, failure::Failure, out, text};
 use api::{ClusterApi, ClusterInfo};
 
-pub(super) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
+/// `polity cluster status`
+#[derive(Debug, clap::Args)]
+pub(in crate::commands) struct Args {
+    /// Ask the leader first: everything that was acknowledged before is in the answer, or it fails
+    /// within a second
+    #[arg(long)]
+    current: bool,
+}
+
+pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let node = connect::node(&context.data()?)?;
-    let cluster = node.cluster().await?;
+    let cluster = match args.current {
+        true => node.cluster_current().await?,
+        false => node.cluster().await?,
+    };
     context.out.data(&cluster, || show(&cluster))?;
     Ok(Exit::Success)
 }
+
+const CURRENT: &str = "current: a majority was asked";
+const STALE: &str = "as this node knows it; others may know more (--current asks them)";
 
 fn show(cluster: &ClusterInfo) -> String {
     let voters = cluster.members.iter().filter(|member| member.votes).count();
@@ -25,7 +40,7 @@ fn show(cluster: &ClusterInfo) -> String {
     if ahead > 0 {
         log += &format!(", {} under way", text::number(ahead));
     }
-    let fields = out::fields(&[
+    let mut fields = vec![
         ("cluster", format!("{}\n{}", cluster.name, cluster.id)),
         ("leader", leader),
         (
@@ -33,9 +48,21 @@ fn show(cluster: &ClusterInfo) -> String {
             format!("{}, of which {voters} vote: {}", cluster.members.len(), bears(voters)),
         ),
         ("log", log),
-    ]);
+        ("state", if cluster.current { CURRENT } else { STALE }.into()),
+    ];
+    if !cluster.cordons.is_empty() {
+        let shut: Vec<_> = cluster
+            .cordons
+            .iter()
+            .map(|(node, reason)| format!("{}: {reason}", text::short(*node)))
+            .collect();
+        fields.push(("cordoned", shut.join("\n")));
+    }
+    let fields = out::fields(&fields);
+    let behind = cluster.left_behind.as_ref().map(|why| text::wrap(why) + "\n");
+    let behind = behind.unwrap_or_default();
     let change = if cluster.at_rest { "" } else { "A change of members is under way.\n" };
-    format!("{fields}{change}\n{}", members::table(cluster))
+    format!("{fields}{behind}{change}\n{}", members::table(cluster))
 }
 
 /// How many of so many voters may be away.

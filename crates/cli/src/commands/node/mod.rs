@@ -19,7 +19,7 @@ Examples:
 #[command(after_help = AFTER)]
 pub(super) enum Command {
     /// List every admitted node
-    List,
+    List(list::Args),
     /// Say everything about your node, or what it knows of another one
     Describe(describe::Args),
     /// Give a node nothing new
@@ -34,7 +34,7 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
     match command {
-        Command::List => list::run(context).await,
+        Command::List(args) => list::run(args, context).await,
         Command::Describe(args) => describe::run(args, context).await,
         Command::Cordon(args) => care::cordon(args, context).await,
         Command::Uncordon(args) => care::uncordon(args, context).await,

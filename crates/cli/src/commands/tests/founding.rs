@@ -124,6 +124,36 @@ fn a_newcomer_joins_with_the_line_in_a_file() {
 }
 
 #[test]
+fn how_a_node_is_reached_is_remembered_from_its_first_start() {
+    let world = World::new();
+    let line = invite(&world, InvitationKind::Owner, 60_000);
+    let (house, root) = (House::default(), world.text("newcomer"));
+    let peer = "/ip4/192.0.2.1/tcp/1/p2p/x";
+    let up = |more: &[&str]| {
+        let up = ["up", "--data", &root, "--join", &line];
+        assert_eq!(type_in(&house, &[&up[..], more].concat()), Exit::Success);
+        house.started.lock().unwrap().pop().unwrap()
+    };
+    let first = up(&[
+        "--name",
+        "Lab B",
+        "--listen",
+        "4999",
+        "--announce",
+        "/dns/b/tcp/1",
+        "--bootstrap",
+        peer,
+    ]);
+    assert_eq!(first.listen, ["/ip4/0.0.0.0/udp/4999/quic-v1", "/ip4/0.0.0.0/tcp/4999"]);
+    let again = up(&[]);
+    assert_eq!((again.listen, again.owner_name), (first.listen.clone(), "Lab B".to_string()));
+    assert_eq!((again.announce, again.bootstrap), (first.announce, first.bootstrap));
+    // What differs counts once.
+    assert_eq!(up(&["--listen", "/ip4/127.0.0.1/tcp/7"]).listen, ["/ip4/127.0.0.1/tcp/7"]);
+    assert_eq!(up(&[]).listen, first.listen);
+}
+
+#[test]
 fn an_invitation_that_is_over_or_of_another_network_is_refused_at_once() {
     let world = World::new();
     let over = invite(&world, InvitationKind::Machine, 0);

@@ -1,5 +1,6 @@
 //! What a person types, against a fake polity behind the real gateway.
 
+mod clusters;
 mod columns;
 mod content;
 mod doctor;

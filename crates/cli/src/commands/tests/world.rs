@@ -8,7 +8,7 @@ use crate::{
     commands,
     data::DataDir,
     exit::Exit,
-    launch::{Launch, NodePlan, RerunOrder, UpOptions},
+    launch::{Agree, Began, HeldCluster, Launch, NodePlan, RerunOrder, UpOptions},
     verify::{self, Pins, Verdict},
 };
 use gateway::{Config, Running, serve};
@@ -45,6 +45,25 @@ pub(crate) struct House {
     pub(crate) rerun: Mutex<Vec<RerunOrder>>,
 }
 
+/// What the log of a stopped machine holds.
+fn held() -> HeldCluster {
+    let me = SecretKey::from_seed([1; 32]).public();
+    HeldCluster {
+        cluster: "old".into(),
+        name: "home".into(),
+        me,
+        members: [(me, true), (SecretKey::from_seed([2; 32]).public(), true)].into(),
+        term: 3,
+        index: 1_234,
+        at: protocol::Time(1_700_000_000_000),
+        jobs: 2,
+    }
+}
+
+fn began() -> Began {
+    Began { cluster: "new".into(), kept: Some("cluster.before".into()) }
+}
+
 impl Launch for House {
     fn up(&self, options: UpOptions) -> anyhow::Result<()> {
         self.started.lock().unwrap().push(options);
@@ -74,6 +93,15 @@ impl Launch for House {
             anyhow::bail!("no setting is called like that");
         }
         Ok(NodePlan { listen: Vec::new(), reserve_bytes: 0 })
+    }
+
+    fn recover(&self, _: &DataDir, agree: Agree<'_>) -> anyhow::Result<Option<Began>> {
+        Ok(agree(&held()).then(began))
+    }
+
+    fn restore(&self, _: &DataDir, file: &Path, agree: Agree<'_>) -> anyhow::Result<Option<Began>> {
+        anyhow::ensure!(file.exists(), "there is no copy");
+        Ok(agree(&held()).then(began))
     }
 
     fn self_test(&self) -> anyhow::Result<Digest> {

@@ -103,6 +103,7 @@ fn answer(at: u64, settled: u32) -> Answer {
         id: "id".into(),
         name: "home".into(),
         node: key(1),
+        current: false,
         leader: Some(key(1)),
         term: 2,
         last: 9,
@@ -110,7 +111,9 @@ fn answer(at: u64, settled: u32) -> Answer {
         applied: 9,
         snapshot: 0,
         at_rest: true,
+        left_behind: None,
         members: (1..=3).map(member).collect(),
+        cordons: BTreeMap::new(),
     };
     Answer { status, nodes, jobs, cluster }
 }

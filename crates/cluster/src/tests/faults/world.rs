@@ -1,6 +1,6 @@
 //! Members that can crash, their network, their disks and their clocks.
 
-use super::{history::History, mortal::Mortal, random::Random, registers::Registers};
+use super::{mortal::Mortal, random::Random, registers::Registers, slow::SlowLog};
 use crate::{
     Begin, Cluster, Config, Leading, Parts, Told as Said, start,
     tests::{key, probe::Probe},
@@ -9,11 +9,11 @@ use protocol::{
     Time,
     port::{Answer, Clock},
 };
-use sim::streams::Mesh;
+use sim::{history::History, streams::Mesh};
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Weak},
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 use tokio::{
@@ -88,6 +88,8 @@ pub(super) struct World {
     silent: RefCell<BTreeSet<(u8, u8)>>,
     lives: Cell<u64>,
     values: Cell<u64>,
+    /// For how long everything takes.
+    random: RefCell<Random>,
     pub(super) over: Cell<bool>,
     pub(super) history: RefCell<History>,
     pub(super) counts: RefCell<BTreeMap<&'static str, u64>>,
@@ -130,6 +132,7 @@ impl World {
             silent: RefCell::default(),
             lives: Cell::new(1),
             values: Cell::new(1),
+            random: RefCell::new(random.fork()),
             over: Cell::new(false),
             history: RefCell::default(),
             counts: RefCell::default(),
@@ -181,6 +184,13 @@ impl World {
         all.find(|(cluster, _)| matches!(cluster.leads().now(), Leading::Yes(_))).map(|(c, _)| c)
     }
 
+    /// Whether one is a member, as whoever leads says. A removal whose end nobody waited for may
+    /// still come.
+    pub(super) fn lists(&self, n: u8) -> bool {
+        let status = self.leader().map(|leader| leader.status());
+        status.is_none_or(|status| status.members.iter().any(|member| member.node == key(n)))
+    }
+
     /// Starts a member, with what its disk holds. False if it did not begin in time.
     pub(super) async fn begin(&self, n: u8, patience: Duration) -> bool {
         self.forget(n).await;
@@ -195,15 +205,20 @@ impl World {
             machine.died = watch::Sender::new(false);
             (machine.log.clone(), machine.clock.clone(), machine.died.subscribe())
         });
+        let (disk, net) = {
+            let mut random = self.random.borrow_mut();
+            (random.fork(), random.fork())
+        };
+        let (node, random) = (self.mesh.node(key(n)), Arc::new(Mutex::new(net)));
         let parts = Parts {
             config: self.config.clone(),
             me: key(n),
             labels: BTreeMap::new(),
             initial: Registers::default(),
             begin,
-            log,
+            log: Arc::new(SlowLog::new(log, disk)),
             clock,
-            streams: Arc::new(Mortal { node: self.mesh.node(key(n)), died }),
+            streams: Arc::new(Mortal { node, died, random }),
             admits: Arc::new(|_| true),
             life: self.lives.replace(self.lives.get() + 1),
         };
@@ -249,6 +264,8 @@ impl World {
     /// that it says after this is heard.
     pub(super) fn crash(&self, n: u8) {
         self.with(n, |machine| {
+            let failed = machine.running.as_ref().and_then(|r| r.cluster.failed().borrow().clone());
+            assert_eq!(failed, None, "member {n} failed before it died");
             let log = std::mem::replace(&mut machine.log, Probe::new());
             machine.log = log.fork();
             machine.old = Arc::downgrade(&log);

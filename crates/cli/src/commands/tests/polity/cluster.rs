@@ -1,9 +1,13 @@
 //! The cluster of the polity in memory: the first node and two machines beside it.
 
 use super::Polity;
-use api::{ApiError, ClusterApi, ClusterChange, ClusterInfo, Code, MemberInfo, Reply};
-use futures::FutureExt;
-use identity::PublicKey;
+use api::{
+    ApiError, BackupBytes, ClusterApi, ClusterChange, ClusterInfo, Code, MemberInfo, Reply,
+    backup::{self, BackupHead},
+};
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt, stream};
+use identity::{PublicKey, Signed};
 use std::collections::BTreeMap;
 
 /// What was changed.
@@ -40,6 +44,7 @@ impl ClusterApi for Polity {
             id: "2ttqwtuglo3tljig2ay7uvlpsht2gfqe3x7xt4it3jtfmfsqza3a".into(),
             name: "home".into(),
             node: all[0],
+            current: false,
             leader: managed.leader.or(Some(all[0])),
             term: 3,
             last: 1_234,
@@ -47,13 +52,24 @@ impl ClusterApi for Polity {
             applied: 1_234,
             snapshot: 0,
             at_rest: true,
+            left_behind: None,
             members: all
                 .iter()
                 .filter(|node| !managed.removed.contains(node))
                 .map(member)
                 .collect(),
+            cordons: managed
+                .cordons
+                .iter()
+                .filter(|(node, _)| !all.contains(node))
+                .map(|(node, reason)| (*node, reason.clone()))
+                .collect(),
         };
         async { Ok(info) }.boxed()
+    }
+
+    fn cluster_current(&self) -> Reply<'_, ClusterInfo> {
+        async { Ok(ClusterInfo { current: true, ..self.cluster().await? }) }.boxed()
     }
 
     fn manage(&self, change: ClusterChange) -> Reply<'_, ()> {
@@ -74,5 +90,27 @@ impl ClusterApi for Polity {
             ClusterChange::Windows { .. } => {}
         }
         async { done }.boxed()
+    }
+
+    fn backup(&self) -> Reply<'_, BackupBytes> {
+        let (origin, state) = (vec![1; 10], vec![2; 3 << 20]);
+        let network = self.genesis.network();
+        let head = BackupHead {
+            network,
+            cluster: identity::Digest([3; 32]),
+            name: "home".into(),
+            term: 3,
+            index: 1_234,
+            at: protocol::Time(1_700_000_000_000),
+            made: protocol::Time(1_700_000_001_000),
+            members: self.members(),
+            jobs: 2,
+            origin_bytes: origin.len() as u64,
+            state_bytes: state.len() as u64,
+            digest: backup::digest_of(&origin, &state),
+        };
+        let head = backup::encode_head(&Signed::new(head, network, &self.nodes[0])).unwrap();
+        let pieces = [head, origin, state].map(|piece| Ok(Bytes::from(piece)));
+        async { Ok(stream::iter(pieces).boxed()) }.boxed()
     }
 }
