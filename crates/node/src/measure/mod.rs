@@ -11,9 +11,9 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use storage::Store;
 use tokio::sync::{Notify, watch};
 
-/// Pause before a profile is said anew, because free space changes.
 /// Free bytes of a disk that is measured, at least.
 const DISK_BYTES: u64 = 16 << 20;
+/// Pause before a profile is said anew, because free space changes.
 const REFRESH_MS: u64 = 600_000;
 /// Least pause between two measurements.
 const AGAIN_MS: u64 = 60_000;
