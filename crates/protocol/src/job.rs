@@ -188,6 +188,14 @@ impl Job {
         if k == 0 || k > n || n > limits::REPLICAS {
             return wrong(format!("{k} of {n} replicas"));
         }
+        let task_bytes = limits::RECEIPT_TASK_BYTES + u64::from(k) * limits::RECEIPT_REPLICA_BYTES;
+        let most = limits::RECEIPT_BYTES as u64 / task_bytes;
+        if u64::from(job.tasks) > most {
+            let tasks = job.tasks;
+            return wrong(format!(
+                "{tasks} tasks: with {k} replicas of each a receipt has room for {most}; split it"
+            ));
+        }
         if job.expires <= job.issued {
             return wrong("it expires before it was issued".into());
         }

@@ -19,7 +19,11 @@ pub const LABEL_BYTES: usize = 63;
 /// Owners, or nodes, that a job names.
 pub const NAMED: usize = 256;
 /// A receipt file.
-pub const RECEIPT_BYTES: usize = 64 << 20;
+pub const RECEIPT_BYTES: usize = 1 << 30;
+/// What a task adds to a receipt, without its replicas, if it writes a file or two.
+pub const RECEIPT_TASK_BYTES: u64 = 128;
+/// What each replica of a task that agrees adds to it.
+pub const RECEIPT_REPLICA_BYTES: u64 = 96;
 /// A task table.
 pub const TABLE_BYTES: usize = BLOB_BYTES;
 /// Tasks of one job.

@@ -5,12 +5,14 @@
 mod fixture;
 
 use fixture::{
-    admission, agreements, body, certificate, genesis, header, key, network, outcome, part, receipt,
+    admission, agreements, body, certificate, genesis, header, key, network, order, outcome, part,
+    receipt,
 };
 use identity::{Digest, NetworkId, Signed};
 use protocol::{
-    Agreed, Agreements, Attempt, Body, CertificateError, Error, Receipt, ReceiptError, TaskIndex,
-    Tx, Unsettled, Warning, draw::Skip, draw::SkipReason, merkle::Inclusion, port::Crew,
+    Agreed, Agreements, Attempt, Body, CertificateError, Error, Job, Receipt, ReceiptError,
+    TaskIndex, Tx, Unsettled, Verification, Warning, draw::Skip, draw::SkipReason, limits,
+    merkle::Inclusion, port::Crew,
 };
 
 fn refusal(change: impl FnOnce(&mut Body)) -> ReceiptError {
@@ -289,4 +291,19 @@ fn a_receipt_says_which_replica_was_given_by_score() {
     let report = receipt.verify(Some(network())).unwrap();
     let firsts: Vec<_> = report.settled.values().map(|task| task.first).collect();
     assert_eq!(firsts, [None, Some(key(104).public())]);
+}
+
+#[test]
+fn a_job_whose_receipt_could_not_be_read_is_refused_before_anything_runs() {
+    let sized = |tasks: u32, k: u16| {
+        let mut job = order().payload;
+        job.tasks = tasks;
+        job.verification = Verification { k, n: k };
+        Job::check(&Signed::new(job, network(), &key(1)), network())
+    };
+    assert_eq!(sized(limits::TASKS, 3), Ok(()));
+    assert_eq!(sized(100_000, limits::REPLICAS), Ok(()));
+    let refused = sized(limits::TASKS, limits::REPLICAS).unwrap_err().to_string();
+    assert!(refused.contains("64 replicas") && refused.contains("171196"), "{refused}");
+    assert_eq!(sized(171_196, limits::REPLICAS), Ok(()));
 }

@@ -10,7 +10,11 @@ use protocol::{
     Height, Job, JobEvent, JobId, Receipt, TaskIndex, TaskKey,
     port::{Answer, Stream},
 };
-use std::{future::Future, io, path::Path};
+use std::{
+    future::Future,
+    io::{self, Read, Write},
+    path::Path,
+};
 use tokio::{net::TcpStream, runtime};
 use tokio_util::compat::TokioAsyncReadCompatExt;
 
@@ -27,6 +31,18 @@ impl Connect for Tcp {
             Ok(Box::new(stream.compat()) as Stream)
         })
     }
+}
+
+/// What the node in a directory tells Prometheus.
+pub fn metrics(data: &Path) -> String {
+    let place = DataDir::at(data).api().unwrap().expect("the node says where it is");
+    let mut stream = std::net::TcpStream::connect(place.addr).unwrap();
+    let (addr, token) = (place.addr, place.token.to_string());
+    let head = "GET /metrics HTTP/1.1\r\nconnection: close\r\n";
+    write!(stream, "{head}host: {addr}\r\nauthorization: Bearer {token}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 /// The door of the node in one directory.
