@@ -96,7 +96,7 @@ pub(crate) fn run(project: &Project, steps: &mut Steps, args: &[String]) -> anyh
         world::build(steps, needed.map(|(_, example)| *example))?;
     }
     let world = World::new(project, &options.dir, options.quick)?;
-    let mut sections = Vec::new();
+    let mut fresh = Vec::new();
     let mut failed = Vec::new();
     for (name, bench) in BENCHES {
         if !options.wants(name) {
@@ -107,7 +107,7 @@ pub(crate) fn run(project: &Project, steps: &mut Steps, args: &[String]) -> anyh
         match bench(&world, steps) {
             Ok(figures) => {
                 figures.iter().for_each(|figure| println!("{}", figure.line()));
-                sections.push((name, table::section(name, &machine, &figures)));
+                fresh.push((name, table::rows(name, &machine, &figures)));
             }
             // The others are measured all the same.
             Err(error) => {
@@ -118,7 +118,7 @@ pub(crate) fn run(project: &Project, steps: &mut Steps, args: &[String]) -> anyh
     }
     if !options.quick {
         let path = project.root.join("docs/benchmarks.md");
-        table::write(&path, &BENCHES.map(|(name, _)| name), &sections)?;
+        table::write(&path, &BENCHES.map(|(name, _)| name), &fresh)?;
     }
     if !failed.is_empty() {
         bail!("not measured: {}", failed.join(", "));

@@ -54,7 +54,7 @@ impl Behaviour {
         let ping = ping::Config::new()
             .with_interval(Duration::from_millis(config.ping_interval_ms))
             .with_timeout(Duration::from_millis(config.ping_timeout_ms));
-        let gossip = gossip::behaviour(config, names.own("gossip").to_string(), key)?;
+        let gossip = gossip::behaviour(config, names, key)?;
         let timeout = config.open_timeout();
         let me = key.public().to_peer_id();
         let providers = providers::behaviour(&config.providers, names, me).into();

@@ -1,13 +1,13 @@
 //! Topics: who listens here, who listens elsewhere, and the settings of gossipsub.
 
-use crate::{Config, Error, lock::lock};
+use crate::{Config, Error, lock::lock, names::Names};
 use futures::{StreamExt, stream};
 use identity::Digest;
 use libp2p::{
     PeerId,
     gossipsub::{
-        self, AllowAllSubscriptionFilter, IdentityTransform, MaxCountSubscriptionFilter,
-        MessageAuthenticity, MessageId, ValidationMode,
+        self, IdentityTransform, MaxCountSubscriptionFilter, MessageAuthenticity, MessageId,
+        TopicHash, TopicSubscriptionFilter, ValidationMode,
     },
     identity::Keypair,
 };
@@ -24,12 +24,26 @@ use tokio::sync::{
 
 /// Topics that one peer may listen to.
 const MAX_TOPICS_PER_PEER: usize = 64;
+/// Bytes of a topic's full name. What peers listen to is remembered, so it has to be short.
+const TOPIC_BYTES: usize = 128;
 /// What a message has besides its payload: source, signature, topic, framing. A bound, not a sum.
 const ENVELOPE_BYTES: usize = 1_024;
 
 /// Gossipsub with a bound on topics.
 pub(crate) type Gossipsub =
-    gossipsub::Behaviour<IdentityTransform, MaxCountSubscriptionFilter<AllowAllSubscriptionFilter>>;
+    gossipsub::Behaviour<IdentityTransform, MaxCountSubscriptionFilter<OwnTopics>>;
+
+/// Lets nobody listen to anything but topics of this network.
+pub(crate) struct OwnTopics {
+    /// How each of them begins.
+    prefix: String,
+}
+
+impl TopicSubscriptionFilter for OwnTopics {
+    fn can_subscribe(&mut self, topic: &TopicHash) -> bool {
+        topic.as_str().len() <= TOPIC_BYTES && topic.as_str().starts_with(&self.prefix)
+    }
+}
 
 /// A message to publish: the topic's full name and the payload.
 pub(crate) type Publication = (String, Vec<u8>);
@@ -38,13 +52,9 @@ pub(crate) type Publication = (String, Vec<u8>);
 pub(crate) type Listeners = BTreeMap<String, BTreeSet<PeerId>>;
 
 /// The behaviour: messages are signed by the transport's key and refused without a signature.
-pub(crate) fn behaviour(
-    config: &Config,
-    protocol: String,
-    key: &Keypair,
-) -> Result<Gossipsub, Error> {
+pub(crate) fn behaviour(config: &Config, names: &Names, key: &Keypair) -> Result<Gossipsub, Error> {
     let settings = gossipsub::ConfigBuilder::default()
-        .protocol_id_prefix(protocol)
+        .protocol_id_prefix(names.own("gossip").to_string())
         .validation_mode(ValidationMode::Strict)
         .message_id_fn(message_id)
         .max_transmit_size(config.gossip_max_bytes + ENVELOPE_BYTES)
@@ -54,7 +64,7 @@ pub(crate) fn behaviour(
         .build()
         .map_err(|e| Error::Start(e.to_string()))?;
     let filter = MaxCountSubscriptionFilter {
-        filter: AllowAllSubscriptionFilter {},
+        filter: OwnTopics { prefix: names.topics() },
         max_subscribed_topics: MAX_TOPICS_PER_PEER,
         max_subscriptions_per_request: MAX_TOPICS_PER_PEER,
     };
@@ -188,6 +198,17 @@ mod tests {
         assert!(topics.wanted().contains("t"));
         drop(second);
         assert!(topics.wanted().is_empty());
+    }
+
+    #[test]
+    fn nobody_makes_us_remember_topics_that_are_not_ours_or_long() {
+        let names = Names::new(identity::NetworkId(Digest([1; 32])));
+        let mut filter = OwnTopics { prefix: names.topics() };
+        let mut may = |topic: String| filter.can_subscribe(&TopicHash::from_raw(topic));
+        let ours = names.topic(protocol::port::Topic("polity/heads/1"));
+        assert!(may(ours.clone()));
+        assert!(!may("heads".into()) && !may(format!("x{ours}")));
+        assert!(!may(format!("{ours}{}", "x".repeat(TOPIC_BYTES))));
     }
 
     #[test]

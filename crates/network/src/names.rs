@@ -49,7 +49,12 @@ impl Names {
     /// `polity/heads/1` becomes `polity/<start of the network's name>/heads/1`.
     pub(crate) fn topic(&self, topic: Topic) -> String {
         let rest = topic.0.strip_prefix("polity/").unwrap_or(topic.0);
-        format!("polity/{}/{rest}", self.short())
+        format!("{}{rest}", self.topics())
+    }
+
+    /// How every topic of the network begins.
+    pub(crate) fn topics(&self) -> String {
+        format!("polity/{}/", self.short())
     }
 
     /// What identify says of this node: the whole name of its network.

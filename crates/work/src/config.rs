@@ -55,8 +55,12 @@ pub struct Config {
     pub tx_bytes: usize,
     /// Transactions of one job that wait for the ledger, at most. Default 4.
     pub outbox: usize,
-    /// Bytes of the outcomes of one job, all together. Default 64 MiB.
+    /// Bytes of the outcomes of one job, all together, beside those that come with each task.
+    /// Default 64 MiB.
     pub outcome_bytes: u64,
+    /// Bytes of outcomes that each task of a job adds to that. Default 1 KiB, of which an outcome of
+    /// a few files takes a third.
+    pub outcome_task_bytes: u64,
     /// Nodes that are remembered as connected, at most. Default 4,096.
     pub peers: usize,
     /// What one submitter may have under way, unless it has a quota of its own.
@@ -89,6 +93,7 @@ impl Default for Config {
             tx_bytes: BATCHES_BYTES,
             outbox: 4,
             outcome_bytes: 64 << 20,
+            outcome_task_bytes: 1 << 10,
             peers: 4_096,
             open_least: 64,
             quota: Quota::default(),
@@ -166,6 +171,12 @@ impl Config {
         let number = digest.as_bytes().iter().take(8).fold(0, |n, byte| n << 8 | u64::from(*byte));
         let wait_ms = self.backoff_ms(rounds);
         wait_ms + number % (wait_ms / 4).max(1)
+    }
+
+    /// Bytes of the outcomes of a job of so many tasks.
+    pub(crate) fn outcome_room(&self, tasks: u32) -> u64 {
+        let of_tasks = self.outcome_task_bytes.saturating_mul(u64::from(tasks));
+        self.outcome_bytes.saturating_add(of_tasks)
     }
 
     /// How long to wait before round `rounds` of asking again: doubled, up to a minute.

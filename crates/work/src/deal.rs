@@ -22,12 +22,15 @@ use std::{
 /// may have one.
 const LOOSE_SEEN: usize = 32;
 
-/// What a node may be given.
-enum Gift {
+/// What a node is given.
+#[derive(Clone, Copy)]
+pub(crate) enum Gift {
     /// A replica that waits for it.
     Queued(TaskIndex),
-    /// The first replica of a task.
-    First,
+    /// The first replica of a task that lost the one it had.
+    Again(TaskIndex),
+    /// The first replica of a task that begins.
+    Next(TaskIndex),
 }
 
 /// Nodes with room, the best first.
@@ -58,15 +61,15 @@ impl Work {
             self.fleet.count_turn(&node);
             let job = lineup.entries()[at].job;
             let now = self.serve_job(job);
-            let began = match gift {
-                Gift::Queued(task) => {
-                    self.give_queued(&node, (job, task), turn);
-                    false
+            match gift {
+                Gift::Queued(task) => self.give_queued(&node, (job, task), turn),
+                Gift::Again(task) | Gift::Next(task) => {
+                    if !self.begin_at((job, task), node, turn) {
+                        return;
+                    }
                 }
-                Gift::First if !self.begin_at(job, node, turn) => return,
-                Gift::First => true,
-            };
-            lineup.gave(at, now, began);
+            }
+            lineup.gave(at, now, gift);
         }
     }
 
@@ -84,28 +87,26 @@ impl Work {
             let queued = self.fleet.queued(node, &job).filter(|_| ready);
             if let Some(task) = queued {
                 best = Some((rank, at, Gift::Queued(task)));
-            } else if ready && self.may_have(lineup, at, node) {
-                if self.may_begin(lineup, at) {
-                    best = Some((rank, at, Gift::First));
-                } else {
+            } else if let Some(gift) = self.first_for(lineup, at, node).filter(|_| ready) {
+                if matches!(gift, Gift::Next(_)) && !self.may_begin(lineup, at) {
                     self.capped.insert(job);
+                } else {
+                    best = Some((rank, at, gift));
                 }
             }
         }
         best.map(|(_, at, gift)| (at, gift))
     }
 
-    /// Whether a job has a task whose first replica this node may be given.
-    fn may_have(&self, lineup: &Lineup, at: usize, node: &PublicKey) -> bool {
+    /// The task of a job whose first replica this node may be given.
+    fn first_for(&self, lineup: &Lineup, at: usize, node: &PublicKey) -> Option<Gift> {
         let entry = &lineup.entries()[at];
-        let Some(record) = self.jobs.get(&entry.job) else { return false };
-        entry.scored
-            && entry.wanting > 0
-            && self.is_eligible(record, node)
-            && self.task_for(entry.job, node).is_some()
+        let record = self.jobs.get(&entry.job)?;
+        let wants = entry.scored && entry.wanting > 0 && self.is_eligible(record, node);
+        self.task_for(entry.job, node).filter(|_| wants)
     }
 
-    /// Whether a job may have one more task at work.
+    /// Whether a job may have one more task at work. Those that lost their first replica are at work.
     fn may_begin(&self, lineup: &Lineup, at: usize) -> bool {
         let entry = &lineup.entries()[at];
         let room = lineup.open < u64::from(self.config.open_tasks)
@@ -121,26 +122,26 @@ impl Work {
             let fair = (self.fed + 1).is_multiple_of(FAIR_TURN);
             let Some(at) = lineup.first(&hungry, fair) else { return };
             let entry = &lineup.entries()[at];
-            let (job, scored) = (entry.job, entry.scored);
-            if !self.may_begin(lineup, at) {
+            let (job, scored, room) = (entry.job, entry.scored, self.may_begin(lineup, at));
+            if !room {
                 self.capped.insert(job);
-                hungry.remove(&job);
-                continue;
             }
-            let began = if scored {
-                let Some(record) = self.jobs.get(&job) else { return };
+            let Some(record) = self.jobs.get(&job) else { return };
+            let given = if scored && (room || !record.loose.is_empty()) {
                 let pool = pools.entry(job).or_insert_with(|| self.pool(record));
-                self.begin_at_best(job, pool, turn)
-            } else {
+                self.begin_at_best(job, pool, room, turn)
+            } else if !scored && room {
                 self.begin_drawn(job, turn)
+            } else {
+                None
             };
-            if !began {
+            let Some(gift) = given else {
                 hungry.remove(&job);
                 continue;
-            }
+            };
             self.fed += 1;
             let now = self.serve_job(job);
-            lineup.gave(at, now, true);
+            lineup.gave(at, now, gift);
         }
     }
 
@@ -179,41 +180,56 @@ impl Work {
         Pool { nodes: nodes.map(scored).collect(), scale }
     }
 
-    /// Begins a task with the best node that has room.
-    fn begin_at_best(&mut self, job: JobId, pool: &mut Pool, turn: &mut Turn<'_>) -> bool {
+    /// Gives the first replica of a task to the best node that has room; of one that begins only if
+    /// there is room for that.
+    fn begin_at_best(
+        &mut self,
+        job: JobId,
+        pool: &mut Pool,
+        room: bool,
+        turn: &mut Turn<'_>,
+    ) -> Option<Gift> {
         while let Some((_, Reverse(node))) = pool.nodes.pop() {
-            let Some(record) = self.jobs.get(&job) else { return false };
-            if self.readiness_of(record, &node) != Readiness::Free
-                || self.task_for(job, &node).is_none()
-            {
+            let record = self.jobs.get(&job)?;
+            if self.readiness_of(record, &node) != Readiness::Free {
                 continue;
             }
-            let began = self.begin_at(job, node, turn);
+            let gift = match self.task_for(job, &node) {
+                Some(gift @ Gift::Next(task)) if room => (gift, task),
+                Some(gift @ Gift::Again(task)) => (gift, task),
+                _ => continue,
+            };
+            let began = self.begin_at((job, gift.1), node, turn);
             if let Some(record) = self.jobs.get(&job)
                 && self.readiness_of(record, &node) == Readiness::Free
             {
                 let total = self.score(record, &node, &pool.scale).total;
                 pool.nodes.push((total, Reverse(node)));
             }
-            return began;
+            return began.then_some(gift.0);
         }
-        false
+        None
     }
 
     /// The task whose first replica a node may be given: one that lost its first, or the next.
-    fn task_for(&self, job: JobId, node: &PublicKey) -> Option<TaskIndex> {
+    fn task_for(&self, job: JobId, node: &PublicKey) -> Option<Gift> {
         let record = self.jobs.get(&job)?;
         let seat = record.seat(node)?;
         let free = |task: &&TaskIndex| {
             record.race(**task).is_some_and(|race| !race.skips.contains_key(&seat))
         };
-        let loose = record.loose.iter().take(LOOSE_SEEN).find(free).copied();
-        loose.or_else(|| (record.progress.waiting > 0).then_some(TaskIndex(record.next)))
+        let loose = record.loose.iter().take(LOOSE_SEEN).find(free).copied().map(Gift::Again);
+        let next = (record.progress.waiting > 0).then_some(Gift::Next(TaskIndex(record.next)));
+        loose.or(next)
     }
 
     /// Gives a node the first replica of a task.
-    fn begin_at(&mut self, job: JobId, node: PublicKey, turn: &mut Turn<'_>) -> bool {
-        let Some(task) = self.task_for(job, &node) else { return false };
+    fn begin_at(
+        &mut self,
+        (job, task): (JobId, TaskIndex),
+        node: PublicKey,
+        turn: &mut Turn<'_>,
+    ) -> bool {
         let Some(record) = self.jobs.get(&job) else { return false };
         let Some(seat) = record.seat(&node) else { return false };
         if record.race(task).is_none() {
@@ -233,16 +249,16 @@ impl Work {
     }
 
     /// Begins a task of which all replicas are drawn.
-    fn begin_drawn(&mut self, job: JobId, turn: &mut Turn<'_>) -> bool {
-        let Some(record) = self.jobs.get(&job) else { return false };
+    fn begin_drawn(&mut self, job: JobId, turn: &mut Turn<'_>) -> Option<Gift> {
+        let record = self.jobs.get(&job)?;
         if record.progress.waiting == 0 {
-            return false;
+            return None;
         }
         let task = TaskIndex(record.next);
         let walk = self.walk_of(&job, task);
         self.add_race(job, Race { walk, ..Race::default() }, turn);
         self.advance(job, task, turn);
-        true
+        Some(Gift::Next(task))
     }
 
     /// The next task of a job is worked on from now on.

@@ -5,7 +5,7 @@
 //! the job that was served longest ago, whatever its priority. So no job starves: with `n` jobs
 //! that could be given a slot of a node, each is given one within `16 n` slots of that node.
 
-use crate::{JobRecord, Work};
+use crate::{JobRecord, Work, deal::Gift};
 use identity::PublicKey;
 use protocol::{JobId, Priority, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,12 +82,14 @@ impl Lineup {
         wanting.filter(|at| self.entries[*at].wanting > 0).min_by_key(|at| self.rank(*at, fair))
     }
 
-    /// A task of an entry was given away, in this turn; it began just now, or was begun before.
-    pub(crate) fn gave(&mut self, at: usize, turn: u64, began: bool) {
+    /// Something of an entry was given away, in this turn.
+    pub(crate) fn gave(&mut self, at: usize, turn: u64, gift: Gift) {
         let entry = &mut self.entries[at];
         entry.served = turn;
-        if began {
+        if !matches!(gift, Gift::Queued(_)) {
             entry.wanting = entry.wanting.saturating_sub(1);
+        }
+        if matches!(gift, Gift::Next(_)) {
             entry.running += 1;
             self.open += 1;
             *self.shares.entry(entry.submitter).or_default() += entry.replicas;

@@ -37,7 +37,7 @@ impl Work {
                 return;
             }
         }
-        shipment.state = ShipmentState::Included(height);
+        shipment.include(height);
         let tasks = shipment.named();
         record.make_final(&tasks, height, turn.now);
         turn.event(job, JobEvent::Final { tasks, height });

@@ -56,7 +56,8 @@ impl Work {
             return;
         };
         self.fleet.heard(&node, turn.now);
-        let mut room = self.config.outcome_bytes.saturating_sub(record.outcome_bytes);
+        let mut room = self.config.outcome_room(record.order.payload.tasks);
+        room = room.saturating_sub(record.outcome_bytes);
         let mut fresh = Vec::new();
         let mut refused = Vec::new();
         let mut found = None;

@@ -51,6 +51,16 @@ impl Shipment {
         self.tasks.iter().map(|settlement| settlement.agreed.task).collect()
     }
 
+    /// The ledger has it: what was needed to put it together is forgotten.
+    pub(crate) fn include(&mut self, height: Height) {
+        self.state = ShipmentState::Included(height);
+        for settlement in &mut self.tasks {
+            settlement.commits.clear();
+            settlement.reveals.clear();
+            settlement.may_speak.clear();
+        }
+    }
+
     /// The content of the transaction; always the same.
     pub(crate) fn agreements(&self, record: &JobRecord) -> Agreements {
         let commits = self.commits.iter().map(|number| record.commits.get(*number).clone());

@@ -2,7 +2,7 @@
 
 use crate::{
     worker::Manner::{Honest, Mute, Unable},
-    world::{Letter, World},
+    world::{Letter, World, key},
 };
 use identity::PublicKey;
 use protocol::{JobId, NoResult, Profile, Speed, TaskIndex, ToHome, ToWorker, Unsettled};
@@ -293,4 +293,30 @@ fn a_node_with_more_cores_is_given_more_before_others_are_asked() {
     let used = |world: &World, node: &PublicKey| world.work.node(node).unwrap().slots_used;
     let (home, large) = (used(&world, &me), used(&world, &others[0]));
     assert!(home <= 6 && large >= 8, "{home} and {large}");
+}
+
+#[test]
+fn a_first_replica_whose_outcome_has_no_room_ends_without_agreement_too() {
+    let (mut world, _) =
+        begin(4, Config { outcome_bytes: 10, outcome_task_bytes: 0, ..Config::default() });
+    let job = world.submit(8, "single");
+    world.finish(job);
+    assert_eq!(world.why(job, 0), Some(Unsettled::NoCandidates));
+}
+
+#[test]
+fn tasks_that_lost_their_replica_go_on_however_many_are_at_work() {
+    let broken = Unable(NoResult::HostFailure);
+    let config = Config { open_tasks: 8, open_least: 1, poison: 9, ..Config::default() };
+    let mut world = World::scored(&[broken, broken, broken, Honest], &[0, 1, 2, 3], config);
+    let honest = key(2, 3).public();
+    let others: Vec<_> = world.workers.keys().copied().filter(|node| *node != honest).collect();
+    others.into_iter().for_each(|node| world.connect(node));
+    let job = world.submit(60, "single");
+    world.settle();
+    let progress = world.work.job(&job).unwrap().progress();
+    assert_eq!((progress.running, progress.waiting), (8, 52), "{progress:?}");
+    world.connect(honest);
+    world.finish(job);
+    assert!((0..60).all(|task| world.is_final(job, task)));
 }

@@ -183,13 +183,25 @@ fn two_reveals_of_one_replica_are_a_contradiction() {
 
 #[test]
 fn an_outcome_that_is_none_or_too_large_is_no_result() {
-    let config = work::Config { outcome_bytes: 10, ..work::Config::default() };
+    let config =
+        work::Config { outcome_bytes: 10, outcome_task_bytes: 0, ..work::Config::default() };
     let mut world = World::with(&[Honest; 2], &[0, 1], config);
     world.connect_all();
     let job = world.submit(1, "2of2");
     world.finish(job);
     assert_eq!(world.why(job, 0), Some(Unsettled::NoCandidates));
     assert!(world.work.counts().over_bounds > 0);
+}
+
+#[test]
+fn a_job_has_room_for_the_outcomes_of_all_its_tasks() {
+    let config = work::Config { outcome_bytes: 0, ..work::Config::default() };
+    let mut world = World::with(&[Honest; 2], &[0, 1], config);
+    world.connect_all();
+    let job = world.submit(300, "2of2");
+    world.finish(job);
+    assert!((0..300).all(|task| world.is_final(job, task)));
+    assert_eq!(world.work.counts().over_bounds, 0);
 }
 
 #[test]
