@@ -49,10 +49,20 @@ impl std::fmt::Display for Odd {
 
 #[derive(Default)]
 struct Known {
-    term: u64,
+    now: Done,
+    /// What it had done before its latest process began. A process forgets nothing, and what it says
+    /// on two streams may come in any order: only a later one can be older than an earlier one was.
+    before: Done,
     /// Its processes, the latest last.
     lives: Vec<u64>,
-    /// What it made durable for the leader with this vote.
+}
+
+/// What a member is known to have made durable.
+#[derive(Clone, Copy, Default)]
+struct Done {
+    /// The latest term that it knew of.
+    term: u64,
+    /// The last entry, for the leader with this vote.
     acked: Option<(Vote, LogId)>,
 }
 
@@ -70,7 +80,7 @@ impl Seen {
     pub(crate) fn acked(&self, member: PublicKey, vote: Vote, last: Option<LogId>) {
         let mut all = self.lock();
         let (Some(last), Some(known)) = (last, all.get_mut(&member)) else { return };
-        match &mut known.acked {
+        match &mut known.now.acked {
             Some((by, id)) if *by == vote => *id = last.max(*id),
             other => *other = Some((vote, last)),
         }
@@ -99,14 +109,16 @@ impl Seen {
                     known.lives.remove(0);
                 }
                 known.lives.push(standing.life);
+                known.before = known.now;
             }
         }
-        if standing.term < known.term {
-            return Err(Odd::OldVote { said: known.term, says: standing.term });
+        let before = known.before;
+        if standing.term < before.term {
+            return Err(Odd::OldVote { said: before.term, says: standing.term });
         }
-        known.term = standing.term;
+        known.now.term = known.now.term.max(standing.term);
         // Under another leader what was not agreed on may have been replaced.
-        let acked = known.acked.filter(|(by, _)| Some(*by) == vote).map(|(_, id)| id);
+        let acked = before.acked.filter(|(by, _)| Some(*by) == vote).map(|(_, id)| id);
         let last = standing.last.map(LogId::from);
         match acked {
             Some(acked) if last < Some(acked) => {
@@ -171,13 +183,27 @@ mod tests {
             committed: true,
         };
         let at = |index| LogId { leader_id: vote(3).leader_id, index };
-        let has = |index| Standing { life: 1, term: 3, last: Some(at(index).into()) };
-        assert_eq!(seen.check(MEMBER, &has(5), Some(vote(3))), Ok(()));
+        let has = |life, index| Standing { life, term: 3, last: Some(at(index).into()) };
+        assert_eq!(seen.check(MEMBER, &has(1, 5), Some(vote(3))), Ok(()));
         seen.acked(MEMBER, vote(3), Some(at(8)));
         seen.acked(MEMBER, vote(3), Some(at(6)));
         let odd = Odd::OldLog { said: 8, says: 7 };
-        assert_eq!(seen.check(MEMBER, &has(7), Some(vote(3))), Err(odd));
-        assert_eq!(seen.check(MEMBER, &has(8), Some(vote(3))), Ok(()));
-        assert_eq!(seen.check(MEMBER, &has(7), Some(vote(4))), Ok(()));
+        assert_eq!(seen.check(MEMBER, &has(2, 7), Some(vote(3))), Err(odd));
+        assert_eq!(seen.check(MEMBER, &has(2, 7), Some(vote(3))), Err(odd), "it stays odd");
+        assert_eq!(seen.check(MEMBER, &has(2, 8), Some(vote(3))), Ok(()));
+        assert_eq!(seen.check(MEMBER, &has(2, 7), Some(vote(4))), Ok(()));
+    }
+
+    #[test]
+    fn what_one_process_says_may_come_late() {
+        let seen = Seen::default();
+        let leader_id = LeaderId { term: 4, node_id: Member(PublicKey([9; 32])) };
+        let vote = Vote { leader_id, committed: true };
+        let at = |index| LogId { leader_id, index };
+        let says = |term, index| Standing { life: 1, term, last: Some(at(index).into()) };
+        assert_eq!(seen.check(MEMBER, &says(4, 5), Some(vote)), Ok(()));
+        seen.acked(MEMBER, vote, Some(at(9)));
+        assert_eq!(seen.check(MEMBER, &says(4, 7), Some(vote)), Ok(()));
+        assert_eq!(seen.check(MEMBER, &says(3, 7), Some(vote)), Ok(()));
     }
 }
