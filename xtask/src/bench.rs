@@ -10,6 +10,7 @@ mod idle;
 mod ledger;
 mod machine;
 pub(crate) mod process;
+mod queue;
 mod receipt;
 mod rivals;
 mod sample;
@@ -31,7 +32,7 @@ use world::World;
 type Bench = fn(&World, &Steps) -> anyhow::Result<Vec<Figure>>;
 
 /// Every bench, in the order in which they run and stand in the document.
-const BENCHES: [(&str, Bench); 10] = [
+const BENCHES: [(&str, Bench); 11] = [
     ("warm", warm::run),
     ("sweep", sweep::run),
     ("ledger", ledger::run),
@@ -39,6 +40,7 @@ const BENCHES: [(&str, Bench); 10] = [
     ("receipt", receipt::run),
     ("idle", idle::run),
     ("storage", storage::run),
+    ("queue", queue::run),
     ("cluster", cluster::run),
     ("size", size::run),
     ("build", size::build),
@@ -91,7 +93,11 @@ impl Options {
 pub(crate) fn run(project: &Project, steps: &mut Steps, args: &[String]) -> anyhow::Result<()> {
     let options = Options::parse(args)?;
     if options.build {
-        let needed = [("ledger", ledger::EXAMPLE), ("execution", execution::EXAMPLE)];
+        let needed = [
+            ("ledger", ledger::EXAMPLE),
+            ("execution", execution::EXAMPLE),
+            ("queue", queue::EXAMPLE),
+        ];
         let needed = needed.iter().filter(|(name, _)| options.wants(name));
         world::build(steps, needed.map(|(_, example)| *example))?;
     }

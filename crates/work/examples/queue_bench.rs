@@ -1,7 +1,7 @@
 //! What the queue costs: a job of a million tasks at its admission, and one decision with a thousand
 //! nodes and a hundred thousand tasks that wait.
 //!
-//! `cargo bench -p work --bench queue`
+//! Run by `cargo xtask bench queue`: prints one value for each, as JSON.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,6 +12,7 @@ use protocol::{
     Outcome, OwnerRecord, Placement, Priority, Reveal, RevealBatch, Roster, Salt, TaskIndex, Terms,
     Time, ToWorker, Verification, commitment_of, set_digest,
 };
+use serde::Serialize;
 use std::{
     collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
@@ -22,40 +23,50 @@ const NODES: u32 = 1_000;
 const JOBS: u32 = 100;
 const TASKS: u32 = 1_000;
 const DECISIONS: usize = 20_000;
+/// As many as are taken.
+const JOBS_OF_A_MILLION: u32 = 4;
 const NETWORK: NetworkId = NetworkId(Digest([7; 32]));
 const NOW: Time = Time(1_000_000);
 
+/// What one measurement found.
+#[derive(Serialize)]
+struct Report {
+    what: &'static str,
+    /// How long each took, in milliseconds.
+    ms: Vec<f64>,
+    /// What it added to the memory of this process.
+    mib: u64,
+}
+
 fn main() {
-    admission();
-    for (name, k, owners) in [("one owner, single", 1, 1), ("a thousand owners, 2 of 2", 2, NODES)]
-    {
+    say(&admission());
+    for (what, k, owners) in [("one owner, single", 1, 1), ("1,000 owners, 2of2", 2, NODES)] {
+        let before = rss_mib();
         let mut home = Home::new(owners);
-        let filled = Instant::now();
         home.fill(k);
-        println!("{name}: {JOBS} jobs of {TASKS} tasks taken in {} ms", ms(filled.elapsed()));
-        home.decide(name);
+        let ms = home.decide().into_iter().map(ms).collect();
+        say(&Report { what, ms, mib: rss_mib().saturating_sub(before) });
     }
 }
 
-/// How long it takes to take a job of a million tasks, and what it adds to this process.
-fn admission() {
-    let mut home = Home::new(1);
-    let before = rss_mib();
-    let order = home.order(1_000_000, 1, Priority::Normal);
-    let start = Instant::now();
-    home.submit(order);
-    let took = start.elapsed();
-    let bytes = identity::canonical::encode(&home.work).len();
-    println!(
-        "a job of 1,000,000 tasks with {NODES} nodes: {} ms, {} MiB more, {} KiB of state with it",
-        ms(took),
-        rss_mib().saturating_sub(before),
-        bytes >> 10
-    );
+fn say(report: &Report) {
+    println!("{}", serde_json::to_string(report).unwrap());
 }
 
-fn ms(took: Duration) -> String {
-    format!("{:.3}", took.as_secs_f64() * 1_000.0)
+/// How long it takes to take a job of a million tasks, and what it adds to this process.
+fn admission() -> Report {
+    let mut home = Home::new(1);
+    let before = rss_mib();
+    let took = (0..JOBS_OF_A_MILLION).map(|_| {
+        let order = home.order(1_000_000, 1, Priority::Normal);
+        home.submit(order)
+    });
+    let ms = took.map(ms).collect();
+    Report { what: "admission", ms, mib: rss_mib().saturating_sub(before) }
+}
+
+fn ms(took: Duration) -> f64 {
+    took.as_secs_f64() * 1_000.0
 }
 
 /// Memory of this process.
@@ -141,8 +152,8 @@ impl Home {
         Signed::new(job, NETWORK, submitter)
     }
 
-    fn submit(&mut self, order: Signed<Job>) {
-        self.step(Input::Submit { order, drawn: Height(2), beacon: Digest([3; 32]) });
+    fn submit(&mut self, order: Signed<Job>) -> Duration {
+        self.step(Input::Submit { order, drawn: Height(2), beacon: Digest([3; 32]) })
     }
 
     fn fill(&mut self, k: u16) {
@@ -174,31 +185,18 @@ impl Home {
         took
     }
 
-    /// Nodes commit and reveal, one replica after the other: every commitment frees a slot.
-    fn decide(&mut self, name: &str) {
+    /// Nodes commit and reveal, one replica after the other: every commitment frees a slot. Gives how
+    /// long those took.
+    fn decide(&mut self) -> Vec<Duration> {
         let mut times = Vec::with_capacity(DECISIONS);
-        let mut others = Vec::new();
         while times.len() < DECISIONS {
             while let Some((node, job, task, members)) = self.shown.pop_front() {
-                others.push(self.reveal(node, job, task, &members));
+                self.reveal(node, job, task, &members);
             }
             let Some(given) = self.given.pop_front() else { break };
             times.push(self.commit(given));
         }
-        let waiting: u32 = self.work.jobs().map(|(_, record)| record.progress().waiting).sum();
-        let told = |times: &mut Vec<Duration>| {
-            times.sort_unstable();
-            let at = |share: usize| ms(times[(times.len() - 1) * share / 1_000]);
-            format!("p50 {} p99 {} most {} ms", at(500), at(990), at(1_000))
-        };
-        println!(
-            "{name}: {} decisions: {}; {} others: {}; {waiting} tasks wait at the end, {} MiB",
-            times.len(),
-            told(&mut times),
-            others.len(),
-            told(&mut others),
-            rss_mib()
-        );
+        times
     }
 
     fn commit(&mut self, given: (PublicKey, JobId, TaskIndex, Attempt)) -> Duration {
@@ -210,20 +208,14 @@ impl Home {
         self.step(Input::Committed { node, batch })
     }
 
-    fn reveal(
-        &mut self,
-        node: PublicKey,
-        job: JobId,
-        task: TaskIndex,
-        members: &[Member],
-    ) -> Duration {
+    fn reveal(&mut self, node: PublicKey, job: JobId, task: TaskIndex, members: &[Member]) {
         let outcome = outcome_of(job, task);
         let own = members.iter().find(|member| member.node == node).unwrap();
         let set = set_digest(&job, task, members);
         let (attempt, digest) = (own.attempt, outcome.digest());
         let leaves = vec![Reveal { task, attempt, outcome: digest, salt: salt(task), set }];
         let batch = RevealBatch::sign(job, leaves, NETWORK, &self.keys[&node]);
-        self.step(Input::Revealed { node, batch, outcomes: vec![outcome] })
+        self.step(Input::Revealed { node, batch, outcomes: vec![outcome] });
     }
 }
 
