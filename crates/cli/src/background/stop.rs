@@ -7,7 +7,7 @@ use crate::{
     failure::Failure,
     text,
 };
-use api::{JobState, NodeApi};
+use api::{ClusterApi, JobState, NodeApi};
 use rustix::{
     io::Errno,
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
@@ -42,8 +42,12 @@ pub(crate) fn stop(process: &Process) -> Result<(), Failure> {
         .next(format!("nothing is lost if it is killed: kill -9 {pid}")))
 }
 
-/// Jobs of a node that have not ended.
+/// Jobs of a node that have not ended, and that no other member of its cluster goes on with.
 pub(crate) async fn jobs_running(data: &DataDir) -> Result<usize, Failure> {
-    let jobs = connect::running(data)?.jobs().await?;
+    let node = connect::running(data)?;
+    if node.cluster().await?.members.len() > 1 {
+        return Ok(0);
+    }
+    let jobs = node.jobs().await?;
     Ok(jobs.iter().filter(|job| job.state == JobState::Running).count())
 }

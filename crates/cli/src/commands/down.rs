@@ -11,11 +11,13 @@ use crate::{
 
 const AFTER: &str = "\
 Nothing is lost: jobs go on when the node starts again, which the next command
-that needs it does.
+that needs it does. Your own node is stopped where it was started (Ctrl-C,
+systemctl stop polity), or with --data and its directory.
 
 Exit codes:
   0    it has stopped
-  121  it has work, and --force was not given
+  121  it has work that no other machine of yours goes on with, and --force was
+       not given
   122  no such node runs
 
 Examples:
@@ -35,9 +37,12 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     // A person's own node is stopped where it was started, or by its name.
     let named = context.own_data()?;
-    let data = if named.whose() == Whose::Own { DataDir::embedded()? } else { named };
+    let (data, own) = match named.whose() {
+        Whose::Own => (DataDir::embedded()?, Some(named)),
+        _ => (named, None),
+    };
     let Some(Run { process, .. }) = background::running(&data)?.map(|(_, run)| run) else {
-        return Err(connect::none(&data));
+        return Err(nothing_to_stop(&data, own.as_ref())?);
     };
     let jobs = match background::jobs_running(&data).await {
         Ok(jobs) => jobs,
@@ -61,4 +66,40 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
         context.out.say(format!("{running} go on when it starts again."));
     }
     Ok(Exit::Success)
+}
+
+/// No such node runs. If a person's own one does, that is said.
+fn nothing_to_stop(data: &DataDir, own: Option<&DataDir>) -> Result<Failure, Failure> {
+    let none = connect::none(data);
+    let Some(own) = own else { return Ok(none) };
+    let Some((_, Run { process, .. })) = background::running(own)? else { return Ok(none) };
+    let (dir, pid) = (own.root().display(), process.pid);
+    let said = format!("{none}; your own node, in {dir}, runs (pid {pid})");
+    Ok(Failure::new(none.exit, said).next(format!(
+        "stop that one where it was started (Ctrl-C, systemctl stop polity), or with: polity down \
+         --data {dir}"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ones_own_node_that_runs_is_named_with_the_way_to_stop_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let background = DataDir::at(dir.path().join("background"));
+        let own = DataDir::at(dir.path().join("own"));
+        own.create().unwrap();
+        let none = nothing_to_stop(&background, Some(&own)).unwrap();
+        assert_eq!(none, connect::none(&background));
+
+        // As if this process were that node.
+        own.set_api("127.0.0.1:1".parse().unwrap(), "token").unwrap();
+        let runs = nothing_to_stop(&background, Some(&own)).unwrap();
+        assert_eq!(runs.exit, Exit::NoNode);
+        assert!(runs.message.contains(&format!("runs (pid {})", std::process::id())));
+        let next = runs.next.unwrap();
+        assert!(next.ends_with(&format!("polity down --data {}", own.root().display())), "{next}");
+    }
 }

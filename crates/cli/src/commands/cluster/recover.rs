@@ -82,7 +82,7 @@ fn shown(held: &HeldCluster) -> String {
     let lost = if lost.is_empty() { "  nobody else".into() } else { lost.join("\n") };
     let what = text::wrap(
         "What may be lost: what the others decided without this machine since then. Orders that \
-         were acknowledged after that are not known here, and are ordered again; tasks that ended \
+         were acknowledged after that are not known here: order them again. Tasks that ended \
          after that are found on the ledger, and are final once. Outputs are in the stores of the \
          machines that kept them.",
     );

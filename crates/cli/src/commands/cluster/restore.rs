@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
 fn shown(held: &HeldCluster) -> String {
     let what = text::wrap(
         "None of its members is a member any more: if one of them still runs, stop here. Orders \
-         that were acknowledged after the copy was made are not in it, and are ordered again.",
+         that were acknowledged after the copy was made are not in it: order them again.",
     );
     format!(
         "Cluster {} ({}) of {}, up to entry {} in term {}, of {}, with {}.\n{what}",
