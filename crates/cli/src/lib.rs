@@ -21,6 +21,7 @@ mod job;
 mod launch;
 mod machine;
 mod out;
+mod pick;
 mod text;
 mod threads;
 mod verify;

@@ -2,11 +2,16 @@
 //! must be or have.
 
 use super::wishes::{kept, list};
-use crate::{failure::Failure, job::deadline::Deadline, text};
+use crate::{
+    failure::Failure,
+    job::deadline::Deadline,
+    pick::{Kind, NODES, pick},
+    text,
+};
 use api::NodeInfo;
 use identity::PublicKey;
 use protocol::{Class, Priority, Terms};
-use std::{collections::BTreeSet, str::FromStr};
+use std::collections::BTreeSet;
 use toml::Value;
 
 /// When and where they run.
@@ -37,7 +42,7 @@ pub(super) struct Needs {
     /// Only on nodes of this owner, by its name or key
     #[arg(long, value_name = "O")]
     pub(super) owner: Vec<String>,
-    /// Only on this node, by its key or the end of it
+    /// Only on this node, by its key, or the beginning or end of it
     #[arg(long, value_name = "N")]
     pub(super) node: Vec<String>,
     /// Only where a message and its answer take at most so many milliseconds
@@ -156,36 +161,27 @@ impl Needs {
 
 /// The owner that a person means.
 fn owner(text: &str, nodes: &[NodeInfo]) -> Result<PublicKey, Failure> {
-    let is_meant = |info: &&NodeInfo| info.owner_name == text || is_key(&info.owner, text);
-    let found = nodes.iter().filter(is_meant).map(|info| info.owner).collect();
-    one(text, "owner", found)
+    const OWNERS: Kind = Kind { one: "owner", several: "owners", list: "polity node list" };
+    let called = nodes.iter().filter(|info| info.owner_name == text).map(|info| info.owner);
+    let mut called = called.collect::<BTreeSet<_>>().into_iter();
+    match (called.next(), called.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => Err(Failure::usage(format!("several owners are called '{text}'"))
+            .next("name one by its key: polity node list --json")),
+        (None, _) => one(text, &OWNERS, nodes.iter().map(|info| info.owner)),
+    }
 }
 
 /// The node that a person means.
 fn node(text: &str, nodes: &[NodeInfo]) -> Result<PublicKey, Failure> {
-    let is_meant = |info: &&NodeInfo| is_key(&info.node, text);
-    let found = nodes.iter().filter(is_meant).map(|info| info.node).collect();
-    one(text, "node", found)
+    one(text, &NODES, nodes.iter().map(|info| info.node))
 }
 
-/// Whether a key, or the end of it, is written so.
-fn is_key(key: &PublicKey, text: &str) -> bool {
-    const SHORTEST: usize = 4;
-    let text = text.trim_start_matches('…');
-    text.len() >= SHORTEST && key.to_string().ends_with(text)
-}
-
-/// The only one of those that were found; a key that nobody here has yet is one, too.
-fn one(text: &str, noun: &str, found: BTreeSet<PublicKey>) -> Result<PublicKey, Failure> {
-    let next = "see who is there with: polity node list";
-    let mut found = found.into_iter();
-    match (found.next(), found.next(), PublicKey::from_str(text)) {
-        (Some(key), None, _) | (None, _, Ok(key)) => Ok(key),
-        (Some(_), Some(_), _) => {
-            Err(Failure::usage(format!("several {noun}s are called '{text}'")).next(next))
-        }
-        (None, _, Err(_)) => {
-            Err(Failure::usage(format!("no {noun} is called '{text}'")).next(next))
-        }
-    }
+/// The one that is meant; a key that nobody here has yet is one, too.
+fn one(
+    text: &str,
+    kind: &Kind,
+    keys: impl Iterator<Item = PublicKey>,
+) -> Result<PublicKey, Failure> {
+    text.parse().or_else(|_| pick(text, kind, keys))
 }

@@ -25,7 +25,7 @@ use protocol::{Genesis, JobId, Receipt, Report, TaskIndex};
 #[derive(Debug, clap::Args)]
 #[command(after_help = after())]
 pub(super) struct Args {
-    /// The job: its id, the begin or the end of its id, or last
+    /// The job: its id, the beginning or end of its id, or last
     #[arg(value_name = "JOB|last", default_value = "last")]
     job: String,
     /// Only tasks that were not agreed, or did not end with 0

@@ -1,10 +1,14 @@
 //! `polity vouch`: your word for an owner that somebody else invited.
 
 use super::Context;
-use crate::{connect, exit::Exit, failure::Failure};
+use crate::{
+    connect,
+    exit::Exit,
+    failure::Failure,
+    pick::{Kind, pick},
+};
 use api::NodeApi;
 use identity::PublicKey;
-use std::collections::BTreeSet;
 
 const AFTER: &str = "\
 An owner that was invited counts as one with whoever invited it, until a second
@@ -15,13 +19,11 @@ Examples:
   polity node list                      owners, and whom they count as
   polity vouch 7hTqK2Lm";
 
-const LIST: &str = "see which there are with: polity node list --json";
-
 /// `polity vouch`
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub(super) struct Args {
-    /// The owner: its key, or the end of it
+    /// The owner: its key, or the beginning or end of it
     #[arg(value_name = "OWNER")]
     owner: String,
 }
@@ -37,17 +39,9 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
 }
 
 async fn select(node: &impl NodeApi, text: &str) -> Result<PublicKey, Failure> {
+    const OWNERS: Kind = Kind { one: "owner", several: "owners", list: "polity node list --json" };
     if let Ok(owner) = text.parse() {
         return Ok(owner);
     }
-    let nodes = node.nodes().await?;
-    let owners: BTreeSet<_> = nodes.iter().map(|node| node.owner).collect();
-    let mut found = owners.into_iter().filter(|owner| owner.to_string().ends_with(text));
-    match (found.next(), found.next()) {
-        (Some(only), None) => Ok(only),
-        (Some(_), Some(_)) => {
-            Err(Failure::usage(format!("several owners end in '{text}'")).next(LIST))
-        }
-        (None, _) => Err(Failure::usage(format!("no owner ends in '{text}'")).next(LIST)),
-    }
+    pick(text, &OWNERS, node.nodes().await?.into_iter().map(|node| node.owner))
 }

@@ -1,11 +1,13 @@
-//! Which job a person means: a whole id, the begin or the end of one, or `last`.
+//! Which job a person means: a whole id, the beginning or the end of one, or `last`.
 
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    pick::{Kind, pick},
+};
 use api::{JobDetail, NodeApi};
 use protocol::{JobId, TaskIndex};
 
-/// Characters of an id that are enough.
-const SHORTEST: usize = 4;
+const JOBS: Kind = Kind { one: "job", several: "jobs", list: "polity job list" };
 
 /// The job that `text` names.
 pub(crate) async fn job(node: &impl NodeApi, text: &str) -> Result<JobId, Failure> {
@@ -13,25 +15,13 @@ pub(crate) async fn job(node: &impl NodeApi, text: &str) -> Result<JobId, Failur
         return Ok(job);
     }
     let jobs = node.jobs().await?;
-    let list = "see which there are with: polity job list";
     if text == "last" {
         let last = jobs.iter().max_by_key(|job| (job.issued, job.job));
         return last.map(|job| job.job).ok_or_else(|| {
             Failure::usage("this node has no jobs").next("give it one with: polity run PROGRAM")
         });
     }
-    if text.len() < SHORTEST || !text.chars().all(|c| c.is_ascii_alphanumeric()) {
-        return Err(Failure::usage(format!("'{text}' is no job")).next(list));
-    }
-    let is_meant = |id: &str| id.starts_with(text) || id.ends_with(text);
-    let mut found = jobs.iter().map(|job| job.job).filter(|job| is_meant(&job.to_string()));
-    match (found.next(), found.next()) {
-        (Some(job), None) => Ok(job),
-        (Some(_), Some(_)) => {
-            Err(Failure::usage(format!("several jobs begin or end with '{text}'")).next(list))
-        }
-        (None, _) => Err(Failure::usage(format!("no job begins or ends with '{text}'")).next(list)),
-    }
+    pick(text, &JOBS, jobs.iter().map(|job| job.job))
 }
 
 /// A job with all its tasks.

@@ -11,8 +11,13 @@ mod status;
 mod transfer;
 
 use super::{Context, block_on};
-use crate::{exit::Exit, failure::Failure};
-use api::{ClusterInfo, MemberInfo};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    pick::{Kind, pick},
+};
+use api::ClusterInfo;
+use identity::PublicKey;
 
 const AFTER: &str = "\
 The machines of one owner that joined with 'polity invite --mine' take jobs
@@ -61,16 +66,9 @@ pub(super) fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failu
     }
 }
 
-/// The member whose key ends like that.
-fn member<'a>(cluster: &'a ClusterInfo, wanted: &str) -> Result<&'a MemberInfo, Failure> {
-    const LIST: &str = "see which there are with: polity cluster members";
-    let is_wanted = |member: &&MemberInfo| member.node.to_string().ends_with(wanted);
-    let mut found = cluster.members.iter().filter(is_wanted);
-    match (found.next(), found.next()) {
-        (Some(only), None) => Ok(only),
-        (Some(_), Some(_)) => {
-            Err(Failure::usage(format!("several members end in '{wanted}'")).next(LIST))
-        }
-        (None, _) => Err(Failure::usage(format!("no member ends in '{wanted}'")).next(LIST)),
-    }
+/// The member that a person means.
+fn member(cluster: &ClusterInfo, wanted: &str) -> Result<PublicKey, Failure> {
+    const MEMBERS: Kind =
+        Kind { one: "member", several: "members", list: "polity cluster members" };
+    pick(wanted, &MEMBERS, cluster.members.iter().map(|member| member.node))
 }

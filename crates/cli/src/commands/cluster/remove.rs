@@ -15,7 +15,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub(in crate::commands) struct Args {
-    /// The member: its key, or the end of it
+    /// The member: its key, or the beginning or end of it
     #[arg(value_name = "NODE")]
     node: String,
 }
@@ -23,7 +23,7 @@ pub(in crate::commands) struct Args {
 pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let api = connect::node(&context.data()?)?;
     let cluster = api.cluster().await?;
-    let node = member(&cluster, &args.node)?.node;
+    let node = member(&cluster, &args.node)?;
     if cluster.members.len() == 1 {
         return Err(Failure::usage("a cluster has one member at least, and this is the last"));
     }

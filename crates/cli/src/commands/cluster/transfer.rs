@@ -13,7 +13,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub(in crate::commands) struct Args {
-    /// The member that is to lead: its key, or the end of it
+    /// The member that is to lead: its key, or the beginning or end of it
     #[arg(value_name = "NODE")]
     node: Option<String>,
 }
@@ -21,7 +21,7 @@ pub(in crate::commands) struct Args {
 pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let api = connect::node(&context.data()?)?;
     let cluster = api.cluster().await?;
-    let to = args.node.map(|wanted| member(&cluster, &wanted).map(|member| member.node));
+    let to = args.node.map(|wanted| member(&cluster, &wanted));
     api.manage(ClusterChange::HandOver { to: to.transpose()? }).await?;
     let leader = api.cluster().await?.leader;
     let leads = leader.map_or("Another member".to_string(), text::short);

@@ -28,7 +28,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(in crate::commands) struct Args {
-    /// The job: its id, the begin or the end of its id, or last
+    /// The job: its id, the beginning or end of its id, or last
     #[arg(value_name = "ID|last", default_value = "last")]
     job: String,
     /// Where results go: empty, new, or where this job's results are already

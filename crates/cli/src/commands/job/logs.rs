@@ -43,7 +43,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub(in crate::commands) struct Args {
-    /// The job: its id, the end of its id, or last
+    /// The job: its id, the beginning or end of its id, or last
     #[arg(value_name = "ID|last", default_value = "last")]
     job: String,
     /// Only these tasks, by their names

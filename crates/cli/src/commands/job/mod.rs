@@ -15,7 +15,7 @@ use super::Context;
 use crate::{exit::Exit, failure::Failure};
 
 const AFTER: &str = "\
-A job is named by its id, by the end of its id, or as 'last'.
+A job is named by its id, by the beginning or end of its id, or as 'last'.
 
 Examples:
   polity job list

@@ -23,7 +23,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_PAUSE)]
 pub(in crate::commands) struct PauseArgs {
-    /// The job: its id, the end of its id, or last
+    /// The job: its id, the beginning or end of its id, or last
     #[arg(value_name = "ID|last")]
     job: String,
 }
@@ -32,7 +32,7 @@ pub(in crate::commands) struct PauseArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_RESUME)]
 pub(in crate::commands) struct ResumeArgs {
-    /// The job: its id, the end of its id, or last
+    /// The job: its id, the beginning or end of its id, or last
     #[arg(value_name = "ID|last")]
     job: String,
 }

@@ -7,7 +7,9 @@ use crate::{
     exit::Exit,
     failure::Failure,
     job::order,
-    out, text,
+    out,
+    pick::{Kind, pick},
+    text,
     verify::{self, Pins, Proven},
 };
 use api::{EvidenceInfo, NodeApi};
@@ -27,7 +29,7 @@ With an ID the evidence is written to a file that convinces a stranger:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub(in crate::commands) struct Args {
-    /// The evidence to write to a file: its id, or the end of it
+    /// The evidence to write to a file: its id, or the beginning or end of it
     #[arg(value_name = "ID")]
     id: Option<String>,
     /// Where it goes. Usually evidence-ID.polity here
@@ -80,20 +82,13 @@ pub(in crate::commands) async fn fetch(
 }
 
 async fn select(node: &impl NodeApi, text: &str) -> Result<Digest, Failure> {
+    const EVIDENCE: Kind =
+        Kind { one: "evidence", several: "pieces of evidence", list: "polity ledger evidence" };
     if let Ok(id) = text.parse() {
         return Ok(id);
     }
-    let list = "see which there is with: polity ledger evidence";
-    let mut found: Vec<_> = node.evidence().await?.into_iter().map(|info| info.id).collect();
-    found.retain(|id| id.to_string().ends_with(text));
     // Nodes that one verdict refutes share their evidence.
-    found.sort();
-    found.dedup();
-    match found.as_slice() {
-        [only] => Ok(*only),
-        [] => Err(Failure::usage(format!("no evidence ends in '{text}'")).next(list)),
-        _ => Err(Failure::usage(format!("several ids end in '{text}'")).next(list)),
-    }
+    pick(text, &EVIDENCE, node.evidence().await?.into_iter().map(|info| info.id))
 }
 
 fn row(info: &EvidenceInfo) -> Vec<String> {

@@ -1,7 +1,13 @@
 //! `polity node cordon`, `uncordon`, `drain` and `window`: before and after a machine is looked after.
 
 use super::super::Context;
-use crate::{connect, exit::Exit, failure::Failure, text};
+use crate::{
+    connect,
+    exit::Exit,
+    failure::Failure,
+    pick::{NODES, pick},
+    text,
+};
 use api::{ClusterApi, ClusterChange, NodeApi};
 use identity::PublicKey;
 use std::time::Duration;
@@ -9,12 +15,10 @@ use std::time::Duration;
 /// Pause between two looks at a node that is drained.
 const LOOK: Duration = Duration::from_millis(200);
 
-const LIST: &str = "see which there are with: polity node list";
-
 /// Which node.
 #[derive(Debug, clap::Args)]
 pub(in crate::commands) struct Which {
-    /// The node: its key, or the end of it. Usually your own
+    /// The node: its key, or the beginning or end of it. Usually your own
     #[arg(value_name = "NODE")]
     node: Option<String>,
 }
@@ -51,7 +55,7 @@ Nothing new is given to it, another member leads the cluster, and what it has
 is waited for. Then it may be stopped. Afterwards: polity node uncordon.
 
 Examples:
-  polity node drain && polity down
+  polity node drain && systemctl stop polity
   polity node drain 7hTqK2Lm --timeout 10m")]
 pub(in crate::commands) struct DrainArgs {
     #[command(flatten)]
@@ -88,18 +92,10 @@ pub(in crate::commands) struct WindowArgs {
 }
 
 impl Which {
-    /// The one node whose key ends like that; else the node that is asked.
+    /// The node that is meant; else the node that is asked.
     async fn find(&self, api: &impl NodeApi) -> Result<PublicKey, Failure> {
         let Some(wanted) = &self.node else { return Ok(api.status().await?.node) };
-        let nodes = api.nodes().await?;
-        let mut found = nodes.iter().filter(|node| node.node.to_string().ends_with(wanted));
-        match (found.next(), found.next()) {
-            (Some(only), None) => Ok(only.node),
-            (Some(_), Some(_)) => {
-                Err(Failure::usage(format!("several nodes end in '{wanted}'")).next(LIST))
-            }
-            (None, _) => Err(Failure::usage(format!("no node ends in '{wanted}'")).next(LIST)),
-        }
+        pick(wanted, &NODES, api.nodes().await?.into_iter().map(|node| node.node))
     }
 }
 
@@ -143,6 +139,14 @@ pub(super) async fn drain(args: DrainArgs, context: &Context<'_>) -> Result<Exit
     let api = connect::node(&context.data()?)?;
     let node = args.which.find(&api).await?;
     api.manage(ClusterChange::Drain { node, reason: args.reason }).await?;
+    if !api.cluster().await?.members.iter().any(|member| member.node == node) {
+        context.out.say(format!(
+            "{} is given nothing new by this cluster. It is no member of it: what it does for \
+             others, and what it still has, is not seen from here.",
+            text::short(node)
+        ));
+        return Ok(Exit::Success);
+    }
     let emptied = async {
         let mut told = None;
         loop {

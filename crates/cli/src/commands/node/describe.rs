@@ -1,16 +1,21 @@
 //! `polity node describe`: your node, or what it knows of another one.
 
 use super::super::Context;
-use crate::{connect, exit::Exit, failure::Failure, out, text};
+use crate::{
+    connect,
+    exit::Exit,
+    failure::Failure,
+    out,
+    pick::{NODES, pick},
+    text,
+};
 use api::{LostRight, NodeApi, NodeInfo, Status};
 use std::time::Duration;
-
-const LIST: &str = "see which there are with: polity node list";
 
 /// `polity node describe`
 #[derive(Debug, clap::Args)]
 pub(in crate::commands) struct Args {
-    /// The node: its key, or the end of it. Usually your own
+    /// The node: its key, or the beginning or end of it. Usually your own
     #[arg(value_name = "NODE")]
     node: Option<String>,
 }
@@ -23,17 +28,11 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
         return Ok(Exit::Success);
     };
     let nodes = node.nodes().await?;
-    let mut found = nodes.iter().filter(|node| node.node.to_string().ends_with(&wanted));
-    match (found.next(), found.next()) {
-        (Some(only), None) => {
-            context.out.data(only, || show_node(only))?;
-            Ok(Exit::Success)
-        }
-        (Some(_), Some(_)) => {
-            Err(Failure::usage(format!("several nodes end in '{wanted}'")).next(LIST))
-        }
-        (None, _) => Err(Failure::usage(format!("no node ends in '{wanted}'")).next(LIST)),
+    let meant = pick(&wanted, &NODES, nodes.iter().map(|node| node.node))?;
+    for node in nodes.iter().filter(|node| node.node == meant) {
+        context.out.data(node, || show_node(node))?;
     }
+    Ok(Exit::Success)
 }
 
 fn yes(yes: bool) -> String {

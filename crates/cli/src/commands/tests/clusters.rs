@@ -1,7 +1,7 @@
 //! Copies of a cluster, and going on alone; what becomes of the state is held by the tests of node.
 
-use super::world::World;
-use crate::exit::Exit;
+use super::{polity::Fault, world::World};
+use crate::{background, exit::Exit};
 use api::backup;
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -33,4 +33,31 @@ fn whoever_says_yes_is_not_asked() {
     assert_eq!(world.type_in(&restore), Exit::Success);
     let none = format!("cluster restore {} --yes", world.text("none"));
     assert_eq!(world.type_in(&none), Exit::Refused);
+}
+
+#[test]
+fn a_machine_of_several_may_be_stopped_while_the_others_go_on() {
+    let world = World::with(Fault::Lingers, 4);
+    world.write("in/a", b"a");
+    assert_eq!(world.type_in("run @program.wasm --each @in/a --detach"), Exit::Success);
+    let left = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(background::jobs_running(&world.data)).unwrap()
+    };
+    assert_eq!(left(), 0);
+    // The last one is told what it leaves undone.
+    for node in world.polity.genesis.founders.iter().map(|founder| founder.payload.node).skip(1) {
+        world.type_in(&format!("cluster remove {node}"));
+    }
+    assert_eq!(left(), 1);
+}
+
+#[test]
+fn a_node_outside_the_cluster_is_given_nothing_new_and_not_waited_for() {
+    let world = World::new();
+    let nodes: Vec<_> = world.polity.genesis.founders.iter().map(|f| f.payload.node).collect();
+    assert_eq!(world.type_in(&format!("node drain {}", nodes[3])), Exit::Success);
+    // Nor is there one that begins or ends so.
+    assert_eq!(world.type_in("node drain zzzz"), Exit::Usage);
+    assert_eq!(world.type_in(&format!("cluster transfer …{}", nodes[1].short())), Exit::Success);
 }
