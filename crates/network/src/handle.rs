@@ -261,7 +261,10 @@ impl Streams for Network {
         });
         let parsed = parsed.collect();
         if !lock(&self.shared.book).know(peer, parsed, Instant::now()) {
-            tracing::warn!(?peer, "no room for one more peer to know; raise max_known_peers");
+            tracing::warn!(
+                ?peer,
+                "no room for one more peer to know; raise network.max_known_peers in config.toml"
+            );
         }
         self.shared.changed.notify_one();
     }

@@ -3,8 +3,7 @@
 //! It is off unless the node's owner wants it. When it is on, a guest gets what a member gets, with
 //! the same gate: everything that this node keeps, but no output before its reveal.
 
-use crate::{basis::Basis, worker::Withheld};
-use anyhow::Context;
+use crate::{basis::Basis, start::Roles, worker::Withheld};
 use bytes::Bytes;
 use identity::PublicKey;
 use network::{Address, Network, Table};
@@ -13,7 +12,6 @@ use protocol::port::{ProvideError, Providers};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use storage::{Store, bitswap, exchange::FetchError};
-use tokio::task::JoinSet;
 
 /// Settings for peers of IPFS. Every field has a default; unknown fields are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +71,7 @@ impl Ipfs {
         store: &Store,
         network: &Network,
         withheld: &Arc<Withheld>,
-        roles: &mut JoinSet<anyhow::Result<()>>,
+        roles: &mut Roles,
     ) -> anyhow::Result<Option<Self>> {
         let config = &basis.config.ipfs;
         if !config.enabled {
@@ -86,7 +84,7 @@ impl Ipfs {
             withheld.clone(),
             config.bitswap.clone(),
         )?;
-        roles.spawn(async move { service.ended().await.context("bitswap") });
+        roles.play("bitswap", async move { Ok(service.ended().await?) });
         for peer in &config.peers {
             network.know_guest(peer)?;
         }

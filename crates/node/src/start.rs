@@ -1,24 +1,26 @@
 //! Starts and stops everything of a node, top to bottom.
 
+mod polity;
+mod roles;
+
+pub(crate) use roles::Roles;
+
 use crate::{
     about::{Abouts, Heard},
     basis::Basis,
-    chain::{self, Chain, Proposer, Submit},
+    chain::{self, Chain},
     door::Door,
     durability::{self, Members, Pins},
     events::Hub,
-    executors::{self, Beside},
+    executors::Beside,
     home::{self, Home, Known},
     idle::Need,
     ipfs::Ipfs,
-    join,
-    measure::{self, Own},
+    measure::Own,
     membership, metrics, misbehave,
-    post::{Letter, Post},
-    rerun,
+    post::Post,
     upkeep::Care,
-    vote,
-    worker::{self, Executor, Withheld},
+    worker::Withheld,
 };
 use anyhow::{Context, bail};
 use api::NodeApi;
@@ -27,26 +29,24 @@ use cluster::Cluster;
 use execution::Engine;
 use identity::SecretKey;
 use network::Network;
-use protocol::{
-    NamedTx, ToWorker, Tx,
-    port::{Clock, Gossip, Log, Streams},
-};
-use std::sync::{Arc, OnceLock};
+use protocol::port::{Gossip, Log, Streams};
+use roles::{Hands, employ, measure};
+use std::sync::Arc;
 use storage::{
-    Journal, Store,
+    Journal,
     erasure::{self, Keeper},
     exchange,
 };
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot},
-    task::{JoinHandle, JoinSet},
+    sync::{Semaphore, oneshot},
+    task::JoinHandle,
 };
 use work::Work;
 
 /// A running node.
 pub(crate) struct Node {
     data: DataDir,
-    roles: JoinSet<anyhow::Result<()>>,
+    roles: Roles,
     cluster: Cluster<Work>,
     consensus: Option<Arc<consensus::Handle>>,
     service: network::Service,
@@ -77,12 +77,12 @@ impl Node {
         let streams: Arc<dyn Streams> = Arc::new(network.clone());
         let gossip: Arc<dyn Gossip> = Arc::new(network.clone());
         let withheld = Arc::new(Withheld::default());
-        let mut roles = JoinSet::new();
+        let mut roles = Roles::default();
         // Peers write as soon as they see this node, once. What they write waits until worker and
         // home run, however long the start takes.
         let (post, letters) = Post::new(streams.clone());
         let receiving = post.clone();
-        roles.spawn(async move { Ok(receiving.receive().await?) });
+        roles.play("what peers write", async move { Ok(receiving.receive().await?) });
         let serving = exchange::serve(
             Arc::new(store.clone()),
             streams.clone(),
@@ -90,7 +90,7 @@ impl Node {
             withheld.clone(),
             basis.config.exchange.clone(),
         )?;
-        roles.spawn(async move { serving.ended().await.context("the exchange of objects") });
+        roles.play("the exchange of objects", async move { Ok(serving.ended().await?) });
         let ipfs = Ipfs::start(&basis, &store, &network, &withheld, &mut roles)?;
         let fetcher = exchange::Fetcher::new(
             Arc::new(store.clone()),
@@ -102,15 +102,18 @@ impl Node {
         // The chain: voted on by validators, followed by everybody else.
         let chain = Chain::open(basis.genesis.clone(), chain_log).await?;
         // Peers are answered before this node votes: they ask each other before their first vote.
-        let (submit, way) = submission();
+        let (submit, way) = polity::submission();
         let (served, answered) = (chain.clone(), submit.clone());
         let asked = streams.clone();
-        roles.spawn(async move { Ok(chain::serve(served, asked, answered).await?) });
+        roles.play("answers about the chain", async move {
+            Ok(chain::serve(served, asked, answered).await?)
+        });
         let consensus =
-            order(&basis, &chain, &streams, &gossip, (&submit, &way, &mut roles)).await?;
-        roles.spawn(announce(chain.clone(), gossip, basis.clock.clone()));
-        enter(&basis, &chain, &streams, &submit).await?;
-        let entered = enter_executors(&basis, &chain, &streams, &submit, &mut roles);
+            polity::order(&basis, &chain, &streams, &gossip, (&submit, &way, &mut roles)).await?;
+        let announcing = polity::announce(chain.clone(), gossip, basis.clock.clone());
+        roles.play("news of blocks", announcing);
+        polity::enter(&basis, &chain, &streams, &submit).await?;
+        let entered = polity::enter_executors(&basis, &chain, &streams, &submit, &mut roles);
 
         // Work: the home of this owner's jobs, and the worker for everybody's.
         let (cluster, effects) = membership::begin(&basis, &chain, &streams, cluster_log).await?;
@@ -122,7 +125,7 @@ impl Node {
         let heard = Heard::default();
         let home = home_of(&basis, hands, cluster.clone(), (heard.clone(), own.clone()))?;
         let running = home.clone();
-        roles.spawn(async move {
+        roles.play("the home of jobs", async move {
             Ok(home::run(running, effects, letters.for_home, letters.lost).await?)
         });
 
@@ -137,7 +140,7 @@ impl Node {
         let config = basis.config.upkeep.clone();
         let care = Care { home: home.clone(), peers, ipfs, keeper, members, config };
         let taken = care.clone();
-        roles.spawn(async move {
+        roles.play("the care of the store", async move {
             taken.run().await;
             drop(keeping);
             Ok(())
@@ -145,10 +148,11 @@ impl Node {
 
         // The front door, last: who can knock finds everything in place.
         tell_about(&basis, &home, &network, &mut roles);
-        roles.spawn(metrics::count_blocks(home.clone(), home.metrics.clone()));
+        let counting = metrics::count_blocks(home.clone(), home.metrics.clone());
+        roles.play("what is counted of blocks", counting);
         let door = Door {
             home,
-            network,
+            network: network.clone(),
             owner: basis.owner.clone(),
             fingerprint: Engine::fingerprint(),
             heard,
@@ -164,7 +168,8 @@ impl Node {
             tracing::info!(addr = %running.addr(), "content is there for tools of IPFS");
         }
         let ipfs_gateway = ipfs_gateway.map(|running| (running, stop_ipfs));
-        roles.spawn(tell(ready, entered));
+        say_ready(&basis, &network, gateway.addr());
+        roles.play("the word that it is ready", tell(ready, entered));
         let (data, idle_exit_ms) = (basis.options.data, basis.config.idle_exit_ms);
         Ok(Self {
             data,
@@ -211,10 +216,7 @@ impl Node {
                 Err(_) => bail!("the cluster's log stopped"),
             },
             () = self.service.ended() => bail!("the network stopped by itself"),
-            Some(ended) = self.roles.join_next() => {
-                ended.context("a part of the node broke")??;
-                bail!("a part of the node stopped by itself")
-            }
+            ended = self.roles.ended() => Err(ended),
         }
     }
 
@@ -275,127 +277,11 @@ fn connect(basis: &Basis) -> anyhow::Result<(Network, network::Service)> {
     Ok((handle, service))
 }
 
-/// The way that transactions take, known once this node votes or follows.
-type Way = Arc<OnceLock<Submit>>;
-
-/// A way for transactions that is told later.
-fn submission() -> (Submit, Way) {
-    let way = Way::default();
-    let known = way.clone();
-    let submit: Submit = Arc::new(move |tx| match known.get() {
-        Some(submit) => submit(tx),
-        None => Box::pin(async { Err("the node is still starting".to_string()) }),
-    });
-    (submit, way)
-}
-
-/// Starts voting on a validator, following elsewhere.
-async fn order(
-    basis: &Basis,
-    chain: &Chain,
-    streams: &Arc<dyn Streams>,
-    gossip: &Arc<dyn Gossip>,
-    (submit, way, roles): (&Submit, &Way, &mut JoinSet<anyhow::Result<()>>),
-) -> anyhow::Result<Option<Arc<consensus::Handle>>> {
-    let me = basis.key.public();
-    if !basis.genesis.validators.contains(&me) {
-        let following = chain::follow(chain.clone(), streams.clone(), gossip.clone());
-        roles.spawn(async move { Ok(following.await?) });
-        way.get_or_init(|| chain::submit_to_validators(chain, streams));
-        return Ok(None);
-    }
-    let root = basis.options.data.root();
-    let dir = root.join("consensus");
-    vote::may_vote(chain, streams, me, root, &dir).await?;
-    let proposing = misbehave::proposing(basis.config.misbehave, &basis.key, &basis.genesis);
-    let app = Proposer::new(chain.clone(), basis.key.clone(), proposing);
-    let (handle, events) = consensus::start(
-        basis.config.consensus.clone(),
-        &basis.key,
-        consensus::Settings::of(&basis.genesis),
-        &consensus::Journal { dir, required: true },
-        streams.clone(),
-        Arc::new(app),
-    )?;
-    let (key, clock) = (basis.key.clone(), basis.clock.clone());
-    let accusing = chain::accuse_contradicting(chain.clone(), key, clock, submit.clone(), events);
-    roles.spawn(async move {
-        accusing.await;
-        Ok(())
-    });
-    let handle = Arc::new(handle);
-    let pool = handle.clone();
-    way.get_or_init(|| {
-        Arc::new(move |tx: Tx| {
-            let pool = pool.clone();
-            let submit = async move { pool.submit(NamedTx::new(tx)).await };
-            Box::pin(async move { submit.await.map_err(|error| error.to_string()) })
-        })
-    });
-    Ok(Some(handle))
-}
-
-/// Tells peers of new blocks, and this machine's owner if its clock is behind them.
-async fn announce(
-    chain: Chain,
-    gossip: Arc<dyn Gossip>,
-    clock: Arc<dyn Clock>,
-) -> anyhow::Result<()> {
-    let mut head = chain.head();
-    let watched = chain.clone();
-    let watch = async move {
-        while head.changed().await.is_ok() {
-            head.borrow_and_update();
-            let ledger = watched.ledger();
-            let (block, now) = (ledger.tip().time, clock.now());
-            if block.since_ms(now) > ledger.params().clock_drift_ms {
-                tracing::warn!(%now, %block, "this machine's clock is behind the last block's: set it");
-            }
-        }
-    };
-    tokio::join!(chain::announce(chain, gossip), watch);
-    Ok(())
-}
-
-/// Joins with the line that was given, unless this node is admitted already.
-async fn enter(
-    basis: &Basis,
-    chain: &Chain,
-    streams: &Arc<dyn Streams>,
-    submit: &Submit,
-) -> anyhow::Result<()> {
-    let me = basis.key.public();
-    let Some(line) = &basis.options.join else {
-        if chain.ledger().roster().node(&me).is_none() {
-            tracing::warn!("this node is not admitted; start it with --join LINE");
-        }
-        return Ok(());
-    };
-    let name = basis.options.owner_name.clone();
-    let admission = join::admission(line, basis.owner.as_ref(), &basis.key, name)?;
-    join::join(chain, basis.clock.as_ref(), streams, submit, admission).await?;
-    Ok(())
-}
-
-/// Has further executors of this process admitted, and tells when they are.
-fn enter_executors(
-    basis: &Basis,
-    chain: &Chain,
-    streams: &Arc<dyn Streams>,
-    submit: &Submit,
-    roles: &mut JoinSet<anyhow::Result<()>>,
-) -> oneshot::Receiver<()> {
-    let (keys, owner, clock) = (basis.executors.clone(), basis.owner.clone(), basis.clock.clone());
-    let (chain, streams, submit) = (chain.clone(), streams.clone(), submit.clone());
-    let (told, entered) = oneshot::channel();
-    roles.spawn(async move {
-        let place = (&chain, clock.as_ref());
-        executors::admit(&keys, owner.as_ref(), place, &streams, &submit).await?;
-        // Nobody may wait for it.
-        let _unheard = told.send(());
-        std::future::pending().await
-    });
-    entered
+/// Says who this node is and where it can be reached.
+fn say_ready(basis: &Basis, network: &Network, api: std::net::SocketAddr) {
+    let listens: Vec<_> = network.addresses().iter().map(ToString::to_string).collect();
+    let (name, node) = (&basis.genesis.name, basis.key.public().short());
+    tracing::info!(network = %name, %node, listens = %listens.join(" "), %api, "the node is ready");
 }
 
 /// Tells whoever started this node that it is ready.
@@ -407,103 +293,6 @@ async fn tell(ready: Option<Ready>, entered: oneshot::Receiver<()>) -> anyhow::R
         ready.tell();
     }
     std::future::pending().await
-}
-
-/// What the roles of a node share.
-struct Hands {
-    store: Store,
-    streams: Arc<dyn Streams>,
-    withheld: Arc<Withheld>,
-    fetcher: exchange::Fetcher,
-    post: Post,
-    chain: Chain,
-    submit: Submit,
-}
-
-/// Starts what this node, and each further executor, does for others: replicas of their tasks,
-/// verdicts, audits.
-fn employ(
-    basis: &Basis,
-    hands: &Hands,
-    engine: Engine,
-    letters: mpsc::Receiver<Letter<ToWorker>>,
-    roles: &mut JoinSet<anyhow::Result<()>>,
-) -> Arc<Executor> {
-    let Hands { store, streams, withheld, fetcher, post, chain, submit } = hands;
-    if basis.config.misbehave == Some(misbehave::Misbehaviour::FalseAccuser) {
-        let (chain, submit) = (chain.clone(), submit.clone());
-        let (key, clock, streams) = (basis.key.clone(), basis.clock.clone(), streams.clone());
-        roles.spawn(misbehave::accuse_falsely(chain, key, clock, streams, submit));
-    }
-    let executor = Executor::new(engine, store.clone(), fetcher.clone(), withheld.clone());
-    let executor = Arc::new(executor);
-    employ_one(basis, hands, (&basis.key, post.clone(), letters), executor.clone(), roles);
-    for key in &basis.executors {
-        let (post, letters) = post.beside(key.public());
-        employ_one(basis, hands, (key, post, letters), executor.clone(), roles);
-    }
-    executor
-}
-
-/// Measures what this machine does, in the background.
-fn measure(
-    basis: &Basis,
-    hands: &Hands,
-    executor: Arc<Executor>,
-    roles: &mut JoinSet<anyhow::Result<()>>,
-) -> Own {
-    let (measuring, own) = measure::start(measure::Parts {
-        keys: std::iter::once(&basis.key).chain(&basis.executors).cloned().collect(),
-        chain: hands.chain.clone(),
-        clock: basis.clock.clone(),
-        executor,
-        store: hands.store.clone(),
-        dir: basis.options.data.root().join("store"),
-        labels: basis.config.labels.clone(),
-        price: basis.config.price,
-        cores: u16::try_from(basis.config.execution.threads()).unwrap_or(u16::MAX),
-    });
-    roles.spawn(measuring);
-    own
-}
-
-/// Starts what one executor does.
-fn employ_one(
-    basis: &Basis,
-    hands: &Hands,
-    (key, post, letters): (&SecretKey, Post, mpsc::Receiver<Letter<ToWorker>>),
-    executor: Arc<Executor>,
-    roles: &mut JoinSet<anyhow::Result<()>>,
-) {
-    let Hands { store, streams, withheld, chain, submit, .. } = hands;
-    let conduct = misbehave::conduct(basis.config.misbehave, key, store, withheld);
-    let sworn = Arc::new(worker::Sworn::default());
-    let again = rerun::Parts {
-        key: key.clone(),
-        chain: chain.clone(),
-        clock: basis.clock.clone(),
-        streams: streams.clone(),
-        submit: submit.clone(),
-        executor: executor.clone(),
-        conduct: conduct.clone(),
-        sworn: sworn.clone(),
-    };
-    roles.spawn(async move { Ok(rerun::run(again).await?) });
-    let parts = worker::Parts {
-        key: key.clone(),
-        chain: chain.clone(),
-        clock: basis.clock.clone(),
-        streams: streams.clone(),
-        post,
-        executor,
-        conduct,
-        sworn,
-        withheld: withheld.clone(),
-    };
-    roles.spawn(async move {
-        worker::run(parts, letters).await;
-        Ok(())
-    });
 }
 
 /// The home of this owner's jobs.
@@ -559,12 +348,7 @@ async fn keeper_of(
 }
 
 /// Tells peers what this node is, and hears what they are.
-fn tell_about(
-    basis: &Basis,
-    home: &Home,
-    network: &Network,
-    roles: &mut JoinSet<anyhow::Result<()>>,
-) {
+fn tell_about(basis: &Basis, home: &Home, network: &Network, roles: &mut Roles) {
     let abouts = Abouts {
         me: basis.key.public(),
         own: home.own.clone(),
@@ -574,7 +358,7 @@ fn tell_about(
         engine: Engine::fingerprint(),
         heard: home.heard.clone(),
     };
-    roles.spawn(async move { Ok(abouts.run().await?) });
+    roles.play("what nodes say of themselves", async move { Ok(abouts.run().await?) });
 }
 
 async fn open_door(

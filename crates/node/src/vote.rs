@@ -60,8 +60,13 @@ async fn ask_others(
     let enough = validators.len() - 1 - chain.genesis().tolerated_faults();
     let mut asked = std::collections::BTreeSet::new();
     let mut peers = streams.events();
+    let mut said = None;
     while asked.len() < enough {
-        tracing::info!(asked = asked.len(), enough, "waiting for other validators before voting");
+        // Peers come and go, which changes nothing here.
+        if said.replace(asked.len()) != Some(asked.len()) {
+            let asked = asked.len();
+            tracing::info!(asked, enough, "waiting for other validators before voting");
+        }
         let Some(event) = peers.next().await else { bail!("the network closed") };
         let PeerEvent::Up(peer) = event else { continue };
         if peer != me

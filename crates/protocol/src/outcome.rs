@@ -96,6 +96,23 @@ pub enum NoResult {
     OtherEngine,
 }
 
+impl fmt::Display for NoResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StackOverflow => "the program's stack ran out",
+            Self::HostOutOfMemory => "the machine had no memory for it",
+            Self::WallTime => "it took longer than its wall time",
+            Self::Cancelled => "the node was told to stop",
+            Self::MissingObject => "the program or an input could not be had",
+            Self::BadProgram => "the program is none that can be run",
+            Self::HostFailure => "the machine has no room, or its store failed",
+            Self::Busy => "there is too much to do",
+            Self::Refused => "the order is not accepted",
+            Self::OtherEngine => "the engine is another one than the order names",
+        })
+    }
+}
+
 /// A file that a task wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -186,8 +186,15 @@ impl Door {
         }
         let longest = ledger.params().invitation_lifetime_ms;
         if lifetime_ms == 0 || lifetime_ms > longest {
-            let message = format!("an invitation is valid for 1 to {longest} ms here");
-            return Err(ApiError::new(Code::Refused, message));
+            // Rounded down, so that what is advised is taken.
+            let (number, unit, short) = match longest {
+                86_400_000.. => (longest / 86_400_000, "days", "d"),
+                3_600_000.. => (longest / 3_600_000, "hours", "h"),
+                _ => (longest, "ms", "ms"),
+            };
+            let message = format!("an invitation is valid for {number} {unit} at most here");
+            let next = format!("type: polity invite --lifetime {number}{short}");
+            return Err(ApiError::new(Code::Refused, message).next(next));
         }
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)
