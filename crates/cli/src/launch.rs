@@ -29,8 +29,8 @@ pub struct UpOptions {
     pub announce: Vec<String>,
     /// Peers to stay connected to: multiaddr texts that end in `/p2p/…`.
     pub bootstrap: Vec<String>,
-    /// Where the local API listens.
-    pub api: SocketAddr,
+    /// Where the local API listens, if that is said; else as the settings say.
+    pub api: Option<SocketAddr>,
     /// Whether the node ends when its stdin closes, so that it cannot outlive its parent.
     pub exit_with_stdin: bool,
     /// What the node has of whoever started it in the background, if it was started so.
@@ -106,6 +106,12 @@ pub type Agree<'a> = &'a mut dyn FnMut(&HeldCluster) -> bool;
 
 /// Implemented by `node`.
 pub trait Launch: Sync {
+    /// Checks the settings that a node would start with; nothing is changed.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    fn check(&self, options: &UpOptions) -> anyhow::Result<()>;
+
     /// Starts a node and answers when it has stopped.
     ///
     /// # Errors

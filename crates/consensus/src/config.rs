@@ -36,7 +36,11 @@ impl Default for Config {
 }
 
 impl Config {
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// Refuses settings under which a validator could not work.
+    ///
+    /// # Errors
+    /// [`Error::Settings`].
+    pub fn check(&self) -> Result<(), Error> {
         let least = protocol::limits::TX_BYTES;
         if self.pool_txs == 0 || self.pool_bytes < least {
             return Err(Error::Settings(format!(

@@ -133,7 +133,10 @@ impl Default for Config {
 
 impl Config {
     /// Refuses settings under which the network could not work.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Config`] or [`Error::Address`].
+    pub fn check(&self) -> Result<(), Error> {
         self.check_positive()?;
         let fault = |field, reason: String| Err(Error::Config { field, reason });
         if self.max_connections_per_peer < 2 {

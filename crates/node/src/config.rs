@@ -2,7 +2,11 @@
 //!
 //! Nothing here changes what nodes must agree on: that comes from the genesis.
 
-use crate::{home, misbehave::Misbehaviour, upkeep};
+use crate::{
+    home,
+    misbehave::{self, Misbehaviour},
+    upkeep,
+};
 use anyhow::{Context, bail};
 use protocol::{Distinct, Genesis};
 use serde::{Deserialize, Serialize};
@@ -80,7 +84,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Checks what no room checks.
+    /// Checks them all, as far as that can be done before anything starts.
     ///
     /// # Errors
     /// One clear sentence.
@@ -95,6 +99,16 @@ impl Config {
                  owners: more than one is of use only in a polity of one owner",
                 self.executors
             );
+        }
+        misbehave::check(self.misbehave, genesis)?;
+        self.network.check()?;
+        self.consensus.check()?;
+        self.cluster.check()?;
+        self.work.check()?;
+        self.storage.check()?;
+        self.execution.check()?;
+        if !self.gateway.addr.ip().is_loopback() {
+            bail!(gateway::Error::NotLoopback(self.gateway.addr));
         }
         Ok(())
     }

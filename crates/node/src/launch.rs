@@ -1,6 +1,6 @@
 //! What the command line needs of the house.
 
-use crate::{Config, alone, memory, start::Node, worker::describe};
+use crate::{Config, alone, basis, memory, start::Node, worker::describe};
 use anyhow::{Context, bail};
 use cli::{
     Agree, Background, Began, Launch, NodePlan, Ready, RerunOrder, UpOptions, data::DataDir,
@@ -13,12 +13,16 @@ use tokio::{
     io::AsyncReadExt,
     signal::unix::{SignalKind, signal},
 };
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 /// The house, as the command line sees it.
 pub struct House;
 
 impl Launch for House {
+    fn check(&self, options: &UpOptions) -> anyhow::Result<()> {
+        basis::check(options)
+    }
+
     fn up(&self, mut options: UpOptions) -> anyhow::Result<()> {
         let ready = match options.background.take() {
             Some(Background { ready, log }) => {
@@ -59,7 +63,7 @@ impl Launch for House {
         };
         match runtime.block_on(engine.run(order)) {
             Ran::Done(done) => Ok(describe(job, task, &done).0),
-            Ran::NoResult(reason) => bail!("this machine has no result of the task: {reason:?}"),
+            Ran::NoResult(reason) => bail!("this machine has no result of the task: {reason}"),
         }
     }
 
@@ -139,14 +143,29 @@ async fn stdin_closed() {
     while matches!(stdin.read(&mut nothing).await, Ok(read) if read > 0) {}
 }
 
+/// What is written unless `POLITY_LOG` asks for something else.
+const USUAL: &str = "warn,node=info,cluster=info,openraft=off";
+
+/// What is to be written, and what is wrong with what was asked for.
+fn filter(asked: Option<&str>) -> (EnvFilter, Option<String>) {
+    let usual = || EnvFilter::new(USUAL);
+    match asked.filter(|asked| !asked.is_empty()).map(str::parse) {
+        None => (usual(), None),
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(error)) => {
+            let error: tracing_subscriber::filter::ParseError = error;
+            (usual(), Some(error.to_string()))
+        }
+    }
+}
+
 /// Logs hold what is worth a person's attention, or what `POLITY_LOG` asks for.
 fn log_to<W>(writer: W, colours: bool)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("POLITY_LOG").unwrap_or_else(|_| {
-        tracing_subscriber::EnvFilter::new("warn,node=info,cluster=info,openraft=off")
-    });
+    let asked = std::env::var_os("POLITY_LOG");
+    let (filter, wrong) = filter(asked.as_ref().map(|asked| asked.to_string_lossy()).as_deref());
     // A second node in one process would find the first one's logger in place.
     let _in_place = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -154,4 +173,24 @@ where
         .with_ansi(colours)
         .with_target(false)
         .try_init();
+    if let Some(error) = wrong {
+        tracing::warn!(%error, usual = USUAL, "POLITY_LOG cannot be read, and does not count");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_logged_can_be_chosen_and_a_choice_that_makes_no_sense_is_told() {
+        let usual = EnvFilter::new(USUAL).to_string();
+        assert_eq!(filter(None).0.to_string(), usual);
+        assert_eq!(filter(Some("")).0.to_string(), usual);
+        let (chosen, wrong) = filter(Some("node=debug"));
+        assert_eq!((chosen.to_string().as_str(), wrong), ("node=debug", None));
+        let (chosen, wrong) = filter(Some("node=loud,warn"));
+        assert_eq!(chosen.to_string(), usual);
+        assert!(wrong.is_some());
+    }
 }

@@ -56,7 +56,11 @@ impl Default for Config {
 }
 
 impl Config {
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// Refuses settings under which a store could not work.
+    ///
+    /// # Errors
+    /// [`Error::Config`].
+    pub fn check(&self) -> Result<(), Error> {
         let in_range = |field, value: u64, least: u64, most: u64| {
             if (least..=most).contains(&value) {
                 return Ok(());

@@ -13,7 +13,7 @@ use api::JoinLine;
 use protocol::InvitationKind;
 use std::{
     io::{BufRead, Read},
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::PathBuf,
     time::Duration,
 };
@@ -55,9 +55,9 @@ pub(super) struct Args {
     /// A peer to stay connected to: a multiaddr that ends in /p2p/…
     #[arg(long, value_name = "ADDR")]
     bootstrap: Vec<String>,
-    /// Where the local API listens
-    #[arg(long, value_name = "IP:PORT", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))]
-    api: SocketAddr,
+    /// Where the local API listens. Usually as config.toml says, else on any free port
+    #[arg(long, value_name = "IP:PORT")]
+    api: Option<SocketAddr>,
     /// End when stdin closes, so that a node cannot outlive its parent
     #[arg(long)]
     exit_with_stdin: bool,
@@ -68,12 +68,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let data = context.own_data()?;
-    if !args.api.ip().is_loopback() {
-        return Err(Failure::usage(format!(
-            "the API is for this machine only, not for {}",
-            args.api
-        ))
-        .next("use --api 127.0.0.1:PORT"));
+    if let Some(api) = args.api.filter(|api| !api.ip().is_loopback()) {
+        return Err(Failure::usage(format!("the API is for this machine only, not for {api}"))
+            .next("use --api 127.0.0.1:PORT"));
     }
     let join = args.join.as_deref().map(read_join).transpose()?;
     check_network(&args, join.as_ref(), &data)?;
@@ -98,6 +95,8 @@ pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
         exit_with_stdin: args.exit_with_stdin,
         background,
     };
+    // What another try would not mend is told from what it may: services look at the code.
+    context.launch.check(&options).map_err(|error| Failure::usage(format!("{error:#}")))?;
     match context.launch.up(options) {
         Ok(()) => Ok(Exit::Success),
         Err(error) => Err(Failure::internal(format!("{error:#}"))),

@@ -154,6 +154,19 @@ fn how_a_node_is_reached_is_remembered_from_its_first_start() {
 }
 
 #[test]
+fn settings_that_make_no_sense_are_a_usage_error_and_nothing_starts() {
+    let world = World::new();
+    world.write("data/config.toml", b"no_setting = 1\n");
+    let (house, root) = (House::default(), world.text("data"));
+    // Services do not try that again (RestartPreventExitStatus).
+    assert_eq!(type_in(&house, &["up", "--data", &root]), Exit::Usage);
+    assert!(house.started.lock().unwrap().is_empty());
+    fs::remove_file(world.path("data/config.toml")).unwrap();
+    assert_eq!(type_in(&house, &["up", "--data", &root]), Exit::Success);
+    assert_eq!(house.started.lock().unwrap().len(), 1);
+}
+
+#[test]
 fn an_invitation_that_is_over_or_of_another_network_is_refused_at_once() {
     let world = World::new();
     let over = invite(&world, InvitationKind::Machine, 0);

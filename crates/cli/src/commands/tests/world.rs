@@ -65,6 +65,10 @@ fn began() -> Began {
 }
 
 impl Launch for House {
+    fn check(&self, options: &UpOptions) -> anyhow::Result<()> {
+        self.plan(&options.data).map(drop)
+    }
+
     fn up(&self, options: UpOptions) -> anyhow::Result<()> {
         self.started.lock().unwrap().push(options);
         Ok(())
