@@ -100,16 +100,6 @@ impl<T> Verified<T> {
     pub fn by(&self) -> PublicKey {
         self.0.by
     }
-
-    /// The statement with its signature, for passing it on.
-    pub fn as_signed(&self) -> &Signed<T> {
-        &self.0
-    }
-
-    /// The statement with its signature.
-    pub fn into_signed(self) -> Signed<T> {
-        self.0
-    }
 }
 
 impl<T> Deref for Verified<T> {

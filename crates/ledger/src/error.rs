@@ -48,7 +48,7 @@ pub enum Refusal {
     },
     /// A second voucher that changes nothing.
     #[error(
-        "{by} cannot second {owner}: it is not sponsored, seconded by it already, or of one party with it"
+        "{by} cannot vouch for {owner}: nobody invited it, {by} vouched for it already, or both are one party"
     )]
     Seconding {
         /// Who vouches.
@@ -81,9 +81,6 @@ pub enum Refusal {
     /// More replicas than the job allows.
     #[error("task {0}: more replicas than the job allows")]
     TooMany(TaskIndex),
-    /// The job's table has another size than before.
-    #[error("{0} was ordered with other numbers before")]
-    OtherOrder(JobId),
     /// An order that need not be on the ledger.
     #[error("{0} is not a sealed order")]
     NotSealed(JobId),

@@ -131,11 +131,6 @@ impl Ledger {
         self.jobs.is_final(job, task)
     }
 
-    /// How many tasks became final so far.
-    pub fn settled_tasks(&self) -> u64 {
-        self.settled.len()
-    }
-
     /// The dispute about a task, until its job expires.
     pub fn dispute(&self, job: &JobId, task: TaskIndex) -> Option<&DisputeRecord> {
         self.disputes.get(job, task)

@@ -123,26 +123,9 @@ impl Cid {
         }
     }
 
-    /// The first four bytes: version, codec, hash code, length of the digest. Bitswap sends these
-    /// with a block, and leaves the digest to the receiver.
-    pub fn prefix(&self) -> [u8; 4] {
+    /// The first four bytes: version, codec, hash code, length of the digest.
+    fn prefix(&self) -> [u8; 4] {
         [1, self.codec.code(), self.hash.code(), 32]
-    }
-
-    /// The CID of `bytes` under a foreign prefix. That of CIDv0 (`00 70 12 20`) means CIDv1.
-    ///
-    /// # Errors
-    /// [`Error::Cid`] for a prefix of another version, codec, hash or length.
-    pub fn with_prefix(prefix: &[u8], bytes: &[u8]) -> Result<Self, Error> {
-        let known = match prefix {
-            [0, 0x70, 0x12, 32] => Some((Hash::Sha2_256, Codec::DagPb)),
-            [1, codec, hash, 32] => {
-                Hash::from_code((*hash).into()).zip(Codec::from_code((*codec).into()))
-            }
-            _ => None,
-        };
-        let unknown = || Error::Cid(format!("the prefix {:02x?}", &prefix[..prefix.len().min(16)]));
-        known.map(|(hash, codec)| Self::with(hash, codec, bytes)).ok_or_else(unknown)
     }
 
     /// Every number before the digest is less than 128, and so a varint of one byte.
@@ -281,27 +264,6 @@ mod tests {
             assert_eq!(cid.to_string().parse(), Ok(cid));
             assert_eq!((cid.hash(), cid.check(b"")), (hash, Ok(())));
             assert_eq!(cid.check(b"x"), Err(Error::Mismatch(cid)));
-        }
-    }
-
-    #[test]
-    fn a_prefix_and_bytes_make_a_cid() {
-        for hash in [Hash::Sha2_256, Hash::Sha3_256, Hash::Blake3] {
-            let cid = Cid::with(hash, Codec::DagCbor, b"x");
-            assert_eq!(Cid::with_prefix(&cid.prefix(), b"x"), Ok(cid));
-        }
-        let v0 = Cid::with_prefix(&[0, 0x70, 0x12, 32], b"x");
-        assert_eq!(v0, Ok(Cid::of(Codec::DagPb, b"x")));
-        for prefix in [
-            &[][..],
-            &[0, 0x55, 0x12, 32],
-            &[1, 0x55, 0, 1],
-            &[1, 0x55, 0x12, 31],
-            &[1, 0x51, 0x12, 32],
-            &[2, 0x55, 0x12, 32],
-            &[1, 0x55, 0x12, 32, 0],
-        ] {
-            assert!(matches!(Cid::with_prefix(prefix, b"x"), Err(Error::Cid(_))), "{prefix:x?}");
         }
     }
 

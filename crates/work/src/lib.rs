@@ -166,11 +166,6 @@ impl Work {
         self.finished.iter()
     }
 
-    /// The admitted owners and nodes with which a live job was drawn.
-    pub fn roster_of(&self, job: &JobId) -> Option<&Roster> {
-        self.jobs.get(job).and_then(|record| self.rosters.get(&record.roster()?))
-    }
-
     /// Sealed orders that wait for their draw, without those that are held.
     pub fn sealed(&self) -> Vec<JobId> {
         let waits = |record: &JobRecord| {

@@ -5,8 +5,8 @@ use identity::{Digest, NetworkId};
 use ledger::{CheckedTx, Effect, Error, Ledger, Refusal};
 use proptest::prelude::*;
 use protocol::{
-    Agreements, Block, Height, InvitationKind, Machine, NamedTx, Placement, Time, Tx, beacon, draw,
-    draw::SkipReason,
+    Agreements, Block, Height, InvitationKind, Machine, NamedTx, Placement, TaskIndex, Time, Tx,
+    beacon, draw, draw::SkipReason,
 };
 use std::sync::Arc;
 
@@ -191,7 +191,10 @@ proptest! {
             prop_assert_eq!(&effects, &same);
             prop_assert_eq!(polity.ledger.tip(), replica.tip());
         }
-        prop_assert_eq!(polity.ledger.settled_tasks(), settled.len() as u64);
+        for task in 0..8 {
+            let is_final = polity.ledger.is_final(&order.payload.id(), TaskIndex(task));
+            prop_assert_eq!(is_final, settled.contains(&task));
+        }
     }
 }
 
