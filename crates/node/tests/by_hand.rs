@@ -4,7 +4,7 @@
 
 mod society;
 
-use society::{Node, POLITY, Said, free_port, inputs, polity, program};
+use society::{Node, POLITY, Said, free_port, inputs, polity, program, until};
 use std::{fs, path::Path, process::Command};
 
 /// Runs a command line without any network, where the machine lets us.
@@ -50,6 +50,10 @@ fn two_owners_found_a_third_joins_and_a_stranger_verifies_without_them() {
     let mut three =
         Node::up(&dir.join("three"), &["--join", &at, "--name", "Three", "--listen", &port], None);
     three.ready(2);
+    // What its owner waits for is said.
+    for said in ["is admitted to polity", "the node is ready"] {
+        until(said, || three.log().contains(said).then_some(()));
+    }
     let nodes = three.polity(&["node", "list", "--json"]).ok().json();
     assert_eq!(nodes.as_array().map(Vec::len), Some(3), "{nodes}");
 

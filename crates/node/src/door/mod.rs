@@ -186,15 +186,7 @@ impl Door {
         }
         let longest = ledger.params().invitation_lifetime_ms;
         if lifetime_ms == 0 || lifetime_ms > longest {
-            // Rounded down, so that what is advised is taken.
-            let (number, unit, short) = match longest {
-                86_400_000.. => (longest / 86_400_000, "days", "d"),
-                3_600_000.. => (longest / 3_600_000, "hours", "h"),
-                _ => (longest, "ms", "ms"),
-            };
-            let message = format!("an invitation is valid for {number} {unit} at most here");
-            let next = format!("type: polity invite --lifetime {number}{short}");
-            return Err(ApiError::new(Code::Refused, message).next(next));
+            return Err(too_long(longest));
         }
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)
@@ -369,5 +361,38 @@ impl Door {
             Some(told) => futures::stream::iter(told.into_iter().map(Ok)).boxed(),
             None => hub.follow(&job).map(Ok).boxed(),
         })
+    }
+}
+
+/// An invitation was to be good for longer than the genesis allows, or not at all.
+fn too_long(longest_ms: u64) -> ApiError {
+    // Rounded down, so that what is advised is taken.
+    let (number, unit, short) = match longest_ms {
+        86_400_000.. => (longest_ms / 86_400_000, "day", "d"),
+        3_600_000.. => (longest_ms / 3_600_000, "hour", "h"),
+        _ => (longest_ms, "ms", "ms"),
+    };
+    let several = if number == 1 || unit == "ms" { "" } else { "s" };
+    let message = format!("an invitation is valid for {number} {unit}{several} at most here");
+    ApiError::new(Code::Refused, message)
+        .next(format!("type: polity invite --lifetime {number}{short}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_invitation_is_said_as_it_is_typed() {
+        for (longest_ms, said, typed) in [
+            (604_800_000, "7 days", "--lifetime 7d"),
+            (90_000_000, "1 day at most", "--lifetime 1d"),
+            (7_200_000, "2 hours", "--lifetime 2h"),
+            (1_500, "1500 ms", "--lifetime 1500ms"),
+        ] {
+            let error = too_long(longest_ms);
+            assert!(error.message.contains(said), "{}", error.message);
+            assert!(error.next.unwrap().ends_with(typed), "{typed}");
+        }
     }
 }
