@@ -5,6 +5,16 @@ use crate::person::{Newcomer, root, tools};
 use std::{fs, os::unix::fs::symlink};
 
 #[test]
+fn the_first_commands_of_the_readme() {
+    let newcomer = Newcomer::new();
+    // A checkout, and what `cargo xtask guests` puts into it.
+    symlink(root().join("examples"), newcomer.at("work/examples")).unwrap();
+    fs::create_dir(newcomer.at("work/target")).unwrap();
+    symlink(tools().parent().unwrap(), newcomer.at("work/target/guests")).unwrap();
+    newcomer.follow("README.md");
+}
+
+#[test]
 fn the_first_two_minutes() {
     Newcomer::new().follow("docs/quickstart.md");
 }
