@@ -1,7 +1,11 @@
 //! What nodes say of themselves to each other: version, engine, height, clock, for people who look
 //! for what is wrong; and what they measured of themselves, by which homes choose.
 
-use crate::{chain::Chain, measure::Own};
+use crate::{
+    chain::Chain,
+    measure::Own,
+    places::{Places, Room},
+};
 use api::AboutInfo;
 use futures::{StreamExt, stream};
 use identity::{Digest, PublicKey, canonical};
@@ -26,8 +30,8 @@ use tokio::{
 const ABOUT: Protocol = Protocol("/polity/about/2");
 /// The same with an [`About`] for an answer: what nodes of earlier versions ask and know.
 const PLAIN: Protocol = Protocol("/polity/about/1");
-/// Peers that are answered at once.
-const STREAMS: usize = 32;
+/// Streams that are answered at once.
+const ROOM: Room = Room { streams: 32, strangers: 16, per_peer: 8 };
 /// Peers that are asked at once.
 const ASKED: usize = 16;
 /// How long a peer may take to ask or to answer.
@@ -144,16 +148,18 @@ impl Abouts {
     }
 
     async fn answer_all(&self, mut incoming: Events<(Protocol, Incoming)>) {
+        let places = Places::new(self.streams.clone(), self.chain.is_admitted(), ROOM);
         let mut answering = JoinSet::new();
         loop {
             tokio::select! {
                 next = incoming.next() => {
                     let Some((protocol, next)) = next else { return };
-                    if answering.len() < STREAMS {
-                        answering.spawn(self.clone().answer(protocol, next));
-                    } else {
-                        self.streams.penalise(next.peer, Offence::Flooding);
-                    }
+                    let Some(place) = places.take(next.peer) else { continue };
+                    let answer = self.clone().answer(protocol, next);
+                    answering.spawn(async move {
+                        answer.await;
+                        drop(place);
+                    });
                 }
                 Some(_) = answering.join_next() => {}
             }

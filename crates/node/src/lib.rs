@@ -27,6 +27,7 @@ mod membership;
 mod memory;
 mod metrics;
 mod misbehave;
+mod places;
 mod post;
 mod quotes;
 mod rerun;

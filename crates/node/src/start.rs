@@ -71,6 +71,8 @@ impl Node {
         let chain_log: Arc<dyn Log> = Arc::new(Journal::open(root.join("chain"))?);
         let cluster_log: Arc<dyn Log> = Arc::new(Journal::open(root.join("cluster"))?);
         let engine = engine(&basis);
+        // Who is served depends on who is admitted.
+        let chain = Chain::open(basis.genesis.clone(), chain_log).await?;
 
         // The network, and what is said over it.
         let (network, service) = connect(&basis)?;
@@ -81,8 +83,8 @@ impl Node {
         // Peers write as soon as they see this node, once. What they write waits until worker and
         // home run, however long the start takes.
         let (post, letters) = Post::new(streams.clone());
-        let receiving = post.clone();
-        roles.play("what peers write", async move { Ok(receiving.receive().await?) });
+        let receiving = post.clone().receive(chain.is_admitted());
+        roles.play("what peers write", async move { Ok(receiving.await?) });
         let serving = exchange::serve(
             Arc::new(store.clone()),
             streams.clone(),
@@ -100,7 +102,6 @@ impl Node {
         );
 
         // The chain: voted on by validators, followed by everybody else.
-        let chain = Chain::open(basis.genesis.clone(), chain_log).await?;
         // Peers are answered before this node votes: they ask each other before their first vote.
         let (submit, way) = polity::submission();
         let (served, answered) = (chain.clone(), submit.clone());

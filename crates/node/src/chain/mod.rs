@@ -12,9 +12,10 @@ pub(crate) use contradicting::accuse_contradicting;
 pub(crate) use follow::{announce, catch_up, follow};
 pub(crate) use serve::{Submit, ask, serve, submit_to_validators};
 
+use crate::places::IsAdmitted;
 use bytes::Bytes;
 use checked::Cache;
-use identity::{Digest, NetworkId, canonical};
+use identity::{Digest, NetworkId, PublicKey, canonical};
 use ledger::{CheckedTx, Ledger};
 use protocol::{
     Block, Certificate, Finality, Genesis, Header, Height, JobId, Machine, NamedBlock, NamedTx, Tx,
@@ -154,6 +155,17 @@ impl Chain {
     /// The state after the last final block.
     pub(crate) fn ledger(&self) -> Arc<Ledger> {
         self.state().ledger.clone()
+    }
+
+    /// Whether a node is in the roster.
+    pub(crate) fn admits(&self, node: &PublicKey) -> bool {
+        self.ledger().roster().node(node).is_some()
+    }
+
+    /// The same for whoever asks again and again.
+    pub(crate) fn is_admitted(&self) -> IsAdmitted {
+        let chain = self.clone();
+        Arc::new(move |node| chain.admits(node))
     }
 
     /// Tells the height of the last final block, now and whenever it grows.

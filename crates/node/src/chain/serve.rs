@@ -1,6 +1,7 @@
 //! Answering for the chain, and asking others about it.
 
 use super::{Chain, ChainError};
+use crate::places::{Places, Room};
 use futures::{AsyncWriteExt, StreamExt, future::join_all, io::BufReader};
 use identity::{PublicKey, canonical};
 use protocol::{
@@ -14,8 +15,10 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 /// Questions about the chain.
 const CHAIN: Protocol = Protocol("/polity/chain/1");
-/// Streams that are answered at once.
-const STREAMS: usize = 64;
+/// Streams that are answered at once. An honest node has as many as [`SUBMITTED`] and a few.
+const ROOM: Room = Room { streams: 64, strangers: 32, per_peer: 16 };
+/// Transactions that this node puts before validators at once.
+const SUBMITTED: usize = 8;
 /// How long a peer may take to ask or to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes that are read ahead of the answers.
@@ -35,16 +38,13 @@ pub(crate) async fn serve(
     submit: Submit,
 ) -> Result<(), StreamError> {
     let mut incoming = streams.accept(CHAIN)?;
-    let places = Arc::new(Semaphore::new(STREAMS));
+    let places = Places::new(streams.clone(), chain.is_admitted(), ROOM);
     let mut tasks = JoinSet::new();
     loop {
         tokio::select! {
             next = incoming.next() => {
                 let Some(next) = next else { return Ok(()) };
-                let Ok(place) = places.clone().try_acquire_owned() else {
-                    streams.penalise(next.peer, Offence::Flooding);
-                    continue;
-                };
+                let Some(place) = places.take(next.peer) else { continue };
                 let (chain, streams, submit) = (chain.clone(), streams.clone(), submit.clone());
                 tasks.spawn(async move {
                     answer_peer(&chain, streams.as_ref(), &submit, next).await;
@@ -177,9 +177,12 @@ pub(crate) enum AskError {
 pub(crate) fn submit_to_validators(chain: &Chain, streams: &Arc<dyn Streams>) -> Submit {
     let validators = chain.genesis().validators.clone();
     let streams = streams.clone();
+    let places = Arc::new(Semaphore::new(SUBMITTED));
     Arc::new(move |tx| {
         let (validators, streams) = (validators.clone(), streams.clone());
+        let places = places.clone();
         Box::pin(async move {
+            let Ok(_place) = places.acquire().await else { return Err("it stops".into()) };
             let mut reason = "no validator is connected".to_string();
             let request = ChainRequest::Submit(Box::new(tx));
             for peer in streams.peers().into_iter().filter(|peer| validators.contains(peer)) {

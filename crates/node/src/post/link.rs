@@ -1,9 +1,10 @@
 //! From a queue to a peer's inbox, over a stream or in memory.
 
 use super::{Inboxes, Item, ON_THE_WAY, Queued, WORK, Waiting, gather, tell_lost};
+use crate::places::{IsAdmitted, Place, Places, Room};
 use futures::{
-    AsyncReadExt, AsyncWriteExt, StreamExt,
-    io::{ReadHalf, WriteHalf},
+    AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, StreamExt,
+    io::{BufReader, ReadHalf, WriteHalf},
     stream::FuturesOrdered,
 };
 use identity::{PublicKey, canonical};
@@ -13,12 +14,16 @@ use protocol::{
 };
 use std::{collections::VecDeque, io, sync::Arc, time::Duration};
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     task::JoinSet,
 };
 
-/// Streams that are read at once, from all peers.
-const STREAMS: usize = 256;
+/// Streams that are read at once. An honest peer has one, and what it gave up a moment ago.
+const ROOM: Room = Room { streams: 256, strangers: 64, per_peer: 8 };
+/// How long the sender keeps a stream open without a message.
+const QUIET: Duration = Duration::from_secs(60);
+/// How long the reader does: longer, so that few senders meet a stream that was closed.
+pub(super) const IDLE: Duration = Duration::from_secs(180);
 /// How long messages may take to be acknowledged.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Pause before messages are sent again.
@@ -68,7 +73,15 @@ pub(super) async fn write_to(
     mut queue: mpsc::Receiver<Queued>,
 ) {
     let mut open: Option<Stream> = None;
-    while let Some(items) = next(&mut queue).await {
+    loop {
+        let items = match tokio::time::timeout(QUIET, next(&mut queue)).await {
+            Ok(Some(items)) => items,
+            Ok(None) => return,
+            Err(_) => {
+                open = None;
+                continue;
+            }
+        };
         let mut left = items.into_iter().map(framed).peekable();
         while left.peek().is_some() {
             let (mut group, mut size_bytes) = (Vec::new(), 0);
@@ -102,10 +115,17 @@ async fn write_group(
     group: Vec<(Waiting, Vec<u8>)>,
 ) {
     let mut left = VecDeque::from(group);
-    for _ in 0..TRIES {
+    let mut tries = 0;
+    while tries < TRIES {
+        let (was_open, messages) = (open.is_some(), left.len());
         let delivering = deliver(to, streams, open, &mut left);
         match tokio::time::timeout(PATIENCE, delivering).await {
             Ok(Ok(())) => return,
+            // The peer closed it while nobody spoke: that is no failure.
+            Ok(Err(_)) if was_open && left.len() == messages => {
+                *open = None;
+                continue;
+            }
             Ok(Err(error)) => tracing::debug!(peer = %to.short(), %error, "not delivered"),
             Err(_) => {
                 tracing::debug!(peer = %to.short(), "not acknowledged in time");
@@ -114,6 +134,7 @@ async fn write_group(
             }
         }
         *open = None;
+        tries += 1;
         if !streams.peers().contains(&to) {
             break;
         }
@@ -152,37 +173,25 @@ async fn deliver(
     Ok(())
 }
 
-/// Reads what peers send until the network closes.
+/// Reads what peers send until the network closes; a stream without a message for as long as `idle`
+/// makes room for others.
 pub(super) async fn read_all(
     streams: Arc<dyn Streams>,
     inboxes: Inboxes,
+    is_admitted: IsAdmitted,
+    idle: Duration,
 ) -> Result<(), StreamError> {
     let mut incoming = streams.accept(WORK)?;
-    let places = Arc::new(Semaphore::new(STREAMS));
+    let places = Places::new(streams.clone(), is_admitted, ROOM);
     let mut readers = JoinSet::new();
     loop {
         tokio::select! {
             next = incoming.next() => {
                 let Some(next) = next else { return Ok(()) };
-                let Ok(place) = places.clone().try_acquire_owned() else {
-                    streams.penalise(next.peer, Offence::Flooding);
-                    continue;
-                };
+                let Some(place) = places.take(next.peer) else { continue };
                 let (streams, inboxes) = (streams.clone(), inboxes.clone());
                 readers.spawn(async move {
-                    let Incoming { peer, stream } = next;
-                    let (reading, writing) = stream.split();
-                    let (pending, handled) = mpsc::channel(ON_THE_WAY);
-                    let reading = async {
-                        read_from(peer, reading, streams.as_ref(), &inboxes, pending).await;
-                        // What was read is still acknowledged; then the stream closes.
-                        std::future::pending::<()>().await;
-                    };
-                    tokio::select! {
-                        () = reading => {}
-                        () = acknowledge(writing, handled) => {}
-                    }
-                    drop(place);
+                    read_one(next, place, streams.as_ref(), &inboxes, idle).await;
                 });
             }
             Some(_) = readers.join_next() => {}
@@ -190,38 +199,80 @@ pub(super) async fn read_all(
     }
 }
 
-type Handled = oneshot::Receiver<()>;
-
-/// Reads messages of a peer ahead of their acknowledgement, so many at most.
-async fn read_from(
-    peer: PublicKey,
-    mut stream: ReadHalf<Stream>,
+/// Reads one stream to its end. The place is free again when nothing more is read: what waits for
+/// its acknowledgement then has a place in an inbox.
+async fn read_one(
+    Incoming { peer, stream }: Incoming,
+    place: Place,
     streams: &dyn Streams,
     inboxes: &Inboxes,
-    pending: mpsc::Sender<Handled>,
+    idle: Duration,
 ) {
+    let (reading, writing) = stream.split();
+    let (pending, handled) = mpsc::channel(ON_THE_WAY);
+    let reading = async {
+        if let Err(offence) = read_from(peer, reading, inboxes, pending, idle).await {
+            streams.penalise(peer, offence);
+        }
+        drop(place);
+        // What was read is still acknowledged; then the stream closes.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = reading => {}
+        () = acknowledge(writing, handled) => {}
+    }
+}
+
+/// What was read: handled or not, with its place among what is not acknowledged yet.
+type Handled = (oneshot::Receiver<()>, OwnedSemaphorePermit);
+
+/// Reads messages of a peer ahead of their acknowledgement, so many at most, until there is none for
+/// as long as `idle` and all were acknowledged.
+///
+/// # Errors
+/// What the peer did wrong.
+async fn read_from(
+    peer: PublicKey,
+    stream: ReadHalf<Stream>,
+    inboxes: &Inboxes,
+    pending: mpsc::Sender<Handled>,
+    idle: Duration,
+) -> Result<(), Offence> {
+    let mut stream = BufReader::new(stream);
+    let owed = Arc::new(Semaphore::new(ON_THE_WAY));
     loop {
-        let bytes = match read_frame(&mut stream, limits::MESSAGE_BYTES).await {
-            Ok(Some(bytes)) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                return streams.penalise(peer, Offence::Oversized);
+        match tokio::time::timeout(idle, stream.fill_buf()).await {
+            Ok(Ok(begun)) if !begun.is_empty() => {}
+            Err(_) if owed.available_permits() < ON_THE_WAY => continue,
+            _ => return Ok(()),
+        }
+        // Nobody sends or waits for longer than that.
+        let reading = read_frame(&mut stream, limits::MESSAGE_BYTES);
+        let bytes = match tokio::time::timeout(PATIENCE, reading).await {
+            Ok(Ok(Some(bytes))) => bytes,
+            Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(Offence::Oversized);
             }
-            _ => return,
+            _ => return Ok(()),
         };
-        let Ok(mail) = canonical::decode(&bytes, limits::MESSAGE_BYTES) else {
-            return streams.penalise(peer, Offence::Malformed);
+        let mail = canonical::decode(&bytes, limits::MESSAGE_BYTES);
+        let mail = mail.map_err(|_| Offence::Malformed)?;
+        let put = async {
+            let place = owed.clone().acquire_owned().await.ok()?;
+            Some((inboxes.put(peer, mail).await?, place))
         };
-        let Some(handled) = inboxes.put(peer, mail).await else { return };
+        let Ok(Some(handled)) = tokio::time::timeout(PATIENCE, put).await else { return Ok(()) };
         if pending.send(handled).await.is_err() {
-            return;
+            return Ok(());
         }
     }
 }
 
 /// Acknowledges messages in their order; ends with one that was not handled.
-async fn acknowledge(mut stream: WriteHalf<Stream>, mut handled: mpsc::Receiver<Handled>) {
-    while let Some(next) = handled.recv().await {
-        if next.await.is_err() || stream.write_all(&[1]).await.is_err() {
+async fn acknowledge(mut stream: WriteHalf<Stream>, mut pending: mpsc::Receiver<Handled>) {
+    while let Some((handled, _place)) = pending.recv().await {
+        if handled.await.is_err() || stream.write_all(&[1]).await.is_err() {
             return;
         }
         if stream.flush().await.is_err() {

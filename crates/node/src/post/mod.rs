@@ -4,6 +4,7 @@
 mod gather;
 mod link;
 
+use crate::places::IsAdmitted;
 use gather::{Item, Waiting, gather};
 use identity::PublicKey;
 use protocol::{
@@ -163,9 +164,9 @@ impl Post {
     }
 
     /// Reads what peers send until the network closes.
-    pub(crate) async fn receive(self) -> Result<(), StreamError> {
+    pub(crate) async fn receive(self, is_admitted: IsAdmitted) -> Result<(), StreamError> {
         let inboxes = self.inner.local(&self.me).expect("it was opened when this was made");
-        link::read_all(self.inner.streams.clone(), inboxes).await
+        link::read_all(self.inner.streams.clone(), inboxes, is_admitted, link::IDLE).await
     }
 }
 
@@ -207,13 +208,14 @@ impl Inboxes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::AsyncReadExt;
     use identity::SecretKey;
     use objects::{Cid, Codec};
     use protocol::{
         JobId,
-        port::{Offence, write_frame},
+        port::{Offence, Stream, write_frame},
     };
-    use sim::streams::Mesh;
+    use sim::streams::{Mesh, MeshNode};
 
     fn key(n: u8) -> PublicKey {
         SecretKey::from_seed([n; 32]).public()
@@ -221,6 +223,10 @@ mod tests {
 
     fn close() -> ToWorker {
         ToWorker::Close { job: JobId(Cid::of(Codec::Raw, b"job")), tasks: Vec::new() }
+    }
+
+    fn everybody() -> IsAdmitted {
+        Arc::new(|_| true)
     }
 
     fn mail() -> Mail {
@@ -232,7 +238,7 @@ mod tests {
         let mesh = Mesh::new();
         let (sender, _) = Post::new(mesh.node(key(1)));
         let (receiver, mut letters) = Post::new(mesh.node(key(2)));
-        let receiving = tokio::spawn(receiver.receive());
+        let receiving = tokio::spawn(receiver.receive(everybody()));
         let delivery = tokio::spawn(async move { sender.deliver(key(2), mail()).await });
         let letter = letters.for_worker.recv().await.unwrap();
         assert_eq!((letter.from, letter.message), (key(1), close()));
@@ -284,7 +290,7 @@ mod tests {
     async fn nonsense_is_an_offence() {
         let mesh = Mesh::new();
         let (receiver, _letters) = Post::new(mesh.node(key(2)));
-        let receiving = tokio::spawn(receiver.receive());
+        let receiving = tokio::spawn(receiver.receive(everybody()));
         let client = mesh.node(key(1));
         // The receiver accepts once its task has run.
         let mut stream = loop {
@@ -296,6 +302,66 @@ mod tests {
         write_frame(&mut stream, b"nonsense").await.unwrap();
         mesh.offended(1).await;
         assert_eq!(mesh.offences()[0].2, Offence::Malformed);
+        receiving.abort();
+    }
+
+    /// Opens a stream once the other side accepts.
+    async fn open(client: &MeshNode, to: PublicKey) -> Stream {
+        loop {
+            match client.open(to, WORK).await {
+                Ok(stream) => return stream,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn silent_strangers_keep_no_node_of_the_roster_out() {
+        let mesh = Mesh::new();
+        let (receiver, mut letters) = Post::new(mesh.node(key(2)));
+        let admitted: IsAdmitted = Arc::new(|peer| *peer == key(1));
+        let receiving = tokio::spawn(receiver.receive(admitted));
+        let (sender, _) = Post::new(mesh.node(key(1)));
+        let mut held = Vec::new();
+        for n in 0..300_u32 {
+            let mut seed = [0xee; 32];
+            seed[..4].copy_from_slice(&n.to_be_bytes());
+            let stranger = mesh.node(SecretKey::from_seed(seed).public());
+            held.push(open(&stranger, key(2)).await);
+            // So that the other side takes every one of them in.
+            tokio::task::yield_now().await;
+        }
+        let delivery = tokio::spawn(async move { sender.deliver(key(2), mail()).await });
+        letters.for_worker.recv().await.unwrap().done.send(()).unwrap();
+        assert!(delivery.await.unwrap());
+        assert_eq!(mesh.offences(), []);
+        drop(held);
+        receiving.abort();
+    }
+
+    #[tokio::test]
+    async fn an_idle_stream_is_closed_and_the_next_message_arrives_all_the_same() {
+        let mesh = Mesh::new();
+        let (receiver, mut letters) = Post::new(mesh.node(key(2)));
+        let (inboxes, streams) = (receiver.inner.local(&key(2)).unwrap(), mesh.node(key(2)));
+        let idle = std::time::Duration::from_millis(1);
+        let receiving = tokio::spawn(link::read_all(streams, inboxes, everybody(), idle));
+        let mut silent = open(&mesh.node(key(3)), key(2)).await;
+        // It ends, and nobody is blamed.
+        assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
+        let (sender, _) = Post::new(mesh.node(key(1)));
+        for _ in 0..3 {
+            let sender = sender.clone();
+            let delivery = tokio::spawn(async move { sender.deliver(key(2), mail()).await });
+            let letter = letters.for_worker.recv().await.unwrap();
+            // As long as it is not handled, its stream stays: the other one is closed before.
+            let mut other = open(&mesh.node(key(3)), key(2)).await;
+            assert_eq!(other.read(&mut [0]).await.unwrap(), 0);
+            letter.done.send(()).unwrap();
+            assert!(delivery.await.unwrap());
+            assert!(letters.for_worker.try_recv().is_err(), "it came once");
+        }
+        assert_eq!(mesh.offences(), []);
         receiving.abort();
     }
 }
