@@ -68,7 +68,7 @@ pub use view::{
 };
 
 use identity::{Digest, NetworkId, PublicKey};
-use protocol::{Height, JobId, Machine, Placement, Roster, TaskIndex, Time};
+use protocol::{Attempt, Height, JobId, Machine, Placement, Roster, TaskIndex, Time};
 use serde::{Deserialize, Serialize};
 use state::{Fleet, Learned, Timers, pairs};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -177,6 +177,20 @@ impl Work {
     /// Whether this home knows a job: as long as [`Self::jobs`] or [`Self::finished`] has it.
     pub fn knows(&self, job: &JobId) -> bool {
         self.jobs.contains_key(job) || self.finished.iter().any(|summary| summary.job == *job)
+    }
+
+    /// Whether any of these replicas of a job was given to this node; `None` if [`Self::jobs`] has no
+    /// such job.
+    pub fn gave(
+        &self,
+        job: &JobId,
+        node: &PublicKey,
+        mut replicas: impl Iterator<Item = (TaskIndex, Attempt)>,
+    ) -> Option<bool> {
+        let record = self.jobs.get(job)?;
+        let given =
+            |seat| replicas.any(|(task, attempt)| record.attempt(task, seat) == Some(attempt));
+        Some(record.seat(node).is_some_and(given))
     }
 
     /// Tasks that wait for a ruling.

@@ -1,12 +1,13 @@
 //! What the leader of a cluster does, as long as this node is it.
 
 use super::{Home, HomeError, passing};
+use crate::chain::Chain;
 use cluster::Leading;
 use futures::StreamExt;
 use identity::PublicKey;
-use protocol::{Profile, port::PeerEvent};
-use std::collections::BTreeMap;
-use tokio::task::JoinSet;
+use protocol::{Height, Profile, port::PeerEvent};
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::{sync::watch, task::JoinSet};
 use work::Input;
 
 impl Home {
@@ -48,30 +49,53 @@ impl Home {
         roles
     }
 
-    async fn watch_peers(self) -> Result<(), HomeError> {
-        let mut events = self.streams.events();
-        while let Some(event) = events.next().await {
-            let input = match event {
-                PeerEvent::Up(peer) => Input::Connected(peer),
-                PeerEvent::Down(peer) => Input::Disconnected(peer),
+    /// Tells which nodes of the roster come and go: those, too, that were connected before they were
+    /// admitted. Nothing is said of strangers.
+    pub(super) async fn watch_peers(self) -> Result<(), HomeError> {
+        let (mut events, mut admitted) = (self.streams.events(), Admitted::of(&self.chain));
+        let mut told: BTreeSet<PublicKey> = BTreeSet::new();
+        loop {
+            let came: Vec<PublicKey> = tokio::select! {
+                event = events.next() => match event {
+                    None => return Ok(()),
+                    Some(PeerEvent::Up(peer)) => vec![peer],
+                    Some(PeerEvent::Down(peer)) => {
+                        if told.remove(&peer) {
+                            self.cluster.propose(Input::Disconnected(peer)).await?;
+                        }
+                        continue;
+                    }
+                },
+                more = admitted.changed() => match more {
+                    false => return Ok(()),
+                    true => self.streams.peers().into_iter().filter(|p| !told.contains(p)).collect(),
+                },
             };
-            self.cluster.propose(input).await?;
+            for peer in came.into_iter().filter(|peer| self.chain.admits(peer)) {
+                told.insert(peer);
+                self.cluster.propose(Input::Connected(peer)).await?;
+            }
         }
-        Ok(())
     }
 
-    /// Tells what nodes measured of themselves, this one and its peers.
+    /// Tells what nodes measured of themselves, this one and its peers that are in the roster.
     async fn watch_profiles(self) -> Result<(), HomeError> {
         let (mut own, mut news) = (self.own.watch(), self.heard.news());
+        let mut admitted = Admitted::of(&self.chain);
         let mut told: BTreeMap<PublicKey, Profile> = BTreeMap::new();
         loop {
             news.borrow_and_update();
             let mine = own.borrow_and_update().clone();
-            let mine = mine.into_iter().map(|signed| (signed.by, signed.payload, None));
+            let mine = mine.into_iter().map(|signed| (signed.by, (signed.payload, None)));
             let theirs = self.heard.profiles().into_iter().map(|(node, profile, rtt_ms)| {
-                (node, profile, Some(u32::try_from(rtt_ms).unwrap_or(u32::MAX)))
+                (node, (profile, Some(u32::try_from(rtt_ms).unwrap_or(u32::MAX))))
             });
-            for (node, profile, rtt_ms) in mine.chain(theirs) {
+            // What a node says of itself counts before what others heard.
+            let mut known: BTreeMap<_, _> = theirs.collect();
+            known.extend(mine);
+            known.retain(|node, _| self.chain.admits(node));
+            told.retain(|node, _| known.contains_key(node));
+            for (node, (profile, rtt_ms)) in known {
                 if told.get(&node) == Some(&profile) {
                     continue;
                 }
@@ -82,7 +106,34 @@ impl Home {
             tokio::select! {
                 changed = own.changed() => if changed.is_err() { return Ok(()) },
                 changed = news.changed() => if changed.is_err() { return Ok(()) },
+                more = admitted.changed() => if !more { return Ok(()) },
             }
         }
+    }
+}
+
+/// Waits for the roster to change.
+struct Admitted {
+    chain: Chain,
+    head: watch::Receiver<Height>,
+    since: Height,
+}
+
+impl Admitted {
+    fn of(chain: &Chain) -> Self {
+        let (head, since) = (chain.head(), chain.ledger().roster_since());
+        Self { chain: chain.clone(), head, since }
+    }
+
+    /// False when the chain has ended.
+    async fn changed(&mut self) -> bool {
+        while self.head.changed().await.is_ok() {
+            let since = self.chain.ledger().roster_since();
+            if since != self.since {
+                self.since = since;
+                return true;
+            }
+        }
+        false
     }
 }

@@ -5,9 +5,12 @@ mod justice;
 mod keep;
 pub(crate) mod known;
 mod lead;
+mod letters;
 mod mirror;
 mod recall;
 mod receipt;
+#[cfg(test)]
+mod tests;
 mod told;
 mod trouble;
 mod watch;
@@ -29,7 +32,7 @@ use cluster::{Cluster, Leading, Told};
 use identity::{PublicKey, SecretKey};
 use protocol::{
     Agreements, JobId, Time, ToHome, ToWorker, Tx,
-    port::{Clock, Offence, StreamError, Streams},
+    port::{Clock, StreamError, Streams},
 };
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use storage::Store;
@@ -78,8 +81,6 @@ pub(crate) struct Home {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// Letters that are read at once.
-const LETTERS: usize = 64;
 /// How many shares of outputs are fetched at once.
 pub(crate) const KEEPING: usize = 16;
 
@@ -247,56 +248,6 @@ impl Home {
         Ok(())
     }
 
-    async fn read_letters(
-        self,
-        mut letters: mpsc::Receiver<Letter<ToHome>>,
-    ) -> Result<(), HomeError> {
-        // Letters of different nodes share a write to disk. One node sends one at a time.
-        let mut reading: JoinSet<Result<(), HomeError>> = JoinSet::new();
-        loop {
-            tokio::select! {
-                letter = letters.recv(), if reading.len() < LETTERS => {
-                    let Some(letter) = letter else { return Ok(()) };
-                    reading.spawn(self.clone().read(letter));
-                }
-                Some(read) = reading.join_next() => read.map_err(panicked)??,
-            }
-        }
-    }
-
-    async fn read(self, letter: Letter<ToHome>) -> Result<(), HomeError> {
-        let Letter { from, message, done } = letter;
-        match self.check(from, message) {
-            Ok(input) => self.tell(input).await?,
-            Err(offence) => self.streams.penalise(from, offence),
-        }
-        // The sender may be gone by now.
-        let _gone = done.send(());
-        Ok(())
-    }
-
-    /// Everything that a signature or a root can say about a worker's message is checked here;
-    /// what it means is for `work`.
-    fn check(&self, node: PublicKey, message: ToHome) -> Result<Input, Offence> {
-        let network = self.chain.network();
-        let own = |by: PublicKey| if by == node { Ok(()) } else { Err(Offence::BadSignature) };
-        Ok(match message {
-            ToHome::Committed(batch) => {
-                own(batch.statement.by)?;
-                let job = batch.statement.payload.job;
-                batch.check(&job, network).map_err(|_| Offence::BadSignature)?;
-                Input::Committed { node, batch }
-            }
-            ToHome::Revealed { batch, outcomes } => {
-                own(batch.statement.by)?;
-                let job = batch.statement.payload.job;
-                batch.check(&job, network).map_err(|_| Offence::BadSignature)?;
-                Input::Revealed { node, batch, outcomes }
-            }
-            ToHome::NoResult { job, replicas } => Input::NoResult { node, job, replicas },
-        })
-    }
-
     /// A peer that does not listen counts as away for a while, and is told everything again then.
     async fn watch_lost(self, mut lost: mpsc::Receiver<PublicKey>) -> Result<(), HomeError> {
         let mut pausing: JoinSet<PublicKey> = JoinSet::new();
@@ -305,10 +256,10 @@ impl Home {
             tokio::select! {
                 next = lost.recv() => {
                     let Some(peer) = next else { return Ok(()) };
-                    if !away.insert(peer) {
+                    if !self.chain.admits(&peer) || !away.insert(peer) {
                         continue;
                     }
-                    tracing::warn!(peer = %peer.short(), "is connected and does not listen");
+                    tracing::warn!(peer = %peer.short(), "a peer is connected and does not listen");
                     self.tell_as_leader(Input::Disconnected(peer)).await?;
                     let back = self.clock.until(self.clock.now().after_ms(LOST_MS));
                     pausing.spawn(async move {

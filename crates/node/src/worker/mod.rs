@@ -20,7 +20,7 @@ use crate::{
 use identity::{PublicKey, SecretKey, Signed};
 use protocol::{
     Attempt, CommitBatch, Height, Job, JobId, Member, NoResult, Roster, TaskIndex, ToHome,
-    ToWorker,
+    ToWorker, limits,
     port::{Clock, Offence, Streams},
 };
 use replicas::{Opening, Place, Replicas, Revealed};
@@ -145,9 +145,12 @@ impl Worker {
         let job = order.payload.id();
         if let Err(reason) = self.admit(from, &order) {
             tracing::info!(%job, home = %from.short(), reason, "order refused");
-            let replicas = replicas.into_iter().map(|(t, a)| (t, a, NoResult::Refused)).collect();
-            let answer = ToHome::NoResult { job, replicas };
-            return self.parts.post.send(from, Mail::Home(Box::new(answer))).await;
+            // A stranger is owed no answer.
+            if self.parts.chain.admits(&from) {
+                let refused = replicas.into_iter().map(|(t, a)| (t, a, NoResult::Refused));
+                self.decline(from, job, refused.collect()).await;
+            }
+            return;
         }
         tracing::debug!(%job, %drawn, replicas = replicas.len(), "assigned");
         let order = Arc::new(order);
@@ -181,8 +184,20 @@ impl Worker {
             self.lock().forget(&replica.place());
             (replica.task, replica.attempt, NoResult::Busy)
         });
-        let answer = ToHome::NoResult { job, replicas: busy.collect() };
-        self.parts.post.send(home, Mail::Home(Box::new(answer))).await;
+        self.decline(home, job, busy.collect()).await;
+    }
+
+    /// Says that there is no result of these, so many in one message as a home reads.
+    async fn decline(
+        &self,
+        home: PublicKey,
+        job: JobId,
+        replicas: Vec<(TaskIndex, Attempt, NoResult)>,
+    ) {
+        for share in replicas.chunks(limits::BATCH_LEAVES) {
+            let answer = ToHome::NoResult { job, replicas: share.to_vec() };
+            self.parts.post.send(home, Mail::Home(Box::new(answer))).await;
+        }
     }
 
     /// Fetches what an assignment needs, many inputs in one request, and lines its replicas up.
@@ -251,9 +266,8 @@ impl Worker {
             }
             Err(reason) => {
                 let home = self.lock().forget(&replica.place()).unwrap_or(replica.home);
-                let replicas = vec![(replica.task, replica.attempt, reason)];
-                let answer = ToHome::NoResult { job: replica.job, replicas };
-                self.parts.post.send(home, Mail::Home(Box::new(answer))).await;
+                let declined = vec![(replica.task, replica.attempt, reason)];
+                self.decline(home, replica.job, declined).await;
             }
         }
     }
