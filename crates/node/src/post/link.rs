@@ -21,7 +21,7 @@ use tokio::{
 /// Streams that are read at once. An honest peer has one, and what it gave up a moment ago.
 const ROOM: Room = Room { streams: 256, strangers: 64, per_peer: 8 };
 /// How long the sender keeps a stream open without a message.
-const QUIET: Duration = Duration::from_secs(60);
+pub(super) const QUIET: Duration = Duration::from_secs(60);
 /// How long the reader does: longer, so that few senders meet a stream that was closed.
 pub(super) const IDLE: Duration = Duration::from_secs(180);
 /// How long messages may take to be acknowledged.
@@ -65,20 +65,26 @@ pub(super) async fn hand_to(from: PublicKey, inboxes: Inboxes, mut queue: mpsc::
     }
 }
 
-/// Sends messages to a peer, in order.
+/// Sends messages to a peer, in order, until the peer is gone and there was nothing to send for as long
+/// as `quiet`.
 pub(super) async fn write_to(
     to: PublicKey,
     streams: Arc<dyn Streams>,
     lost: mpsc::Sender<PublicKey>,
     mut queue: mpsc::Receiver<Queued>,
+    quiet: Duration,
 ) {
     let mut open: Option<Stream> = None;
     loop {
-        let items = match tokio::time::timeout(QUIET, next(&mut queue)).await {
+        let items = match tokio::time::timeout(quiet, next(&mut queue)).await {
             Ok(Some(items)) => items,
             Ok(None) => return,
             Err(_) => {
                 open = None;
+                if !streams.peers().contains(&to) {
+                    // What came in this moment is still sent.
+                    queue.close();
+                }
                 continue;
             }
         };
@@ -140,7 +146,7 @@ async fn write_group(
         }
         tokio::time::sleep(PAUSE).await;
     }
-    tracing::warn!(peer = %to.short(), messages = left.len(), "could not be delivered");
+    tracing::warn!(peer = %to.short(), messages = left.len(), "messages could not be delivered");
     if streams.peers().contains(&to) {
         tell_lost(lost, to);
     }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -62,6 +63,8 @@ struct Inner {
     queues: Mutex<HashMap<(PublicKey, PublicKey), mpsc::Sender<Queued>>>,
     lost: mpsc::Sender<PublicKey>,
     writers: Mutex<JoinSet<()>>,
+    /// How long a stream, or a writer to a peer that is gone, is kept without a message.
+    quiet: Duration,
 }
 
 /// One inbox for each role, so that a home that waits for its log never keeps a worker waiting:
@@ -89,6 +92,10 @@ struct Queued {
 impl Post {
     /// Starts sending, and gives the letters that arrive.
     pub(crate) fn new(streams: Arc<dyn Streams>) -> (Self, Letters) {
+        Self::with(streams, link::QUIET)
+    }
+
+    fn with(streams: Arc<dyn Streams>, quiet: Duration) -> (Self, Letters) {
         let me = streams.me();
         let (lost_of, lost) = mpsc::channel(LOST);
         let inner = Arc::new(Inner {
@@ -97,6 +104,7 @@ impl Post {
             queues: Mutex::default(),
             lost: lost_of,
             writers: Mutex::default(),
+            quiet,
         });
         let post = Self { me, inner };
         let (for_worker, for_home) = post.open(me);
@@ -125,8 +133,15 @@ impl Post {
     /// first: whoever waits for an answer learns of that from the network.
     pub(crate) async fn deliver(&self, to: PublicKey, mail: Mail) -> bool {
         let (delivered, told) = oneshot::channel();
-        let (queue, _) = self.queue(to);
-        queue.send(Queued { mail, delivered }).await.is_ok() && told.await.unwrap_or(false)
+        let mut queued = Queued { mail, delivered };
+        // A writer that ends meanwhile leaves its place to another one.
+        while let Err(mpsc::error::SendError(back)) = self.queue(to).0.send(queued).await {
+            if self.is_local(&to) {
+                return false;
+            }
+            queued = back;
+        }
+        told.await.unwrap_or(false)
     }
 
     /// Queues a message without waiting for its delivery, nor for room: no peer keeps others
@@ -134,13 +149,25 @@ impl Post {
     pub(crate) async fn send(&self, to: PublicKey, mail: Mail) {
         // Whether it arrives is seen from the answer, or from the peer going away.
         let (delivered, _) = oneshot::channel();
-        let ((queue, is_local), queued) = (self.queue(to), Queued { mail, delivered });
-        if is_local {
-            // A queue ends with the node.
-            let _ended = queue.send(queued).await;
-        } else if queue.try_send(queued).is_err() {
-            self.inner.tell_lost(to);
+        let mut queued = Queued { mail, delivered };
+        loop {
+            let (queue, is_local) = self.queue(to);
+            if is_local {
+                // A queue ends with the node.
+                let _ended = queue.send(queued).await;
+                return;
+            }
+            match queue.try_send(queued) {
+                Ok(()) => return,
+                // Its writer has just ended: there is another one.
+                Err(mpsc::error::TrySendError::Closed(back)) => queued = back,
+                Err(mpsc::error::TrySendError::Full(_)) => return self.inner.tell_lost(to),
+            }
         }
+    }
+
+    fn is_local(&self, node: &PublicKey) -> bool {
+        self.inner.local(node).is_some()
     }
 
     /// The queue to a node, and whether it is of this process.
@@ -148,19 +175,24 @@ impl Post {
         let local = self.inner.local(&to);
         let is_local = local.is_some();
         let mut queues = self.inner.queues.lock().expect("nobody panics while holding the queues");
-        let queue = queues.entry((self.me, to)).or_insert_with(|| {
-            let (sender, receiver) = mpsc::channel(QUEUE);
-            let mut writers = self.inner.writers.lock().expect("nobody panics while spawning");
-            match local {
-                Some(inboxes) => writers.spawn(link::hand_to(self.me, inboxes, receiver)),
-                None => {
-                    let (streams, lost) = (self.inner.streams.clone(), self.inner.lost.clone());
-                    writers.spawn(link::write_to(to, streams, lost, receiver))
-                }
-            };
-            sender
-        });
-        (queue.clone(), is_local)
+        let known = queues.get(&(self.me, to)).filter(|queue| is_local || !queue.is_closed());
+        if let Some(known) = known {
+            return (known.clone(), is_local);
+        }
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let mut writers = self.inner.writers.lock().expect("nobody panics while spawning");
+        match local {
+            Some(inboxes) => writers.spawn(link::hand_to(self.me, inboxes, receiver)),
+            None => {
+                let (streams, lost) = (self.inner.streams.clone(), self.inner.lost.clone());
+                writers.spawn(link::write_to(to, streams, lost, receiver, self.inner.quiet))
+            }
+        };
+        // Those that ended are forgotten here: so there are never more than was once busy at a time.
+        while writers.try_join_next().is_some() {}
+        queues.retain(|_, queue| !queue.is_closed());
+        queues.insert((self.me, to), sender.clone());
+        (sender, is_local)
     }
 
     /// Reads what peers send until the network closes.
@@ -344,7 +376,7 @@ mod tests {
         let mesh = Mesh::new();
         let (receiver, mut letters) = Post::new(mesh.node(key(2)));
         let (inboxes, streams) = (receiver.inner.local(&key(2)).unwrap(), mesh.node(key(2)));
-        let idle = std::time::Duration::from_millis(1);
+        let idle = Duration::from_millis(1);
         let receiving = tokio::spawn(link::read_all(streams, inboxes, everybody(), idle));
         let mut silent = open(&mesh.node(key(3)), key(2)).await;
         // It ends, and nobody is blamed.
@@ -362,6 +394,42 @@ mod tests {
             assert!(letters.for_worker.try_recv().is_err(), "it came once");
         }
         assert_eq!(mesh.offences(), []);
+        receiving.abort();
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_peers_that_are_gone_and_they_are_heard_when_they_are_back() {
+        let mesh = Mesh::new();
+        let (sender, _) = Post::with(mesh.node(key(1)), Duration::from_millis(1));
+        let gone = || (10..20).map(key);
+        for peer in gone() {
+            mesh.node(peer);
+            mesh.cut(key(1), peer);
+            assert!(!sender.deliver(peer, mail()).await);
+        }
+        let ended = |peer: PublicKey| {
+            let queues = sender.inner.queues.lock().unwrap();
+            queues.get(&(key(1), peer)).is_none_or(mpsc::Sender::is_closed)
+        };
+        while !gone().all(ended) {
+            tokio::task::yield_now().await;
+        }
+        let (receiver, mut letters) = Post::new(mesh.node(key(10)));
+        let receiving = tokio::spawn(receiver.receive(everybody()));
+        mesh.heal(key(1), key(10));
+        let (again, to) = (sender.clone(), key(10));
+        let delivery = tokio::spawn(async move { again.deliver(to, mail()).await });
+        letters.for_worker.recv().await.unwrap().done.send(()).unwrap();
+        assert!(delivery.await.unwrap());
+        assert_eq!(sender.inner.queues.lock().unwrap().len(), 1);
+        let writers = || {
+            let mut writers = sender.inner.writers.lock().unwrap();
+            while writers.try_join_next().is_some() {}
+            writers.len()
+        };
+        while writers() > 1 {
+            tokio::task::yield_now().await;
+        }
         receiving.abort();
     }
 }
