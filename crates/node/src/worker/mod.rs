@@ -6,6 +6,8 @@ mod keeper;
 mod replicas;
 mod speak;
 mod sworn;
+#[cfg(test)]
+mod tests;
 mod withheld;
 
 pub(crate) use conduct::{Conduct, Honest};
