@@ -24,6 +24,8 @@ pub(crate) struct Out {
     colour: bool,
     /// Colours on stdout.
     colour_data: bool,
+    /// Stdout is a terminal.
+    terminal_data: bool,
     /// Stderr is a terminal: things may move.
     pub(crate) terminal: bool,
 }
@@ -52,8 +54,9 @@ impl Tone {
 impl Out {
     pub(crate) fn new(json: bool) -> Self {
         let of = |terminal| Self::of(json, terminal, |name| std::env::var_os(name));
-        let colour_data = of(std::io::stdout().is_terminal()).colour;
-        Self { colour_data, ..of(std::io::stderr().is_terminal()) }
+        let terminal_data = std::io::stdout().is_terminal();
+        let colour_data = of(terminal_data).colour;
+        Self { colour_data, terminal_data, ..of(std::io::stderr().is_terminal()) }
     }
 
     /// As [`Self::new`], on a terminal or not, in an environment.
@@ -62,13 +65,14 @@ impl Out {
         let no_colour = env("NO_COLOR").is_some_and(|value| !value.is_empty());
         // The name, in terminfo(5), of a terminal on which nothing can move.
         let terminal = terminal && env("TERM").is_none_or(|name| name != "dumb");
-        Self { json, colour: terminal && !no_colour, colour_data: false, terminal }
+        let colour = terminal && !no_colour;
+        Self { json, colour, colour_data: false, terminal_data: false, terminal }
     }
 
     /// Says something that is not data.
     pub(crate) fn say(&self, text: impl AsRef<str>) {
         // Whoever closed stderr does not listen.
-        let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
+        let _ = writeln!(std::io::stderr(), "{}", text::tame(text.as_ref()));
     }
 
     /// A word in its colour, for [`Self::say`].
@@ -90,12 +94,20 @@ impl Out {
         let mut bytes = if self.json {
             serde_json::to_vec(value).map_err(Failure::internal)?
         } else {
-            text().into_bytes()
+            text::tame(&text()).into_owned().into_bytes()
         };
         if !bytes.ends_with(b"\n") && !bytes.is_empty() {
             bytes.push(b'\n');
         }
         self.bytes(&bytes)
+    }
+
+    /// Prints what a program printed: to a terminal only what does nothing to it.
+    pub(crate) fn printed(&self, bytes: &[u8]) -> Result<(), Failure> {
+        match self.terminal_data {
+            true => self.bytes(text::tame(&String::from_utf8_lossy(bytes)).as_bytes()),
+            false => self.bytes(bytes),
+        }
     }
 
     /// Prints bytes as they are. A reader that went away is no failure.

@@ -1,7 +1,7 @@
 //! Durations, sizes and counts as people type and read them.
 
 use protocol::Time;
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 /// Columns of a terminal that is not wide.
 pub(crate) const COLUMNS: usize = 80;
@@ -199,9 +199,42 @@ pub(crate) fn short(id: impl ToString) -> String {
     id[id.len().saturating_sub(8)..].to_string()
 }
 
+/// A text in which nothing moves the cursor, or does worse to a terminal, whoever wrote its parts:
+/// lines, columns and our own colours (ECMA-48, SGR) stay.
+pub(crate) fn tame(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| protocol::is_printable(c) || matches!(c, '\n' | '\t');
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut tamed = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let colour = rest.strip_prefix("\x1b[").and_then(|code| {
+            let end = code.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+            code[end..].starts_with('m').then_some("\x1b[".len() + end + 1)
+        });
+        let length = colour.unwrap_or(c.len_utf8());
+        if colour.is_some() || is_plain(c) {
+            tamed.push_str(&rest[..length]);
+        } else {
+            tamed.extend(c.escape_default());
+        }
+        rest = &rest[length..];
+    }
+    Cow::Owned(tamed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_wrote_does_nothing_to_a_terminal() {
+        assert_eq!(tame("a\tb\n\x1b[31;1mred\x1b[0m"), "a\tb\n\x1b[31;1mred\x1b[0m");
+        let hostile = "\x1b]52;c;eA==\x07\x1b[2J\r\u{202e}\x1b[1";
+        let tamed = tame(hostile);
+        assert_eq!(tamed, "\\u{1b}]52;c;eA==\\u{7}\\u{1b}[2J\\r\\u{202e}\\u{1b}[1");
+    }
 
     #[test]
     fn durations_sizes_and_counts_are_read() {

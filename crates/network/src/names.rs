@@ -72,9 +72,9 @@ impl Names {
     }
 }
 
-/// A text of a peer, fit for a screen: short, and without control characters.
+/// A name that a peer gave, fit for a screen.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(64).collect()
+    protocol::printable(text, 64)
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ mod outcome;
 mod packed;
 mod pieces;
 pub mod port;
+mod printable;
 mod profile;
 mod quote;
 mod receipt;
@@ -64,6 +65,7 @@ pub use job::{Job, Limits, Placement, Verification};
 pub use machine::Machine;
 pub use message::{About, ChainReply, ChainRequest, Introduction, ToHome, ToWorker};
 pub use outcome::{End, NoResult, Outcome, Output, Trap};
+pub use printable::{is_printable, printable};
 pub use profile::{Profile, Speed};
 pub use quote::{Batched, CommitQuote, Quote, RevealQuote};
 pub use receipt::{

@@ -9,6 +9,7 @@ use protocol::{
     port::{
         Answer, Incoming, Offence, Protocol, Stream, StreamError, Streams, read_frame, write_frame,
     },
+    printable,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -25,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const AHEAD_BYTES: usize = 64 << 10;
 /// Transactions of one stream that are checked at once.
 const AT_ONCE: usize = 128;
+/// Characters of a validator's reason that are told.
+const REASON: usize = 512;
 /// A request is a transaction at most.
 const REQUEST_BYTES: usize = limits::TX_BYTES + 1024;
 
@@ -188,7 +191,7 @@ pub(crate) fn submit_to_validators(chain: &Chain, streams: &Arc<dyn Streams>) ->
             for peer in streams.peers().into_iter().filter(|peer| validators.contains(peer)) {
                 match ask(streams.as_ref(), peer, &request).await {
                     Ok(ChainReply::Taken) => return Ok(()),
-                    Ok(ChainReply::Refused(why)) => reason = why,
+                    Ok(ChainReply::Refused(why)) => reason = printable(&why, REASON),
                     Ok(_) => streams.penalise(peer, Offence::Malformed),
                     Err(error) => reason = error.to_string(),
                 }

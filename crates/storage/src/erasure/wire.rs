@@ -7,9 +7,13 @@ use protocol::{
     durability::{KeepReply, KeepRequest},
     limits,
     port::{Clock, Offence, Protocol, Stream, Streams, read_frame, write_frame},
+    printable,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::io;
+
+/// Characters of a node's reason that are told.
+const REASON: usize = 512;
 
 /// The protocol under which nodes are asked to keep shards.
 pub const PROTOCOL: Protocol = Protocol("/polity/keep/1");
@@ -71,7 +75,7 @@ pub(super) async fn ask(
             }
             Some(KeepReply::Under { .. }) => return Err(beside_the_point(streams, node)),
             Some(KeepReply::Refused(why)) => {
-                return Err(Error::Peer { node, reason: why.to_string() });
+                return Err(Error::Peer { node, reason: printable(&why.to_string(), REASON) });
             }
             Some(reply) => return Ok(reply),
             None => {

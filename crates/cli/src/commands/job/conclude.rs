@@ -417,7 +417,7 @@ fn print_single(whole: &Whole<'_>, out: Out) -> Result<(), Failure> {
     if !stderr.is_empty() {
         out.say(String::from_utf8_lossy(&stderr).trim_end());
     }
-    out.bytes(&read(dir.join(layout::printed("stdout", &name)))?)
+    out.printed(&read(dir.join(layout::printed("stdout", &name)))?)
 }
 
 #[cfg(test)]

@@ -188,12 +188,12 @@ impl Printer<'_> {
         let (stdout, stderr) = self.streams;
         if stdout {
             let text = self.text(node, outcome.stdout, blocks).await?;
-            self.out.bytes(&self.marked(outcome, text))?;
+            self.out.printed(&self.marked(outcome, text))?;
         }
         if stderr {
             let marked = self.marked(outcome, self.text(node, outcome.stderr, blocks).await?);
             if self.alone {
-                self.out.bytes(&marked)?;
+                self.out.printed(&marked)?;
             } else if !marked.is_empty() {
                 self.out.say(String::from_utf8_lossy(&marked).trim_end());
             }
