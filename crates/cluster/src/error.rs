@@ -62,13 +62,20 @@ pub enum Error {
         version: u8,
     },
     /// Something on disk is not what was written there.
-    #[error("{what} cannot be read: {reason}; restore this node's directory from a backup")]
+    #[error(
+        "{what} cannot be read: {reason}; a copy of this directory is no help: take this machine out \
+         (on another one: polity cluster remove) and let it join with an empty directory, or if it \
+         is the only one: polity cluster restore COPY"
+    )]
     Unreadable {
         /// What was read.
         what: &'static str,
         /// What is wrong with it.
         reason: String,
     },
+    /// Another member says something that is no message.
+    #[error("what a member says cannot be read: {0}")]
+    Nonsense(String),
     /// The log failed while the cluster started.
     #[error(transparent)]
     Log(#[from] LogError),

@@ -147,8 +147,7 @@ pub(crate) fn decode<T: Serialize + DeserializeOwned>(
     bytes: &[u8],
     limit_bytes: usize,
 ) -> Result<T, Error> {
-    canonical::decode(bytes, limit_bytes)
-        .map_err(|e| Error::Unreadable { what: "what a member says", reason: e.to_string() })
+    canonical::decode(bytes, limit_bytes).map_err(|e| Error::Nonsense(e.to_string()))
 }
 
 fn position(id: Option<LogId>) -> Option<Position> {
@@ -173,9 +172,17 @@ impl From<AppendEntriesRequest<Types>> for Append {
 impl Append {
     /// The same for the engine.
     pub(crate) fn request(self) -> Result<AppendEntriesRequest<Types>, Error> {
-        let first = self.after.map_or(0, |at| LogId::from(at).index + 1);
-        let entries: Result<Vec<Entry>, Error> =
-            (first..).zip(&self.entries).map(|(at, bytes)| record::entry_of(at, bytes)).collect();
+        let after = self.after.map(|at| LogId::from(at).index);
+        let first = after.map_or(Some(0), |after| after.checked_add(1));
+        let end = first.and_then(|first| first.checked_add(self.entries.len() as u64));
+        let (Some(first), Some(end)) = (first, end) else {
+            let reason = "entries behind the last one that there can be";
+            return Err(Error::Nonsense(reason.into()));
+        };
+        let entries: Result<Vec<Entry>, Error> = (first..end)
+            .zip(&self.entries)
+            .map(|(at, bytes)| record::entry_of(at, bytes))
+            .collect();
         Ok(AppendEntriesRequest {
             vote: self.vote.into(),
             prev_log_id: log_id(self.after),
@@ -257,5 +264,31 @@ impl Answer {
             Self::Refused { reason } => reason.clone(),
             other => format!("it answers {other:?}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{LeaderId, Member};
+    use openraft::{entry::RaftEntry, type_config::alias::EntryPayloadOf};
+
+    #[test]
+    fn entries_behind_the_last_index_are_refused() {
+        let leader_id = LeaderId { term: 1, node_id: Member(PublicKey([1; 32])) };
+        let vote = Vote { leader_id, committed: true };
+        let at = |index| LogId { leader_id, index };
+        let entry = |index| Entry::new(at(index), EntryPayloadOf::<Types>::Blank);
+        let request = |after, entries| {
+            let prev_log_id = Some(at(after));
+            let request = AppendEntriesRequest { vote, prev_log_id, entries, leader_commit: None };
+            Append::from(request).request()
+        };
+        for (after, entries) in
+            [(u64::MAX, vec![]), (u64::MAX, vec![entry(0)]), (u64::MAX - 1, vec![entry(u64::MAX)])]
+        {
+            assert!(matches!(request(after, entries), Err(Error::Nonsense(_))), "{after}");
+        }
+        assert!(request(u64::MAX - 2, vec![entry(u64::MAX - 1)]).is_ok());
     }
 }
