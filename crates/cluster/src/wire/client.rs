@@ -98,7 +98,7 @@ impl Peer {
 }
 
 fn unreachable(target: Member, why: impl std::fmt::Display) -> RPCError<Types> {
-    tracing::debug!(member = %target, %why, "does not answer");
+    tracing::debug!(member = %target, %why, "a member of the cluster does not answer");
     RPCError::Unreachable(Unreachable::from_string(format!("{target}: {why}")))
 }
 

@@ -74,8 +74,8 @@ impl Wire {
             // It was there all the time: nobody had lost it.
             tracing::error!(
                 member = %behind.by, cluster = %behind.into,
-                "was made a cluster of its own, as if this one was lost; remove it here, and let it \
-                 join again with an empty directory"
+                "a member was made a cluster of its own, as if this one was lost; remove it here, and \
+                 let it join again with an empty directory"
             );
             return;
         }

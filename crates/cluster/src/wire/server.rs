@@ -108,7 +108,7 @@ impl<M: Replicated> Server<M> {
         let refusal = self.refusal(peer, &hello);
         if let Some(refused) = &refusal {
             let reason = refused.reason();
-            tracing::warn!(member = %peer.short(), reason, "is not listened to");
+            tracing::warn!(member = %peer.short(), reason, "a node is not listened to");
         }
         loop {
             let question = match read_frame(&mut reader, QUESTION_BYTES).await {
