@@ -164,19 +164,10 @@ impl Machine {
     async fn begin(&self, held: Held<Work>, log: Option<Journal>) -> anyhow::Result<Began> {
         let dir = self.root.join(CLUSTER);
         let draft = self.root.join(format!("{CLUSTER}.draft-{}", self.now.0));
+        // It is ours, and of no use then; what could not be removed is in nobody's way.
         let written = self.write(held, &draft).await;
-        let swapped = written.and_then(|cluster| {
-            swap(&draft, &dir, log.is_some()).with_context(|| dir.display().to_string())?;
-            Ok(cluster)
-        });
-        let cluster = match swapped {
-            Ok(cluster) => cluster,
-            Err(error) => {
-                // It is ours, and of no use; what could not be removed is in nobody's way.
-                drop(fs::remove_dir_all(&draft));
-                return Err(error);
-            }
-        };
+        let cluster = written.inspect_err(|_| drop(fs::remove_dir_all(&draft)))?;
+        place(&draft, &dir, log.is_some(), sync)?;
         let mut kept = None;
         if log.is_some() {
             let before = self.root.join(format!("{CLUSTER}.before-{}", self.now.0));
@@ -197,14 +188,46 @@ impl Machine {
     }
 }
 
+/// Puts the new log in its place. If that cannot be, the new one is removed; the old one never is.
+fn place(
+    draft: &Path,
+    dir: &Path,
+    is_there: bool,
+    sync: impl Fn(&Path) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    let Err((error, swapped)) = swap(draft, dir, is_there, sync) else { return Ok(()) };
+    let error = anyhow::Error::new(error).context(dir.display().to_string());
+    Err(match swapped {
+        Swapped::No => {
+            drop(fs::remove_dir_all(draft));
+            error
+        }
+        Swapped::Yes if is_there => {
+            error.context(format!("the old log is in {}; keep it", draft.display()))
+        }
+        Swapped::Yes => error,
+    })
+}
+
+/// Whether two directories have each other's names by now.
+enum Swapped {
+    Yes,
+    No,
+}
+
 /// Puts a directory in the place of another one, which has the first one's name then, or where there
 /// is none; in one step, durably.
-fn swap(draft: &Path, dir: &Path, is_there: bool) -> io::Result<()> {
+fn swap(
+    draft: &Path,
+    dir: &Path,
+    is_there: bool,
+    sync: impl Fn(&Path) -> io::Result<()>,
+) -> Result<(), (io::Error, Swapped)> {
     let root = dir.parent().unwrap_or(Path::new("."));
-    sync(root)?;
+    sync(root).map_err(|error| (error, Swapped::No))?;
     let how = if is_there { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
-    renameat_with(CWD, draft, CWD, dir, how)?;
-    sync(root)
+    renameat_with(CWD, draft, CWD, dir, how).map_err(|error| (error.into(), Swapped::No))?;
+    sync(root).map_err(|error| (error, Swapped::Yes))
 }
 
 fn sync(dir: &Path) -> io::Result<()> {
@@ -294,5 +317,25 @@ mod tests {
         let names = fs::read_dir(dir.path()).unwrap().flatten();
         let names: Vec<_> = names.map(|entry| entry.file_name()).collect();
         assert_eq!(names, [CLUSTER], "no draft is left");
+    }
+
+    /// The second time that it is asked for it fails: after the exchange.
+    #[test]
+    fn the_old_log_is_kept_when_the_exchange_may_not_last() {
+        let dir = tempfile::tempdir().unwrap();
+        let (draft, place) = (dir.path().join("cluster.draft-1"), dir.path().join(CLUSTER));
+        for (path, says) in [(&draft, "new"), (&place, "old")] {
+            fs::create_dir(path).unwrap();
+            fs::write(path.join("log"), says).unwrap();
+        }
+        let asked = std::cell::Cell::new(0);
+        let sync = |_: &Path| match asked.replace(asked.get() + 1) {
+            0 => Ok(()),
+            _ => Err(io::Error::other("the disk is on fire")),
+        };
+        let failed = super::place(&draft, &place, true, sync).unwrap_err();
+        assert!(failed.to_string().contains("the old log is in"), "{failed:#}");
+        assert_eq!(fs::read_to_string(place.join("log")).unwrap(), "new");
+        assert_eq!(fs::read_to_string(draft.join("log")).unwrap(), "old");
     }
 }
