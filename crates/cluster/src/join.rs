@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Pause between two rounds of asking.
 const AGAIN_MS: u64 = 500;
+/// The same, at most, while nobody answers: those who do not know yet that this node is admitted close
+/// its streams and count them, and it must not come often enough to be banned for that.
+const SELDOM_MS: u64 = 16_000;
 /// Members that are asked in one round.
 const ASKED: usize = 16;
 
@@ -28,6 +31,7 @@ pub(crate) async fn be_let_in(
 ) -> Result<(), Error> {
     let belongs = wire.belongs();
     let mut told = String::new();
+    let mut pause_ms = AGAIN_MS;
     loop {
         match ask_round(wire, &belongs.seeds, labels).await {
             Ok((cluster, name, origin, at)) => {
@@ -41,12 +45,13 @@ pub(crate) async fn be_let_in(
                 wire.set_belongs(belongs);
                 return Ok(());
             }
-            Err(reason) => {
+            Err(NotLetIn { reason, closed }) => {
                 if reason != told {
                     tracing::warn!(reason, "waits to be let into the cluster");
                     told = reason;
                 }
-                clock.until(clock.now().after_ms(AGAIN_MS)).await;
+                clock.until(clock.now().after_ms(pause_ms)).await;
+                pause_ms = if closed { (2 * pause_ms).min(SELDOM_MS) } else { AGAIN_MS };
             }
         }
     }
@@ -69,15 +74,24 @@ async fn grow_from(
     Ok(())
 }
 
-/// Asks the seeds, and whomever they name; gives the last reason if nobody lets it in.
+/// Why nobody lets it in.
+struct NotLetIn {
+    /// The last one says so.
+    reason: String,
+    /// Somebody closed a stream without a word.
+    closed: bool,
+}
+
+/// Asks the seeds, and whomever they name.
 async fn ask_round(
     wire: &Wire,
     seeds: &[PublicKey],
     labels: &BTreeMap<String, String>,
-) -> Result<LetIn, String> {
+) -> Result<LetIn, NotLetIn> {
     let mut asked: Vec<PublicKey> = Vec::new();
     let mut rest: VecDeque<PublicKey> = seeds.iter().copied().collect();
     let mut reason = "no member is known".to_string();
+    let mut closed = false;
     while let Some(member) = rest.pop_front() {
         if asked.contains(&member) || asked.len() >= ASKED {
             continue;
@@ -92,10 +106,15 @@ async fn ask_round(
                 rest.extend(leader);
             }
             Ok(other) => reason = format!("{}: {}", member.short(), other.reason()),
+            Err(silence @ (Silence::Closed | Silence::Broken(_))) => {
+                closed = true;
+                let known = "it may not know yet that this node is admitted";
+                reason = format!("{}: {silence}; {known}", member.short());
+            }
             Err(silence) => reason = format!("{}: {silence}", member.short()),
         }
     }
-    Err(reason)
+    Err(NotLetIn { reason, closed })
 }
 
 async fn ask(

@@ -7,6 +7,7 @@ mod failures;
 mod faults;
 mod flow;
 mod held;
+mod peers;
 mod probe;
 mod records;
 mod recovery;

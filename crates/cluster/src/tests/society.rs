@@ -90,7 +90,7 @@ impl Society {
         Member { key: key(n), cluster, effects, log }
     }
 
-    async fn found(&self) -> Member {
+    pub(super) async fn found(&self) -> Member {
         self.start(1, Begin::Found { name: "home".into() }, Probe::new()).await
     }
 

@@ -23,6 +23,8 @@ pub(crate) const HELLO_BYTES: usize = 4 << 10;
 pub(crate) const ANSWER_BYTES: usize = QUESTION_BYTES;
 /// Bytes of entries in one question, unless one entry alone has more.
 pub(crate) const ENTRIES_BYTES: usize = 8 << 20;
+/// Bytes of a question of somebody who is no member: it asks to be let in.
+pub(crate) const SMALL_QUESTION_BYTES: usize = 64 << 10;
 /// Bytes of a question: a snapshot is the largest.
 pub(crate) const QUESTION_BYTES: usize = record::MAX_SNAPSHOT_BYTES + (64 << 10);
 

@@ -8,6 +8,11 @@ mod server;
 pub(crate) use client::Peers;
 pub(crate) use line::{Line, Silence};
 pub(crate) use message::{Answer, Ask, ENTRIES_BYTES, Standing};
+/// What is said on a stream, for tests that speak as others do.
+#[cfg(test)]
+pub(crate) mod raw {
+    pub(crate) use super::message::{ANSWER_BYTES, CLUSTER, Hello, decode, encode};
+}
 pub use server::Admits;
 pub(crate) use server::Server;
 

@@ -2,7 +2,9 @@
 
 use super::{
     Answer, Ask, Wire,
-    message::{Append, CLUSTER, HELLO_BYTES, Hello, QUESTION_BYTES, decode, encode},
+    message::{
+        Append, CLUSTER, HELLO_BYTES, Hello, QUESTION_BYTES, SMALL_QUESTION_BYTES, decode, encode,
+    },
 };
 use crate::{
     Error, Replicated,
@@ -25,9 +27,11 @@ use openraft::{
 use protocol::port::{Incoming, Offence, Stream, StreamError, read_frame, write_frame};
 use std::{
     collections::BTreeMap,
+    io,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 /// Streams of one member that are answered at once.
 const STREAMS: usize = 64;
@@ -70,6 +74,11 @@ impl<M: Replicated> Server<M> {
                 Some(_) = answering.join_next() => {}
                 next = incoming.next() => {
                     let Some(Incoming { peer, stream }) = next else { return Ok(()) };
+                    if !(self.admits)(&peer) {
+                        tracing::debug!(%peer, "a stream of another owner's node is closed");
+                        self.wire().streams.penalise(peer, Offence::Flooding);
+                        continue;
+                    }
                     {
                         let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
                         let count = open.entry(peer).or_default();
@@ -101,32 +110,24 @@ impl<M: Replicated> Server<M> {
 
     async fn serve(&self, peer: PublicKey, stream: Stream) {
         let (mut reader, mut writer) = stream.split();
-        let Ok(Some(hello)) = read_frame(&mut reader, HELLO_BYTES).await else { return };
+        let patience = self.wire().patience;
+        let hello = timeout(patience, read_frame(&mut reader, HELLO_BYTES)).await;
+        let Ok(Ok(Some(hello))) = hello else { return };
         let Ok(hello) = decode::<Hello>(&hello, HELLO_BYTES) else {
             return self.wire().streams.penalise(peer, Offence::Malformed);
         };
-        let refusal = self.refusal(peer, &hello);
-        if let Some(refused) = &refusal {
+        if let Some(refused) = self.refusal(peer, &hello) {
             let reason = refused.reason();
             tracing::warn!(member = %peer.short(), reason, "a node is not listened to");
+            return refuse(&refused, (reader, writer), patience).await;
         }
-        loop {
-            let question = match read_frame(&mut reader, QUESTION_BYTES).await {
-                Ok(Some(question)) => question,
-                // Who asked has gone.
-                Ok(None) | Err(_) => return,
-            };
-            let Ok(ask) = decode::<Ask>(&question, QUESTION_BYTES) else {
-                return self.wire().streams.penalise(peer, Offence::Malformed);
-            };
-            if let Some(refused) = refusal {
-                // Whether it hears that is its own affair.
-                drop(write_frame(&mut writer, &encode(&refused)).await);
-                return;
-            }
+        // Whoever opens a stream has a question; the next one may come much later.
+        let first = timeout(patience, self.question(peer, &hello, &mut reader)).await;
+        let mut asked = first.ok().flatten();
+        while let Some(ask) = asked {
             let after = match ask {
                 // The first of many: the stream is the leader's from here on.
-                Ask::Append(first) => {
+                Ask::Append(first) if hello.cluster.is_some() => {
                     return self.append(peer, first, (reader, writer)).await;
                 }
                 ask => self.answer(peer, &hello, ask, &mut writer).await,
@@ -134,15 +135,30 @@ impl<M: Replicated> Server<M> {
             if matches!(after, After::Close) {
                 return;
             }
+            asked = self.question(peer, &hello, &mut reader).await;
         }
+    }
+
+    /// The next question, unless who asked has gone or says what is none.
+    async fn question(&self, peer: PublicKey, hello: &Hello, reader: &mut Reader) -> Option<Ask> {
+        // Entries and states come from members only.
+        let limit_bytes =
+            if hello.cluster.is_some() { QUESTION_BYTES } else { SMALL_QUESTION_BYTES };
+        let offence = match read_frame(reader, limit_bytes).await {
+            Ok(question) => match decode::<Ask>(&question?, limit_bytes) {
+                Ok(ask) => return Some(ask),
+                Err(_) => Offence::Malformed,
+            },
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Offence::Oversized,
+            Err(_) => return None,
+        };
+        self.wire().streams.penalise(peer, offence);
+        None
     }
 
     /// Why a peer is not listened to.
     fn refusal(&self, peer: PublicKey, hello: &Hello) -> Option<Answer> {
         let refused = |reason: String| Some(Answer::Refused { reason });
-        if !(self.admits)(&peer) {
-            return refused(format!("{peer} is not a node of the same owner"));
-        }
         let belongs = self.wire().belongs();
         match (hello.cluster, belongs.cluster) {
             (Some(theirs), Some(ours)) if theirs != ours => {
@@ -320,6 +336,17 @@ impl<M: Replicated> Server<M> {
             Err(error) => Answer::Refused { reason: error.to_string() },
         }
     }
+}
+
+/// Says why, and reads nothing but the little that may be on its way: a stream that is closed before
+/// may take the answer with it.
+async fn refuse(refused: &Answer, (mut reader, mut writer): (Reader, Writer), patience: Duration) {
+    let refusing = async {
+        write_frame(&mut writer, &encode(refused)).await?;
+        read_frame(&mut reader, HELLO_BYTES).await
+    };
+    // Whether it hears that is its own affair.
+    drop(timeout(patience, refusing).await);
 }
 
 async fn next_append(reader: &mut Reader) -> Option<AppendEntriesRequest<Types>> {
