@@ -150,7 +150,7 @@ impl<M: Replicated> Driver<M> {
         metrics: &mut ServerMetrics,
     ) -> Result<(), Error> {
         let input = record::input_bytes(&input);
-        let command = Command { at: self.clock.now(), leads, input };
+        let command = Command::Input { at: self.clock.now(), leads, input };
         let over = async {
             loop {
                 tokio::select! {

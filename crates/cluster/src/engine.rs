@@ -40,20 +40,33 @@ impl fmt::Display for Member {
 #[serde(transparent)]
 pub(crate) struct Tags(pub(crate) BTreeMap<String, String>);
 
-/// What one entry tells the mind.
+/// What one entry says.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct Command {
-    /// The leader's time.
-    pub(crate) at: Time,
-    /// Whether the leader's time in office begins here: its effects count from this entry on.
-    pub(crate) leads: bool,
-    /// The input, in canonical bytes.
-    pub(crate) input: Bytes,
+pub(crate) enum Command {
+    /// The mind takes an input.
+    Input {
+        /// The leader's time.
+        at: Time,
+        /// Whether the leader's time in office begins here: its effects count from this entry on.
+        leads: bool,
+        /// The input, in canonical bytes.
+        input: Bytes,
+    },
+    /// A node that is no member is not let in, or may be let in again.
+    Removed {
+        /// Which.
+        node: PublicKey,
+        /// Whether it is not let in.
+        removed: bool,
+    },
 }
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes at {}", self.input.len(), self.at)
+        match self {
+            Self::Input { at, input, .. } => write!(f, "{} bytes at {at}", input.len()),
+            Self::Removed { node, removed } => write!(f, "{node} is removed: {removed}"),
+        }
     }
 }
 

@@ -229,12 +229,21 @@ impl<M: Replicated> Cluster<M> {
         }
     }
 
-    /// Takes a member out of the cluster. Another one leads first if it leads.
+    /// Takes a member out of the cluster. Another one leads first if it leads. It is not let in again
+    /// before [`Self::let_in`]; neither is a node that was no member.
     ///
     /// # Errors
     /// As [`Self::hand_over`].
     pub async fn remove(&self, node: PublicKey) -> Result<(), Error> {
         self.patiently(|| self.inner.voice.remove(node)).await
+    }
+
+    /// Says that a node that was removed may be let in again. It joins with an empty disk.
+    ///
+    /// # Errors
+    /// As [`Self::hand_over`].
+    pub async fn let_in(&self, node: PublicKey) -> Result<(), Error> {
+        self.patiently(|| self.inner.voice.let_in(node)).await
     }
 
     /// Gives a member these labels, by which failure domains are told apart. Only the leader can.

@@ -5,6 +5,7 @@ use crate::{
     ClusterId, Error, Replicated,
     engine::{Command, LeaderId, LogId, Member, Membership, Payload, StoredMembership, Tags, Vote},
     record::{self, Belongs, Former, Kept, MAX_SNAPSHOT_BYTES},
+    removed::Removed,
     store::{BELONGS, COMMITTED, ORIGIN, PURGED, SNAPSHOT, VOTE},
 };
 use bytes::Bytes;
@@ -102,6 +103,7 @@ impl<M: Replicated> Held<M> {
                 members: StoredMembership::default(),
                 now: Time::default(),
                 mind: Bytes::new(),
+                removed: Removed::default(),
             },
         };
         let mut mind = match kept.applied {
@@ -173,7 +175,8 @@ impl<M: Replicated> Held<M> {
         let members = Membership::new(vec![BTreeSet::from([Member(me)])], alone)
             .map_err(|error| Error::Members(error.to_string()))?;
         let members = StoredMembership::new(Some(applied), members);
-        let kept = Kept { members, mind: record::mind_bytes(&self.mind), ..self.kept };
+        let mut kept = Kept { members, mind: record::mind_bytes(&self.mind), ..self.kept };
+        kept.removed.set(me, false);
         let vote = Vote {
             leader_id: LeaderId {
                 term: self.voted.max(applied.leader_id.term),
@@ -217,9 +220,13 @@ async fn replay<M: Replicated>(log: &dyn Log, kept: &mut Kept, mind: &mut M) -> 
             match entry.payload {
                 Payload::Blank => {}
                 Payload::Membership(members) => {
+                    kept.removed.change(kept.members.membership(), &members);
                     kept.members = StoredMembership::new(kept.applied, members);
                 }
-                Payload::Normal(Command { at, input, .. }) => {
+                Payload::Normal(Command::Removed { node, removed }) => {
+                    kept.removed.set(node, removed);
+                }
+                Payload::Normal(Command::Input { at, input, .. }) => {
                     kept.now = kept.now.max(at);
                     mind.step(kept.now, record::input_of(&input)?, &mut effects);
                     effects.clear();

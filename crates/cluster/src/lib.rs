@@ -32,6 +32,7 @@ mod join;
 mod members;
 mod orphan;
 mod record;
+mod removed;
 mod replica;
 mod replicated;
 mod seen;

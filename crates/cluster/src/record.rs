@@ -5,6 +5,7 @@ use crate::{
     engine::{
         Command, Entry, LeaderId, LogId, Member, Membership, Payload, StoredMembership, Tags, Vote,
     },
+    removed::Removed,
 };
 use bytes::Bytes;
 use identity::{PublicKey, canonical};
@@ -15,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Version of all formats of this file.
 const VERSION: u8 = 1;
+/// Version of what says who was removed, which those who know the first one only cannot read.
+const REMOVED_VERSION: u8 = 2;
 /// Bytes of the largest input that any version takes.
 pub(crate) const MAX_INPUT_BYTES: usize = 64 << 20;
 /// Bytes of the largest entry: an input and what is written around it.
@@ -25,7 +28,11 @@ pub(crate) const MAX_SNAPSHOT_BYTES: usize = 1 << 30;
 const MAX_VALUE_BYTES: usize = 64 << 10;
 
 fn seal<T: Serialize>(value: &T) -> Bytes {
-    let mut bytes = vec![VERSION];
+    seal_as(VERSION, value)
+}
+
+fn seal_as<T: Serialize>(version: u8, value: &T) -> Bytes {
+    let mut bytes = vec![version];
     bytes.extend(canonical::encode(value));
     bytes.into()
 }
@@ -35,7 +42,7 @@ where
     T: Serialize + DeserializeOwned,
 {
     match bytes.split_first() {
-        Some((&VERSION, body)) => canonical::decode(body, limit_bytes)
+        Some((&(VERSION | REMOVED_VERSION), body)) => canonical::decode(body, limit_bytes)
             .map_err(|e| Error::Unreadable { what, reason: e.to_string() }),
         Some((&version, _)) => Err(Error::Newer { what, version }),
         None => Err(Error::Unreadable { what, reason: "it is empty".into() }),
@@ -122,17 +129,22 @@ enum Says {
     Input { at: Time, leads: bool, input: Bytes },
     /// The cluster has these members from now on.
     Members(Members),
+    /// A node that is no member is not let in, or may be let in again.
+    Removed { node: PublicKey, removed: bool },
 }
 
 pub(crate) fn entry_bytes(entry: &Entry) -> Bytes {
-    let says = match &entry.payload {
-        Payload::Blank => Says::Elected,
-        Payload::Normal(Command { at, leads, input }) => {
-            Says::Input { at: *at, leads: *leads, input: input.clone() }
+    let (version, says) = match &entry.payload {
+        Payload::Blank => (VERSION, Says::Elected),
+        Payload::Normal(Command::Input { at, leads, input }) => {
+            (VERSION, Says::Input { at: *at, leads: *leads, input: input.clone() })
         }
-        Payload::Membership(members) => Says::Members(members.into()),
+        Payload::Normal(Command::Removed { node, removed }) => {
+            (REMOVED_VERSION, Says::Removed { node: *node, removed: *removed })
+        }
+        Payload::Membership(members) => (VERSION, Says::Members(members.into())),
     };
-    seal(&EntryRecord { at: entry.log_id.into(), says })
+    seal_as(version, &EntryRecord { at: entry.log_id.into(), says })
 }
 
 /// Reads the entry that is kept at `index`.
@@ -145,7 +157,8 @@ pub(crate) fn entry_of(index: u64, bytes: &[u8]) -> Result<Entry, Error> {
     }
     let payload = match record.says {
         Says::Elected => Payload::Blank,
-        Says::Input { at, leads, input } => Payload::Normal(Command { at, leads, input }),
+        Says::Input { at, leads, input } => Payload::Normal(Command::Input { at, leads, input }),
+        Says::Removed { node, removed } => Payload::Normal(Command::Removed { node, removed }),
         Says::Members(members) => Payload::Membership(membership_of(what, members)?),
     };
     Ok(Entry::new(record.at.into(), payload))
@@ -198,6 +211,8 @@ pub(crate) struct Kept {
     pub(crate) now: Time,
     /// The mind, in canonical bytes.
     pub(crate) mind: Bytes,
+    /// Who is not let in again.
+    pub(crate) removed: Removed,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -208,16 +223,21 @@ struct KeptRecord {
     members_at: Option<Position>,
     now: Time,
     mind: Bytes,
+    #[serde(default, skip_serializing_if = "Removed::is_empty")]
+    removed: Removed,
 }
 
 pub(crate) fn kept_bytes(kept: &Kept) -> Bytes {
-    seal(&KeptRecord {
+    let version = if kept.removed.is_empty() { VERSION } else { REMOVED_VERSION };
+    let record = KeptRecord {
         applied: kept.applied.map(Position::from),
         members: kept.members.membership().into(),
         members_at: kept.members.log_id().map(Position::from),
         now: kept.now,
         mind: kept.mind.clone(),
-    })
+        removed: kept.removed.clone(),
+    };
+    seal_as(version, &record)
 }
 
 pub(crate) fn kept_of(bytes: &[u8]) -> Result<Kept, Error> {
@@ -230,6 +250,7 @@ pub(crate) fn kept_of(bytes: &[u8]) -> Result<Kept, Error> {
         members: StoredMembership::new(members_at, members),
         now: record.now,
         mind: record.mind,
+        removed: record.removed,
     })
 }
 

@@ -7,10 +7,12 @@ use crate::{
     },
     fault::Fault,
     record::{self, Kept},
+    removed::Removed,
     snapshot::{Snapshots, Taken},
 };
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
+use identity::PublicKey;
 use openraft::{
     OptionalSend,
     storage::{EntryResponder, RaftStateMachine},
@@ -32,9 +34,16 @@ pub(crate) struct State<M> {
     now: Time,
     applied: Option<LogId>,
     members: StoredMembership,
+    /// Who is not let in again.
+    removed: Removed,
 }
 
 impl<M> State<M> {
+    /// Whether a node was removed, and nobody has said since that it may come again.
+    pub(crate) fn is_removed(&self, node: &PublicKey) -> bool {
+        self.removed.has(node)
+    }
+
     /// The last entry that was applied.
     pub(crate) fn index(&self) -> u64 {
         self.applied.map_or(0, |id| id.index)
@@ -52,8 +61,14 @@ impl<M> Clone for Shared<M> {
 
 impl<M> Shared<M> {
     pub(crate) fn new(mind: M) -> Self {
-        let members = StoredMembership::default();
-        Self(Arc::new(RwLock::new(State { mind, now: Time::default(), applied: None, members })))
+        let state = State {
+            mind,
+            now: Time::default(),
+            applied: None,
+            members: StoredMembership::default(),
+            removed: Removed::default(),
+        };
+        Self(Arc::new(RwLock::new(state)))
     }
 
     // A mind that panics stops the cluster before the lock is released, so there is no poison.
@@ -80,6 +95,7 @@ impl<M: Replicated> Shared<M> {
             members: state.members.clone(),
             now: state.now,
             mind: record::mind_bytes(&state.mind),
+            removed: state.removed.clone(),
         };
         (kept, look(&state.mind))
     }
@@ -161,9 +177,11 @@ impl<M: Replicated> Replica<M> {
         match entry.payload {
             Payload::Blank => {}
             Payload::Membership(members) => {
+                state.removed.change(state.members.membership(), &members);
                 state.members = StoredMembership::new(Some(entry.log_id), members);
             }
-            Payload::Normal(Command { at, leads, input }) => {
+            Payload::Normal(Command::Removed { node, removed }) => state.removed.set(node, removed),
+            Payload::Normal(Command::Input { at, leads, input }) => {
                 if leads && leader.node_id == self.me && leader.term > self.past.term {
                     self.leads = Some(leader);
                 }
@@ -242,8 +260,8 @@ impl<M: Replicated> RaftStateMachine<Types> for Replica<M> {
 
     async fn install_snapshot(&mut self, meta: &Meta, snapshot: Bytes) -> Result<(), io::Error> {
         let read = || -> Result<State<M>, Error> {
-            let Kept { applied, members, now, mind } = record::kept_of(&snapshot)?;
-            Ok(State { mind: record::mind_of(&mind)?, now, applied, members })
+            let Kept { applied, members, now, mind, removed } = record::kept_of(&snapshot)?;
+            Ok(State { mind: record::mind_of(&mind)?, now, applied, members, removed })
         };
         let state = read().map_err(|e| self.fault.fail(e))?;
         self.snapshots.keep(meta, snapshot).await?;

@@ -13,7 +13,7 @@ use crate::{
     steward,
     store::{self, BELONGS, JOINED, ORIGIN},
     voice::{Lines, Voice},
-    wire::{Peers, Server, Wire},
+    wire::{Peers, Server, Vouched, Wire},
 };
 use bytes::Bytes;
 use identity::PublicKey;
@@ -132,6 +132,7 @@ pub async fn start<M: Replicated>(
         settling,
         applied,
         choice: config.choice(),
+        state: state.clone(),
     };
     let founds = matches!(begin, Begin::Found { .. });
     let alone = begin_with(&voice, founds, labels).await?;
@@ -159,7 +160,7 @@ pub async fn start<M: Replicated>(
             () = asking => {}
         }
     });
-    let server = Server { voice: voice.clone(), admits };
+    let server = Server { voice: voice.clone(), admits, vouched: Vouched::default() };
     let stop_server = watch::Sender::new(false);
     let (closed, stopped) = (fault.clone(), stop_server.subscribe());
     let mut serving = JoinSet::new();

@@ -3,7 +3,7 @@
 use crate::{
     Error, Replicated,
     driver::Role,
-    engine::Member,
+    engine::{Command, LeaderId, Member},
     voice::Voice,
     voters::{self, Candidate},
     wire::{Answer, Ask},
@@ -250,13 +250,13 @@ impl<M: Replicated> Voice<M> {
 
     /// Whoever leads has another one lead first.
     async fn try_to_remove(&self, node: PublicKey) -> Result<(), Error> {
-        match self.leads() {
-            Ok(_) => {}
+        let leader = match self.leads() {
+            Ok(leader) => leader,
             Err(Error::NotLeader { leader: Some(leader) }) if leader != self.wire.me => {
                 return self.ask_to_manage(leader, &Ask::Remove { node }).await;
             }
             Err(error) => return Err(error),
-        }
+        };
         if node == self.wire.me {
             self.hand_over(None).await?;
             let mut role = self.role.clone();
@@ -271,7 +271,11 @@ impl<M: Replicated> Voice<M> {
         }
         let metrics = self.engine.metrics().borrow_watched().clone();
         if metrics.membership_config.membership().get_node(&Member(node)).is_none() {
-            return Err(Error::Members(format!("{node} is no member of this cluster")));
+            if self.state.read().is_removed(&node) {
+                return Err(Error::Members(format!("{node} is no member of this cluster")));
+            }
+            // It could come at any time.
+            return self.set_removed(leader, node, true).await;
         }
         let settled = async {
             self.settle_voters(&metrics, Some(node)).await?;
@@ -282,6 +286,27 @@ impl<M: Replicated> Voice<M> {
         settled.await?;
         self.wire.seen.forget(&node);
         Ok(())
+    }
+
+    /// A node that was removed may be let in again.
+    pub(crate) async fn let_in(&self, node: PublicKey) -> Result<(), Error> {
+        match self.leads() {
+            Ok(_) if !self.state.read().is_removed(&node) => Ok(()),
+            Ok(leader) => self.set_removed(leader, node, false).await,
+            Err(Error::NotLeader { leader: Some(leader) }) if leader != self.wire.me => {
+                self.ask_to_manage(leader, &Ask::LetIn { node }).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn set_removed(
+        &self,
+        leader: LeaderId,
+        node: PublicKey,
+        removed: bool,
+    ) -> Result<(), Error> {
+        self.say_as(leader, Command::Removed { node, removed }).await.map(drop)
     }
 
     /// Takes note of a member's labels.

@@ -5,6 +5,7 @@ use crate::{
     driver::{Engine, Role},
     engine::{Command, LeaderId},
     fault::Fault,
+    replica::Shared,
     steward::Choice,
     store::Settling,
     wire::{Answer, Ask, Line, Silence, Wire},
@@ -43,6 +44,7 @@ pub(crate) struct Voice<M: Replicated> {
     /// What this node has applied.
     pub(crate) applied: watch::Receiver<u64>,
     pub(crate) choice: Choice,
+    pub(crate) state: Shared<M>,
 }
 
 impl<M: Replicated> Clone for Voice<M> {
@@ -60,6 +62,7 @@ impl<M: Replicated> Clone for Voice<M> {
             settling: self.settling.clone(),
             applied: self.applied.clone(),
             choice: self.choice.clone(),
+            state: self.state.clone(),
         }
     }
 }
@@ -136,7 +139,12 @@ impl<M: Replicated> Voice<M> {
         let leader = self.leads()?;
         let kib = u32::try_from(size_bytes / 1024 + 1).unwrap_or(u32::MAX);
         let _room = self.room.acquire_many(kib).await.map_err(|_| self.fault.error())?;
-        let command = Command { at: self.clock.now(), leads: false, input };
+        let command = Command::Input { at: self.clock.now(), leads: false, input };
+        self.say_as(leader, command).await
+    }
+
+    /// Says a command as the leader, for as long as this node is it.
+    pub(crate) async fn say_as(&self, leader: LeaderId, command: Command) -> Result<u64, Error> {
         let mut role = self.role.clone();
         tokio::select! {
             biased;

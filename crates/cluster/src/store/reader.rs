@@ -2,7 +2,7 @@
 
 use super::{SharedTail, Writes, lock};
 use crate::{
-    engine::{Entry, Payload, Types, Vote},
+    engine::{Command, Entry, Payload, Types, Vote},
     fault::Fault,
     record,
     wire::ENTRIES_BYTES,
@@ -75,8 +75,8 @@ impl Reader {
 /// Bytes of what an entry tells; the rest of it is small.
 fn size_of(entry: &Entry) -> usize {
     match &entry.payload {
-        Payload::Normal(command) => command.input.len(),
-        Payload::Blank | Payload::Membership(_) => 0,
+        Payload::Normal(Command::Input { input, .. }) => input.len(),
+        Payload::Normal(Command::Removed { .. }) | Payload::Blank | Payload::Membership(_) => 0,
     }
 }
 

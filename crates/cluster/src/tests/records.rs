@@ -7,6 +7,7 @@ use crate::{
         Command, Entry, LeaderId, LogId, Member, Membership, Payload, StoredMembership, Vote,
     },
     record::{self, Kept},
+    removed::Removed,
 };
 use bytes::Bytes;
 use openraft::entry::RaftEntry;
@@ -19,7 +20,7 @@ fn at(index: u64) -> LogId {
 
 fn input(index: u64) -> Entry {
     let input = record::input_bytes(&Told::Add(5));
-    Entry::new(at(index), Payload::Normal(Command { at: Time(1_000), leads: true, input }))
+    Entry::new(at(index), Payload::Normal(Command::Input { at: Time(1_000), leads: true, input }))
 }
 
 fn members() -> Membership {
@@ -52,7 +53,14 @@ fn an_entry_keeps_its_bytes() {
 
 #[test]
 fn everything_that_is_kept_can_be_read_again() {
-    let payloads = [Payload::Blank, input(9).payload, Payload::Membership(members())];
+    let removed = |removed| Payload::Normal(Command::Removed { node: key(5), removed });
+    let payloads = [
+        Payload::Blank,
+        input(9).payload,
+        Payload::Membership(members()),
+        removed(true),
+        removed(false),
+    ];
     for payload in payloads {
         let entry = Entry::new(at(9), payload);
         assert_eq!(record::entry_of(9, &record::entry_bytes(&entry)), Ok(entry));
@@ -67,20 +75,28 @@ fn everything_that_is_kept_can_be_read_again() {
         members: StoredMembership::new(Some(at(1)), members()),
         now: Time(7),
         mind: Bytes::from_static(b"anything"),
+        removed: Removed::default(),
     };
-    let read = record::kept_of(&record::kept_bytes(&kept)).unwrap();
-    assert_eq!(
-        (read.applied, read.members, read.now, read.mind),
-        (kept.applied, kept.members, kept.now, kept.mind)
-    );
+    let mut removed = kept.clone();
+    removed.removed.set(key(5), true);
+    // What was written before anybody was removed is written like that still.
+    for (kept, version) in [(kept, 1), (removed, 2)] {
+        let bytes = record::kept_bytes(&kept);
+        assert_eq!(bytes[0], version);
+        let read = record::kept_of(&bytes).unwrap();
+        assert_eq!(
+            (read.applied, read.members, read.now, read.mind, read.removed),
+            (kept.applied, kept.members, kept.now, kept.mind, kept.removed)
+        );
+    }
 }
 
 #[test]
 fn other_bytes_are_refused() {
     let bytes = record::entry_bytes(&input(9));
     let mut newer = bytes.to_vec();
-    newer[0] = 2;
-    assert!(matches!(record::entry_of(9, &newer), Err(Error::Newer { version: 2, .. })));
+    newer[0] = 3;
+    assert!(matches!(record::entry_of(9, &newer), Err(Error::Newer { version: 3, .. })));
     assert!(matches!(record::entry_of(8, &bytes), Err(Error::Unreadable { .. })), "misplaced");
     for length in 0..bytes.len() {
         assert!(record::entry_of(9, &bytes[..length]).is_err(), "cut to {length} bytes");

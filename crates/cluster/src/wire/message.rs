@@ -76,6 +76,8 @@ pub(crate) enum Ask {
     HandOver { to: Option<PublicKey> },
     /// This node is no member any more.
     Remove { node: PublicKey },
+    /// This node was removed, and may be let in again.
+    LetIn { node: PublicKey },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -172,6 +174,11 @@ impl From<AppendEntriesRequest<Types>> for Append {
 }
 
 impl Append {
+    /// Who leads, and since which term.
+    pub(crate) fn vote(&self) -> Vote {
+        self.vote.into()
+    }
+
     /// The same for the engine.
     pub(crate) fn request(self) -> Result<AppendEntriesRequest<Types>, Error> {
         let after = self.after.map(|at| LogId::from(at).index);
@@ -195,6 +202,16 @@ impl Append {
 }
 
 impl Ballot {
+    /// Who stands for election, and for which term.
+    pub(crate) fn vote(&self) -> Vote {
+        self.vote.into()
+    }
+
+    /// The same, as if nobody had asked for this election.
+    pub(crate) fn unasked(self) -> Self {
+        Self { transfer: false, ..self }
+    }
+
     /// The last entry of whoever stands for election.
     pub(crate) fn last(&self) -> Option<LogId> {
         log_id(self.last)

@@ -4,6 +4,7 @@ mod client;
 mod line;
 mod message;
 mod server;
+mod trust;
 
 pub(crate) use client::Peers;
 pub(crate) use line::{Line, Silence};
@@ -11,10 +12,11 @@ pub(crate) use message::{Answer, Ask, ENTRIES_BYTES, Standing};
 /// What is said on a stream, for tests that speak as others do.
 #[cfg(test)]
 pub(crate) mod raw {
-    pub(crate) use super::message::{ANSWER_BYTES, CLUSTER, Hello, decode, encode};
+    pub(crate) use super::message::{ANSWER_BYTES, Append, Ballot, CLUSTER, Hello, decode, encode};
 }
 pub use server::Admits;
 pub(crate) use server::Server;
+pub(crate) use trust::Vouched;
 
 use crate::{
     ClusterId, engine::LogId, members::LeftBehind, record::Belongs, seen::Seen, store::Glance,
@@ -98,6 +100,13 @@ impl Wire {
     /// empty disk what it voted for and what it took: nobody counts on it without that entry.
     pub(crate) fn set_joined(&self, at: LogId) {
         self.joined.get_or_init(|| at);
+    }
+
+    /// Whom this node takes at their word before it knows any member: whoever let it in, and whom it
+    /// was told to ask for that.
+    pub(crate) fn sponsors(&self) -> Vec<PublicKey> {
+        let joined = self.joined.get().map(|at| at.leader_id.node_id.0);
+        joined.into_iter().chain(self.belongs().seeds).collect()
     }
 
     /// Whether one whose log ends like this may be elected, as far as this node knows.

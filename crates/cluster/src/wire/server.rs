@@ -1,10 +1,12 @@
 //! Answers other members.
 
 use super::{
-    Answer, Ask, Wire,
+    Answer, Ask, Vouched, Wire,
     message::{
-        Append, CLUSTER, HELLO_BYTES, Hello, QUESTION_BYTES, SMALL_QUESTION_BYTES, decode, encode,
+        Append, Ballot, CLUSTER, HELLO_BYTES, Hello, QUESTION_BYTES, SMALL_QUESTION_BYTES, decode,
+        encode,
     },
+    trust::removed,
 };
 use crate::{
     Error, Replicated,
@@ -43,11 +45,13 @@ pub type Admits = Arc<dyn Fn(&PublicKey) -> bool + Send + Sync>;
 pub(crate) struct Server<M: Replicated> {
     pub(crate) voice: Voice<M>,
     pub(crate) admits: Admits,
+    pub(crate) vouched: Vouched,
 }
 
 impl<M: Replicated> Clone for Server<M> {
     fn clone(&self) -> Self {
-        Self { voice: self.voice.clone(), admits: self.admits.clone() }
+        let Self { voice, admits, vouched } = self;
+        Self { voice: voice.clone(), admits: admits.clone(), vouched: vouched.clone() }
     }
 }
 
@@ -104,7 +108,7 @@ impl<M: Replicated> Server<M> {
         }
     }
 
-    fn wire(&self) -> &Wire {
+    pub(super) fn wire(&self) -> &Wire {
         &self.voice.wire
     }
 
@@ -142,8 +146,8 @@ impl<M: Replicated> Server<M> {
     /// The next question, unless who asked has gone or says what is none.
     async fn question(&self, peer: PublicKey, hello: &Hello, reader: &mut Reader) -> Option<Ask> {
         // Entries and states come from members only.
-        let limit_bytes =
-            if hello.cluster.is_some() { QUESTION_BYTES } else { SMALL_QUESTION_BYTES };
+        let may_tell = hello.cluster.is_some() && self.is_trusted(peer).await;
+        let limit_bytes = if may_tell { QUESTION_BYTES } else { SMALL_QUESTION_BYTES };
         let offence = match read_frame(reader, limit_bytes).await {
             Ok(question) => match decode::<Ask>(&question?, limit_bytes) {
                 Ok(ask) => return Some(ask),
@@ -195,39 +199,34 @@ impl<M: Replicated> Server<M> {
                 let behind = self.wire().behind().map(|behind| behind.to_string());
                 Answer::Refused { reason: behind.unwrap_or_default() }
             }
-            Ask::Vote(ballot) | Ask::PreVote(ballot) if !self.wire().may_elect(ballot.last()) => {
-                let reason = "it was let in by an entry that the candidate lacks".into();
-                Answer::Refused { reason }
-            }
-            Ask::Vote(ballot) => match self.voice.engine.vote(ballot.into()).await {
-                Ok(response) => response.into(),
-                Err(error) => Answer::Refused { reason: error.to_string() },
+            Ask::Vote(ballot) => self.vote(peer, ballot, true).await,
+            Ask::PreVote(ballot) => self.vote(peer, ballot, false).await,
+            Ask::Snapshot { vote, snapshot } => match self.may_lead(peer, vote.into()).await {
+                Ok(()) => self.install(vote.into(), snapshot).await,
+                Err(refused) => refused,
             },
-            Ask::PreVote(ballot) => match self.voice.engine.pre_vote(ballot.into()).await {
-                Ok(response) => response.into(),
-                Err(error) => Answer::Refused { reason: error.to_string() },
-            },
-            Ask::Snapshot { vote, snapshot } => self.install(vote.into(), snapshot).await,
-            Ask::Transfer { vote, to, last } => {
-                let last = last.map(LogId::from);
-                let request = TransferLeaderRequest::new(Vote::from(vote), Member(to), last);
-                match self.voice.engine.handle_transfer_leader(request).await {
-                    Ok(Ok(())) => Answer::Transferred,
-                    Ok(Err(error)) => Answer::Refused { reason: error.to_string() },
-                    Err(fatal) => Answer::Refused { reason: fatal.to_string() },
+            Ask::Transfer { vote, to, last } => match self.may_lead(peer, vote.into()).await {
+                Ok(()) => {
+                    let last = last.map(LogId::from);
+                    self.transfer(TransferLeaderRequest::new(vote.into(), Member(to), last)).await
                 }
-            }
+                Err(refused) => refused,
+            },
+            _ if self.is_removed(&peer) => removed(peer),
             _ if !self.is_member(&peer) => Answer::Refused {
                 reason: format!("{peer} is no member of this cluster any more: polity cluster add"),
             },
             Ask::Propose { input } => self.propose(peer, input).await,
             Ask::HandOver { to } => managed(self.voice.hand_over(to).await),
             Ask::Remove { node } => managed(self.voice.remove(node).await),
+            Ask::LetIn { node } => managed(self.voice.let_in(node).await),
             Ask::ReadIndex => match self.voice.read_index_here().await {
                 Ok(index) => Answer::ReadIndex { index },
                 Err(error) => failed(error),
             },
-            Ask::Append(_) => Answer::Refused { reason: "entries come first on a stream".into() },
+            Ask::Append(_) => {
+                Answer::Refused { reason: "entries come on streams of their own".into() }
+            }
         };
         match write_frame(writer, &encode(&answer)).await {
             Ok(()) => After::Next,
@@ -235,21 +234,47 @@ impl<M: Replicated> Server<M> {
         }
     }
 
+    async fn vote(&self, peer: PublicKey, ballot: Ballot, for_good: bool) -> Answer {
+        if let Err(refused) = self.may_stand(peer, ballot.vote()) {
+            return refused;
+        }
+        if !self.wire().may_elect(ballot.last()) {
+            let reason = "it was let in by an entry that the candidate lacks".into();
+            return Answer::Refused { reason };
+        }
+        // A leader has only members stand in its place.
+        let ballot = if self.is_member(&peer) { ballot } else { ballot.unasked() };
+        let engine = &self.voice.engine;
+        let voted = match for_good {
+            true => engine.vote(ballot.into()).await,
+            false => engine.pre_vote(ballot.into()).await,
+        };
+        voted.map_or_else(|error| Answer::Refused { reason: error.to_string() }, Answer::from)
+    }
+
+    async fn transfer(&self, request: TransferLeaderRequest<Types>) -> Answer {
+        match self.voice.engine.handle_transfer_leader(request).await {
+            Ok(Ok(())) => Answer::Transferred,
+            Ok(Err(error)) => Answer::Refused { reason: error.to_string() },
+            Err(fatal) => Answer::Refused { reason: fatal.to_string() },
+        }
+    }
+
     /// Takes entries, as long as they come and follow each other.
     async fn append(&self, peer: PublicKey, first: Append, (reader, mut writer): (Reader, Writer)) {
-        if self.wire().cluster().is_none() {
-            let reason = "it was not let into a cluster yet".into();
+        if let Err(refused) = self.may_lead(peer, first.vote()).await {
             // Whether it hears that is its own affair.
-            drop(write_frame(&mut writer, &encode(&Answer::Refused { reason })).await);
+            drop(write_frame(&mut writer, &encode(&refused)).await);
             return;
         }
         let Ok(first) = first.request() else {
             return self.wire().streams.penalise(peer, Offence::Malformed);
         };
-        let further = stream::unfold(reader, |mut reader| async move {
-            let request = next_append(&mut reader).await?;
-            Some((request, reader))
-        });
+        let further =
+            stream::unfold((self.clone(), reader), move |(server, mut reader)| async move {
+                let request = server.next_append(peer, &mut reader).await?;
+                Some((request, (server, reader)))
+            });
         let input = stream::once(async move { first }).chain(further).boxed();
         let mut results = std::pin::pin!(self.voice.engine.stream_append(input));
         while let Some(result) = results.next().await {
@@ -261,6 +286,19 @@ impl<M: Replicated> Server<M> {
                 return;
             }
         }
+    }
+
+    async fn next_append(
+        &self,
+        peer: PublicKey,
+        reader: &mut Reader,
+    ) -> Option<AppendEntriesRequest<Types>> {
+        // What is not as it should be ends the stream; the leader begins another one.
+        let question = read_frame(reader, QUESTION_BYTES).await.ok()??;
+        let Ok(Ask::Append(append)) = decode::<Ask>(&question, QUESTION_BYTES) else { return None };
+        // It may have been removed since the stream began.
+        self.may_lead(peer, append.vote()).await.ok()?;
+        append.request().ok()
     }
 
     async fn install(&self, vote: Vote, bytes: Bytes) -> Answer {
@@ -306,14 +344,12 @@ impl<M: Replicated> Server<M> {
         }
     }
 
-    fn is_member(&self, peer: &PublicKey) -> bool {
-        let engine = &self.voice.engine;
-        engine.voter_ids().chain(engine.learner_ids()).any(|member| member.0 == *peer)
-    }
-
     async fn join(&self, peer: PublicKey, labels: BTreeMap<String, String>) -> Answer {
         if let Err(error) = self.voice.leads() {
             return failed(error);
+        }
+        if self.is_removed(&peer) {
+            return removed(peer);
         }
         let belongs = self.wire().belongs();
         let Some(cluster) = belongs.cluster else {
@@ -347,15 +383,6 @@ async fn refuse(refused: &Answer, (mut reader, mut writer): (Reader, Writer), pa
     };
     // Whether it hears that is its own affair.
     drop(timeout(patience, refusing).await);
-}
-
-async fn next_append(reader: &mut Reader) -> Option<AppendEntriesRequest<Types>> {
-    // What is not as it should be ends the stream; the leader begins another one.
-    let question = read_frame(reader, QUESTION_BYTES).await.ok()??;
-    match decode::<Ask>(&question, QUESTION_BYTES).ok()? {
-        Ask::Append(append) => append.request().ok(),
-        _ => None,
-    }
 }
 
 fn managed(done: Result<(), Error>) -> Answer {

@@ -8,7 +8,7 @@ mod slow;
 mod trouble;
 mod world;
 
-use super::runtime;
+use super::{key, runtime};
 use clients::Reads;
 use random::Random;
 use std::{
@@ -80,7 +80,10 @@ async fn settle(world: &World) {
     (1..=world::MEMBERS).for_each(|n| world.hold(n, false));
     // All at once: one that joins waits for a majority of the others.
     let again = world.down().into_iter().map(|n| world.begin(n, GUARD));
-    let again = futures::future::join_all(again).await;
+    let again = tokio::select! {
+        again = futures::future::join_all(again) => again,
+        never = let_all_in(world) => never,
+    };
     assert!(again.into_iter().all(|begun| begun), "a member did not begin again");
     // Somebody takes a write, and all members come to have it.
     let last = loop {
@@ -124,6 +127,19 @@ async fn settle(world: &World) {
         clients::read(world, member, key, PATIENCE).await;
     }
     check(world, &all);
+}
+
+/// Lets those in again that were removed and should be members, until there is no need any more: a
+/// removal whose end nobody waited for may still come.
+async fn let_all_in<T>(world: &World) -> T {
+    loop {
+        if let Some(leader) = world.leader() {
+            for n in world.in_place(Place::In) {
+                drop(tokio::time::timeout(PATIENCE, leader.let_in(key(n))).await);
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// What must hold at the end of every history.

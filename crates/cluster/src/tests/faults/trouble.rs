@@ -89,6 +89,8 @@ pub(super) async fn change_things(world: &World, mut random: Random) {
         match random.below(5) {
             0 | 1 => {
                 if let Some(n) = random.one_of(&world.in_place(Place::Out)) {
+                    // It may have been removed before. Unless this is done it waits to be let in.
+                    drop(tokio::time::timeout(CHANGE, cluster.let_in(key(n))).await);
                     world.try_to_begin(n).await;
                     world.count("members that came");
                 }
