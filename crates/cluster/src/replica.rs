@@ -255,7 +255,7 @@ impl<M: Replicated> RaftStateMachine<Types> for Replica<M> {
     }
 
     async fn get_snapshot_builder(&mut self) -> Taken {
-        Taken::new(self.snapshots.clone(), &self.state.kept())
+        Taken::new(self.snapshots.clone(), self.state.kept())
     }
 
     async fn install_snapshot(&mut self, meta: &Meta, snapshot: Bytes) -> Result<(), io::Error> {

@@ -47,13 +47,12 @@ fn meta_of(kept: &Kept) -> Meta {
 /// A snapshot that was taken and is still to be kept.
 pub(crate) struct Taken {
     snapshots: Snapshots,
-    meta: Meta,
-    value: Bytes,
+    kept: Kept,
 }
 
 impl Taken {
-    pub(crate) fn new(snapshots: Snapshots, kept: &Kept) -> Self {
-        Self { snapshots, meta: meta_of(kept), value: record::kept_bytes(kept) }
+    pub(crate) fn new(snapshots: Snapshots, kept: Kept) -> Self {
+        Self { snapshots, kept }
     }
 }
 
@@ -61,7 +60,8 @@ impl RaftSnapshotBuilder<Types> for Taken {
     type SnapshotData = Bytes;
 
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
-        self.snapshots.keep(&self.meta, self.value.clone()).await?;
-        Ok(Snapshot { meta: self.meta.clone(), snapshot: self.value.clone() })
+        let (meta, value) = (meta_of(&self.kept), record::kept_bytes(&self.kept));
+        self.snapshots.keep(&meta, value.clone()).await?;
+        Ok(Snapshot { meta, snapshot: value })
     }
 }

@@ -92,6 +92,23 @@ fn everything_that_is_kept_can_be_read_again() {
 }
 
 #[test]
+fn a_large_state_is_compressed_and_read_again() {
+    let mind: Vec<u8> = (0..1_u32 << 19).flat_map(|n| (n % 1_000).to_be_bytes()).collect();
+    let kept = Kept {
+        applied: Some(at(4)),
+        members: StoredMembership::new(Some(at(1)), members()),
+        now: Time(7),
+        mind: mind.into(),
+        removed: Removed::default(),
+    };
+    let bytes = record::kept_bytes(&kept);
+    assert_eq!(bytes[0], 3);
+    assert!(bytes.len() < kept.mind.len() / 4, "{}", bytes.len());
+    assert_eq!(record::kept_of(&bytes).unwrap().mind, kept.mind);
+    assert!(matches!(record::kept_of(&bytes[..bytes.len() - 1]), Err(Error::Unreadable { .. })));
+}
+
+#[test]
 fn other_bytes_are_refused() {
     let bytes = record::entry_bytes(&input(9));
     let mut newer = bytes.to_vec();
