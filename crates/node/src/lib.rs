@@ -31,6 +31,7 @@ mod places;
 mod post;
 mod quotes;
 mod rerun;
+mod sources;
 mod start;
 mod upkeep;
 mod vote;

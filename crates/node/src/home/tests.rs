@@ -6,7 +6,8 @@ use identity::{Digest, NetworkId, Signed};
 use objects::{Cid, Codec};
 use protocol::{
     Attempt, CommitBatch, Commitment, Founder, Genesis, InvitationKind, Job, Limits, NamedBlock,
-    NoResult, Params, Placement, TaskIndex, Verification, limits, port::Offence,
+    NoResult, Params, Placement, TaskIndex, TaskSpec, TaskTable, Verification, limits,
+    port::{Blobs, Offence},
 };
 use sim::{log::MemoryLog, streams::Mesh};
 use tokio::sync::oneshot;
@@ -84,12 +85,21 @@ async fn world(input_bytes: usize) -> World {
 impl World {
     /// A job whose only task is given to nodes 102 and 103, with what they were given.
     async fn give(&self) -> (JobId, Vec<(PublicKey, Attempt)>) {
+        let (program, table) = (Cid::of(Codec::Raw, b"program"), Cid::of(Codec::DagCbor, b"table"));
+        let id = self.submit(self.order(program, table, 2)).await;
+        let (given, _) = self.home.cluster.look(|work| work.job(&id).unwrap().replicas(TASK));
+        let given: Vec<_> = given.into_iter().map(|(attempt, by, _)| (by, attempt)).collect();
+        assert_eq!(given.len(), 3);
+        (id, given)
+    }
+
+    fn order(&self, program: Cid, table: Cid, nonce: u8) -> Signed<Job> {
         let (home, now) = (&self.home, self.home.clock.now());
         let job = Job {
             network: home.chain.network(),
             home: node(101),
-            program: Cid::of(Codec::Raw, b"program"),
-            table: Cid::of(Codec::DagCbor, b"table"),
+            program,
+            table,
             tasks: 1,
             seed: Digest([1; 32]),
             limits: Limits::default(),
@@ -98,11 +108,14 @@ impl World {
             issued: now,
             expires: now.after_ms(600_000),
             engine: Digest([3; 32]),
-            nonce: Digest([2; 32]),
+            nonce: Digest([nonce; 32]),
             terms: protocol::Terms::default(),
         };
-        let order = Signed::new(job, home.chain.network(), &key(1));
-        let (id, ledger) = (order.payload.id(), home.chain.ledger());
+        Signed::new(job, home.chain.network(), &key(1))
+    }
+
+    async fn submit(&self, order: Signed<Job>) -> JobId {
+        let (id, ledger, home) = (order.payload.id(), self.home.chain.ledger(), &self.home);
         let (height, roster) = (ledger.roster_since(), ledger.roster().as_ref().clone());
         home.tell(Input::Roster { height, roster }).await.unwrap();
         for n in [102, 103] {
@@ -110,10 +123,7 @@ impl World {
         }
         let (drawn, beacon) = (ledger.tip().height, ledger.tip().beacon);
         home.tell(Input::Submit { order, drawn, beacon }).await.unwrap();
-        let (given, _) = home.cluster.look(|work| work.job(&id).unwrap().replicas(TASK));
-        let given: Vec<_> = given.into_iter().map(|(attempt, by, _)| (by, attempt)).collect();
-        assert_eq!(given.len(), 3);
-        (id, given)
+        id
     }
 
     /// Hears a message, and gives what was ignored so far.
@@ -202,4 +212,38 @@ async fn strangers_that_come_are_not_spoken_of_until_they_are_admitted() {
     }
     watching.abort();
     drop((world.letters, world.effects));
+}
+
+#[tokio::test]
+async fn what_one_job_lacks_keeps_no_other_waiting() {
+    let world = world(cluster::Config::default().input_bytes).await;
+    let dir = tempfile::tempdir().unwrap();
+    let store = storage::open(dir.path(), storage::Config::default()).unwrap();
+    let program = bytes::Bytes::from_static(b"a program");
+    let task =
+        TaskSpec { name: "task".into(), inputs: Vec::new(), stdin: None, params: Vec::new() };
+    let table = TaskTable::of(Vec::new(), vec![task]);
+    let (had, table_cid) = (Cid::of(Codec::Raw, &program), table.cid());
+    let blobs = vec![(had, program), (table_cid, identity::canonical::encode(&table).into())];
+    store.put(blobs).await.unwrap();
+    let serving = storage::exchange::serve(
+        Arc::new(store),
+        world.mesh.node(node(102)),
+        world.home.clock.clone(),
+        Arc::new(crate::worker::Withheld::default()),
+        Default::default(),
+    );
+    let gone = world.order(Cid::of(Codec::Raw, b"gone"), table_cid, 1);
+    // Its turn comes later.
+    let mut orders = (2..=u8::MAX).map(|nonce| world.order(had, table_cid, nonce));
+    let later = orders.find(|order| order.payload.id() > gone.payload.id()).unwrap();
+    drop(orders);
+    world.submit(gone).await;
+    world.submit(later).await;
+    let recalling = tokio::spawn(world.home.clone().recall_objects());
+    while !world.home.store.has(vec![had]).await.unwrap()[0] {
+        tokio::task::yield_now().await;
+    }
+    recalling.abort();
+    drop((serving, world.letters, world.effects));
 }

@@ -166,7 +166,8 @@ impl Post {
         }
     }
 
-    fn is_local(&self, node: &PublicKey) -> bool {
+    /// Whether a node is of this process.
+    pub(crate) fn is_local(&self, node: &PublicKey) -> bool {
         self.inner.local(node).is_some()
     }
 

@@ -14,6 +14,7 @@ mod verdict;
 
 use crate::{
     chain::{Chain, ChainError, Submit},
+    sources::sources,
     worker::{Conduct, Executor, Sworn},
 };
 use identity::{PublicKey, SecretKey};
@@ -156,13 +157,14 @@ impl Rerun {
 
     /// Who is asked for content: these, then others that are connected.
     fn sources(&self, first: impl IntoIterator<Item = PublicKey>) -> Vec<PublicKey> {
-        let mut sources: Vec<PublicKey> = Vec::new();
-        let others = self.parts.streams.peers().into_iter().take(ASKED);
+        let Parts { chain, streams, .. } = &self.parts;
+        let others = sources((chain, self.me), streams.peers(), &[], ASKED);
+        let mut asked: Vec<PublicKey> = Vec::new();
         for peer in first.into_iter().chain(others) {
-            if peer != self.me && !sources.contains(&peer) {
-                sources.push(peer);
+            if peer != self.me && !asked.contains(&peer) {
+                asked.push(peer);
             }
         }
-        sources
+        asked
     }
 }

@@ -8,7 +8,7 @@ mod roots;
 pub(crate) use fetch::Wish;
 pub(crate) use pin::Gone;
 
-use crate::{durability::Members, home::Home, ipfs::Ipfs, memory};
+use crate::{durability::Members, home::Home, ipfs::Ipfs, memory, sources::sources};
 use bytes::Bytes;
 use identity::PublicKey;
 use objects::Cid;
@@ -246,6 +246,6 @@ impl Care {
 
     /// Members that may be asked for blocks.
     fn peers(&self) -> Vec<PublicKey> {
-        self.peers.peers().into_iter().take(ASKED).collect()
+        sources((&self.home.chain, self.peers.me()), self.peers.peers(), &[], ASKED)
     }
 }
