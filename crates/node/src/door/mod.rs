@@ -220,10 +220,11 @@ impl NodeApi for Door {
     fn submit(&self, submission: Submission) -> Reply<'_, JobEvents> {
         async move {
             let (tasks, by) = (submission.order.payload.tasks, submission.order.by);
+            let id = submission.order.payload.id();
             let job = match self.home.admit(submission).await {
                 Ok(job) => job,
                 Err(error) => {
-                    tracing::info!(by = %by.short(), tasks, %error, "an order is refused");
+                    tracing::info!(job = %id, by = %by.short(), tasks, %error, "an order is refused");
                     return Err(error);
                 }
             };

@@ -55,7 +55,7 @@ impl Home {
         let decided = ledger.dispute(&job, task).is_some_and(|record| record.outcome().is_some());
         for _ in 0..if decided { LATE_TRIES } else { 0 } {
             self.clock.until(self.clock.now().after_ms(LATE_MS)).await;
-            if self.offer(tx.clone()).await.is_some() {
+            if self.offer(Some(job.to_string()), tx.clone()).await.is_some() {
                 return;
             }
         }
@@ -63,23 +63,24 @@ impl Home {
 
     /// Accuses a node of contradicting itself.
     pub(super) async fn accuse(self, contradiction: Box<Contradiction>) -> Result<(), HomeError> {
-        let network = self.chain.network();
+        let (network, job) = (self.chain.network(), job_of(&contradiction));
         let against = match contradiction.check(network) {
             Ok((against, _)) => against,
             Err(error) => {
-                tracing::error!(%error, "a contradiction proves nothing; it is kept back");
+                tracing::error!(job, %error, "a contradiction proves nothing; it is kept back");
                 return Ok(());
             }
         };
         let issued = self.clock.now();
         let accusation = Accusation { against, contradiction: *contradiction, issued };
-        self.offer(Tx::Accuse(Box::new(Signed::new(accusation, network, &self.key)))).await;
+        let accusation = Signed::new(accusation, network, &self.key);
+        self.offer(job, Tx::Accuse(Box::new(accusation))).await;
         Ok(())
     }
 
     /// The same for a job; what comes in the way is remembered for whoever asks.
     async fn offer_for(&self, (job, step): (JobId, Step), tx: Tx) -> Option<Refusal> {
-        match self.try_to_offer(tx).await {
+        match self.try_to_offer(Some(job.to_string()), tx).await {
             (Some(refusal), Ok(())) if refusal.is_passing() => {
                 self.note(job, step, &refusal);
                 Some(refusal)
@@ -96,12 +97,16 @@ impl Home {
     }
 
     /// Offers a transaction to the validators unless the ledger would refuse it. Gives the refusal.
-    async fn offer(&self, tx: Tx) -> Option<Refusal> {
-        self.try_to_offer(tx).await.0
+    async fn offer(&self, job: Option<String>, tx: Tx) -> Option<Refusal> {
+        self.try_to_offer(job, tx).await.0
     }
 
     /// Gives the refusal, and why no validator took it.
-    async fn try_to_offer(&self, tx: Tx) -> (Option<Refusal>, Result<(), String>) {
+    async fn try_to_offer(
+        &self,
+        job: Option<String>,
+        tx: Tx,
+    ) -> (Option<Refusal>, Result<(), String>) {
         let refusal = match self.chain.check(&tx) {
             Ok(checked) => self.chain.ledger().check_tx(&checked).err(),
             Err(error) => Some(error.into()),
@@ -112,8 +117,19 @@ impl Home {
         let digest = tx.digest();
         let taken = (self.submit)(tx).await;
         if let Err(reason) = &taken {
-            tracing::info!(%digest, reason, "no validator took the transaction; trying again");
+            tracing::info!(job, %digest, reason, "no validator took the transaction; trying again");
         }
         (refusal, taken)
     }
+}
+
+/// The job about which a node contradicts itself; validators do so in their votes as well.
+fn job_of(contradiction: &Contradiction) -> Option<String> {
+    let job = match contradiction {
+        Contradiction::Commits { first, .. } => first.job(),
+        Contradiction::Reveals { first, .. } => first.job(),
+        Contradiction::Opening { commit, .. } => commit.job(),
+        _ => return None,
+    };
+    Some(job.to_string())
 }

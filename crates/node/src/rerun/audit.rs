@@ -59,11 +59,11 @@ impl Rerun {
         let audit = Signed::new(audit, self.parts.chain.network(), &self.parts.key);
         if outcome == duty.outcome {
             tracing::info!(%job, %task, "audited: the same");
-            self.offers.add(Tx::Audit(audit));
+            self.offers.add(vec![(job, task)], Tx::Audit(audit));
         } else {
             tracing::warn!(%job, %task, "audited: another outcome than was agreed on");
             let dispute = self.differs(*agreements, audit);
-            self.offers.add(dispute);
+            self.offers.add(vec![(job, task)], dispute);
         }
         Ok(())
     }

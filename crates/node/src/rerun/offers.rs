@@ -1,7 +1,7 @@
 //! Transactions of this role that are not on the ledger yet: offered again until they are, or until
 //! the ledger would refuse them.
 
-use super::Parts;
+use super::{Parts, Place};
 use identity::Digest;
 use ledger::Refusal;
 use protocol::{Time, Tx};
@@ -26,6 +26,8 @@ pub(super) struct Offers {
 /// A transaction that waits.
 struct Offer {
     tx: Tx,
+    /// What it is about.
+    about: Vec<Place>,
     /// When it is offered next.
     due: Time,
     /// A validator took it.
@@ -33,10 +35,10 @@ struct Offer {
 }
 
 impl Offers {
-    /// Adds a transaction.
-    pub(super) fn add(&mut self, tx: Tx) {
+    /// Adds a transaction about these tasks.
+    pub(super) fn add(&mut self, about: Vec<Place>, tx: Tx) {
         self.number += 1;
-        self.waiting.insert(self.number, Offer { tx, due: Time::default(), taken: false });
+        self.waiting.insert(self.number, Offer { tx, about, due: Time::default(), taken: false });
     }
 
     /// Whether so much waits that only verdicts are added: the ledger bounds their number.
@@ -58,7 +60,7 @@ impl Offers {
         self.quiet = now.after_ms(GATHER_MS);
         let ledger = parts.chain.ledger();
         let mut done: Vec<u64> = Vec::new();
-        for (number, Offer { tx, due, taken }) in &mut self.waiting {
+        for (number, Offer { tx, about, due, taken }) in &mut self.waiting {
             if *due > now {
                 continue;
             }
@@ -70,10 +72,14 @@ impl Offers {
                 let digest: Digest = tx.digest();
                 // The duty of an audit ends with the audit.
                 let ended = *taken && matches!(refusal, Refusal::NotAnAuditor(_));
-                if ended || refusal == Refusal::NothingNew {
-                    tracing::debug!(%digest, "the ledger has it, or needs it no more");
-                } else {
-                    tracing::info!(%digest, %refusal, "what this node found is not taken");
+                let needless = ended || refusal == Refusal::NothingNew;
+                for (job, task) in about {
+                    if needless {
+                        tracing::debug!(%job, %task, %digest, "the ledger has it, or needs it no more");
+                    } else {
+                        tracing::info!(%job, %task, %digest, %refusal,
+                            "what this node found is not taken");
+                    }
                 }
                 done.push(*number);
                 continue;
@@ -82,7 +88,10 @@ impl Offers {
             match (parts.submit)(tx.clone()).await {
                 Ok(()) => *taken = true,
                 Err(reason) => {
-                    tracing::info!(reason, "no validator took what this node found; trying again");
+                    for (job, task) in about {
+                        tracing::info!(%job, %task, reason,
+                            "no validator took what this node found; trying again");
+                    }
                 }
             }
         }

@@ -41,7 +41,7 @@ impl Rerun {
             }
             tracing::warn!(%job, task = %agreed.task, "another outcome became final than this node's");
             if let Some(tx) = self.object(agreements, agreed.task, &oath) {
-                self.offers.add(tx);
+                self.offers.add(vec![(job, agreed.task)], tx);
             }
         }
     }

@@ -101,8 +101,9 @@ impl Rerun {
     fn sign(&mut self) {
         let rulings = std::mem::take(&mut self.ready.rulings);
         if !rulings.is_empty() {
+            let about = rulings.iter().map(|ruling| (ruling.job, ruling.task)).collect();
             let verdicts = Verdicts::sign(rulings, self.parts.chain.network(), &self.parts.key);
-            self.offers.add(Tx::Verdict(Box::new(verdicts)));
+            self.offers.add(about, Tx::Verdict(Box::new(verdicts)));
         }
     }
 }

@@ -226,7 +226,8 @@ impl Worker {
         let ledger = self.parts.chain.ledger();
         Job::check(order, self.parts.chain.network()).map_err(|error| {
             self.parts.streams.penalise(from, Offence::BadSignature);
-            tracing::debug!(%error, "order does not hold");
+            let job = order.payload.id();
+            tracing::debug!(%job, %error, "order does not hold");
             "it does not hold"
         })?;
         let roster = ledger.roster();
