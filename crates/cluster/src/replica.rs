@@ -8,7 +8,7 @@ use crate::{
     fault::Fault,
     record::{self, Kept},
     removed::Removed,
-    snapshot::{Snapshots, Taken},
+    snapshot::{Pace, Snapshots, Taken, aside},
 };
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
@@ -144,6 +144,7 @@ pub(crate) struct Replica<M: Replicated> {
     applied: watch::Sender<u64>,
     stop: watch::Receiver<bool>,
     snapshots: Snapshots,
+    pace: Pace,
     fault: Fault,
 }
 
@@ -163,8 +164,19 @@ impl<M: Replicated> Replica<M> {
         let ends = Ends { state: state.clone(), effects: carried, deadline: due, applied: reached };
         let fault = snapshots.fault.clone();
         let leads = None;
-        let replica =
-            Self { me, past, leads, state, effects, deadline, applied, stop, snapshots, fault };
+        let replica = Self {
+            me,
+            past,
+            leads,
+            state,
+            effects,
+            deadline,
+            applied,
+            stop,
+            snapshots,
+            pace: Pace::default(),
+            fault,
+        };
         (replica, ends)
     }
 
@@ -254,8 +266,17 @@ impl<M: Replicated> RaftStateMachine<Types> for Replica<M> {
         Ok(())
     }
 
+    async fn try_create_snapshot_builder(&mut self, force: bool) -> Option<Taken> {
+        match self.pace.is_due(force) {
+            true => Some(self.get_snapshot_builder().await),
+            false => None,
+        }
+    }
+
     async fn get_snapshot_builder(&mut self) -> Taken {
-        Taken::new(self.snapshots.clone(), self.state.kept())
+        let kept = aside(|| self.state.kept());
+        self.pace.took(kept.mind.len());
+        Taken::new(self.snapshots.clone(), kept)
     }
 
     async fn install_snapshot(&mut self, meta: &Meta, snapshot: Bytes) -> Result<(), io::Error> {
@@ -263,7 +284,7 @@ impl<M: Replicated> RaftStateMachine<Types> for Replica<M> {
             let Kept { applied, members, now, mind, removed } = record::kept_of(&snapshot)?;
             Ok(State { mind: record::mind_of(&mind)?, now, applied, members, removed })
         };
-        let state = read().map_err(|e| self.fault.fail(e))?;
+        let state = aside(read).map_err(|e| self.fault.fail(e))?;
         self.snapshots.keep(meta, snapshot).await?;
         self.deadline.send_replace(state.mind.next_deadline());
         *self.state.write() = state;
