@@ -29,6 +29,8 @@ const INPUT_BYTES: u64 = 1 << 30;
 const INPUTS_KIB: u32 = 2 << 20;
 /// Programs that are in memory at once, in KiB.
 const PROGRAMS_KIB: u32 = 1 << 20;
+/// Pause before programs that are in memory are looked at again for one that nobody runs.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How long it may take to have what a task needs: by then a gigabyte is here over a slow line, and who
 /// gives more slowly than that only holds a place that others wait for.
 const FETCHING: Duration = Duration::from_secs(600);
@@ -210,12 +212,15 @@ impl Executor {
             if let Ok(room) = self.programs.clone().try_acquire_many_owned(kib) {
                 return Ok(room);
             }
-            let oldest = self.recent().pop_back();
-            if oldest.is_none() {
-                break;
+            if self.recent().pop_back().is_some() {
+                continue;
+            }
+            // One that runs gives its room back, or becomes one that was needed once.
+            let waiting = self.programs.clone().acquire_many_owned(kib);
+            if let Ok(room) = tokio::time::timeout(AGAIN, waiting).await {
+                return room.map_err(|_| NoResult::Cancelled);
             }
         }
-        self.programs.clone().acquire_many_owned(kib).await.map_err(|_| NoResult::Cancelled)
     }
 
     /// Has everything here that a task reads, and gives the room that it takes in memory, in KiB.
