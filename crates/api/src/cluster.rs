@@ -40,8 +40,13 @@ pub enum ClusterChange {
         /// Who.
         to: Option<PublicKey>,
     },
-    /// A node is no member any more.
+    /// A node is no member any more, and is not let in again.
     Remove {
+        /// Which; it need not be a member.
+        node: PublicKey,
+    },
+    /// A node that was removed may be let in again.
+    LetIn {
         /// Which.
         node: PublicKey,
     },

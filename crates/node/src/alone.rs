@@ -51,7 +51,9 @@ pub(crate) async fn recover(data: &DataDir, agree: Agree<'_>) -> anyhow::Result<
     };
     ensure!(
         held.members.contains_key(&machine.me),
-        "this machine was removed from the cluster; join again with: polity cluster add"
+        "this machine was removed from the cluster; it joins with an empty directory once a member \
+         says: polity cluster add {}",
+        machine.me
     );
     ensure!(
         held.members.len() > 1,

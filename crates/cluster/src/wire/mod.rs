@@ -9,11 +9,6 @@ mod trust;
 pub(crate) use client::Peers;
 pub(crate) use line::{Line, Silence};
 pub(crate) use message::{Answer, Ask, ENTRIES_BYTES, Standing};
-/// What is said on a stream, for tests that speak as others do.
-#[cfg(test)]
-pub(crate) mod raw {
-    pub(crate) use super::message::{ANSWER_BYTES, Append, Ballot, CLUSTER, Hello, decode, encode};
-}
 pub use server::Admits;
 pub(crate) use server::Server;
 pub(crate) use trust::Vouched;
@@ -137,4 +132,10 @@ impl Wire {
     pub(crate) fn set_belongs(&self, belongs: Belongs) {
         *self.belongs.write().unwrap_or_else(PoisonError::into_inner) = belongs;
     }
+}
+
+/// What is said on a stream, for tests that speak as others do.
+#[cfg(test)]
+pub(crate) mod raw {
+    pub(crate) use super::message::{ANSWER_BYTES, Append, Ballot, CLUSTER, Hello, decode, encode};
 }

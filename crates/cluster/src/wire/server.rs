@@ -214,7 +214,7 @@ impl<M: Replicated> Server<M> {
             },
             _ if self.is_removed(&peer) => removed(peer),
             _ if !self.is_member(&peer) => Answer::Refused {
-                reason: format!("{peer} is no member of this cluster any more: polity cluster add"),
+                reason: format!("{peer} is no member of this cluster: polity cluster add"),
             },
             Ask::Propose { input } => self.propose(peer, input).await,
             Ask::HandOver { to } => managed(self.voice.hand_over(to).await),

@@ -74,6 +74,7 @@ async fn a_cluster_is_shown_and_changed_as_it_was_asked() {
     let changes = [
         ClusterChange::HandOver { to: Some(node) },
         ClusterChange::Remove { node },
+        ClusterChange::LetIn { node },
         ClusterChange::Cordon { node, reason: "new disk".into() },
         ClusterChange::Uncordon { node },
         ClusterChange::Drain { node, reason: String::new() },

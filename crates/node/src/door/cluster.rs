@@ -137,6 +137,10 @@ impl Door {
                 self.known(&node)?;
                 cluster.remove(node).await.map_err(refused)
             }
+            ClusterChange::LetIn { node } => {
+                self.known(&node)?;
+                cluster.let_in(node).await.map_err(refused)
+            }
             ClusterChange::Cordon { node, reason } => self.cordon(node, Some(reason)).await,
             ClusterChange::Uncordon { node } => self.cordon(node, None).await,
             ClusterChange::Drain { node, reason } => {

@@ -61,3 +61,20 @@ fn a_node_outside_the_cluster_is_given_nothing_new_and_not_waited_for() {
     assert_eq!(world.type_in("node drain zzzz"), Exit::Usage);
     assert_eq!(world.type_in(&format!("cluster transfer …{}", nodes[1].short())), Exit::Success);
 }
+
+#[test]
+fn a_machine_that_was_removed_is_let_in_again_by_its_key() {
+    let world = World::new();
+    let members = || world.polity.removed().len();
+    let key = world.polity.nodes[1].public();
+    assert_eq!(world.type_in(&format!("cluster remove {key}")), Exit::Success);
+    assert_eq!(members(), 1);
+    // One that is no member is kept out by its whole key, and by nothing less.
+    assert_eq!(world.type_in("cluster remove nobody"), Exit::Usage);
+    let other = identity::SecretKey::from_seed([77; 32]).public();
+    assert_eq!(world.type_in(&format!("cluster remove {other}")), Exit::Success);
+    for node in [key, other] {
+        assert_eq!(world.type_in(&format!("cluster add {node}")), Exit::Success);
+    }
+    assert_eq!(members(), 0);
+}

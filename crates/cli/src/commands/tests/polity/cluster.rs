@@ -22,6 +22,10 @@ impl Polity {
     fn members(&self) -> Vec<PublicKey> {
         self.nodes.iter().take(3).map(identity::SecretKey::public).collect()
     }
+
+    pub(in crate::commands::tests) fn removed(&self) -> Vec<PublicKey> {
+        self.state.lock().unwrap().managed.removed.clone()
+    }
 }
 
 impl ClusterApi for Polity {
@@ -83,6 +87,7 @@ impl ClusterApi for Polity {
             }
             ClusterChange::HandOver { to } => managed.leader = to.or(Some(all[1])),
             ClusterChange::Remove { node } => managed.removed.push(node),
+            ClusterChange::LetIn { node } => managed.removed.retain(|removed| *removed != node),
             ClusterChange::Uncordon { node } => drop(managed.cordons.remove(&node)),
             ClusterChange::Cordon { node, reason } | ClusterChange::Drain { node, reason } => {
                 managed.cordons.insert(node, reason);
