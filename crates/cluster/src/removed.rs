@@ -1,11 +1,18 @@
 //! The nodes that were taken out of a cluster, and are not let in again before somebody says so.
 
-use crate::engine::{Member, Membership};
+use crate::{
+    Error,
+    engine::{Command, Member, Membership, Payload},
+    record::{self, Kept},
+};
 use identity::PublicKey;
+use protocol::port::Log;
 use serde::{Deserialize, Serialize};
 
 /// Nodes that are remembered; the one that was removed first is forgotten first.
 const REMEMBERED: usize = 1_024;
+/// Entries that are read at a time.
+const CHUNK: u64 = 64;
 
 /// They follow from the log alone, so that all members know the same.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -29,6 +36,35 @@ impl Removed {
             let surplus = self.0.len().saturating_sub(REMEMBERED);
             self.0.drain(..surplus);
         }
+    }
+
+    /// Those that were removed by the end of a log, behind a snapshot of it. What a majority has is not
+    /// known when a node begins, and it must not listen to them until it is.
+    pub(crate) async fn in_log(log: &dyn Log, snapshot: Option<Kept>) -> Result<Self, Error> {
+        let range = log.range();
+        let mut next = range.start;
+        let (mut removed, mut members) = (Self::default(), Membership::default());
+        if let Some(kept) = snapshot {
+            next = next.max(kept.applied.map_or(0, |at| at.index + 1));
+            (removed, members) = (kept.removed, kept.members.membership().clone());
+        }
+        while next < range.end {
+            let end = range.end.min(next + CHUNK);
+            for (index, bytes) in (next..end).zip(log.read(next..end).await?) {
+                match record::entry_of(index, &bytes)?.payload {
+                    Payload::Membership(changed) => {
+                        removed.change(&members, &changed);
+                        members = changed;
+                    }
+                    Payload::Normal(Command::Removed { node, removed: is }) => {
+                        removed.set(node, is)
+                    }
+                    Payload::Normal(Command::Input { .. }) | Payload::Blank => {}
+                }
+            }
+            next = end;
+        }
+        Ok(removed)
     }
 
     /// The cluster has other members from now on.

@@ -160,7 +160,9 @@ pub async fn start<M: Replicated>(
             () = asking => {}
         }
     });
-    let server = Server { voice: voice.clone(), admits, vouched: Vouched::default() };
+    let earlier = Arc::new(opened.removed);
+    let vouched = Vouched::default();
+    let server = Server { voice: voice.clone(), admits, vouched, earlier, last: past.last };
     let stop_server = watch::Sender::new(false);
     let (closed, stopped) = (fault.clone(), stop_server.subscribe());
     let mut serving = JoinSet::new();

@@ -12,6 +12,7 @@ use crate::{
     engine::{Entry, LogId, Types, Vote},
     fault::Fault,
     record,
+    removed::Removed,
 };
 use openraft::{
     LogState, OptionalSend,
@@ -81,6 +82,8 @@ pub(crate) struct Opened {
     pub(crate) term: u64,
     /// The index of the last entry that was written in an earlier life.
     pub(crate) last: Option<u64>,
+    /// Who was removed by that entry.
+    pub(crate) removed: Removed,
 }
 
 /// Looks at what is in the log and mends what a crash left half done.
@@ -119,19 +122,21 @@ pub(crate) async fn open(
         }
     }
     let snapshot = match log.value(SNAPSHOT).await? {
-        Some(bytes) => record::kept_of(&bytes)?.applied,
+        Some(bytes) => Some(record::kept_of(&bytes)?),
         None => None,
     };
+    let kept = snapshot.as_ref().and_then(|kept| kept.applied);
+    let removed = Removed::in_log(&*log, snapshot).await?;
     let term = tail.vote.map_or(0, |vote| vote.leader_id.term);
     let committed_kept = tail.committed.map_or(0, |id| id.index);
     let last = tail.last.map(|id| id.index);
     let tail = Arc::new(Mutex::new(tail));
     let glance = Glance(tail.clone());
     let (writer, writes) =
-        Writer::new(log.clone(), tail.clone(), fault.clone(), config.max_batch, snapshot);
+        Writer::new(log.clone(), tail.clone(), fault.clone(), config.max_batch, kept);
     let reader = Reader { log, tail, fault, writes: writes.clone() };
     let store = LogStore { reader, committed_kept };
-    Ok(Opened { store, writer, writes, glance, term, last })
+    Ok(Opened { store, writer, writes, glance, term, last, removed })
 }
 
 impl RaftLogStorage<Types> for LogStore {

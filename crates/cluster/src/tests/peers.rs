@@ -30,7 +30,13 @@ struct Raw(Stream);
 impl Raw {
     async fn open(mesh: &Mesh, from: PublicKey) -> Self {
         let node = mesh.node(from);
-        Self(node.open(key(1), raw::CLUSTER).await.unwrap())
+        loop {
+            match node.open(key(1), raw::CLUSTER).await {
+                Ok(stream) => return Self(stream),
+                // It has just begun.
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
     }
 
     /// The same, as one who means this cluster.
@@ -260,4 +266,26 @@ async fn who_was_let_in_again_leads_a_member_that_only_heard_of_its_removal() {
     society.heal(&[3], &[1, 2, 4]);
     until(&members, || members[2].added().contains(&100)).await;
     assert_eq!(members[2].cluster.leader(), Some(key(4)));
+}
+
+/// It cannot know yet that a majority has the entry that says so.
+#[tokio::test]
+async fn a_member_that_begins_again_remembers_who_was_removed_before_anybody_leads() {
+    let society = Society::new();
+    let mut members = society.of(3).await;
+    members.push(society.join(4).await);
+    members[0].cluster.remove(key(4)).await.unwrap();
+    drop(members.pop());
+    until(&members, || members[0].cluster.status().at_rest).await;
+    members[0].add(100).await;
+    let log = members[0].log.fork();
+    assert!(!log.has("snapshot"));
+    drop(members);
+    let first = society.start(1, Begin::Join { seeds: vec![key(2)] }, log).await;
+    let status = first.cluster.status();
+    assert_eq!((first.cluster.leader(), status.applied), (None, 0));
+    for ask in seizures(status.term + 5, 4) {
+        let reason = refusal(&society.mesh, 4, status.cluster, &ask).await;
+        assert!(reason.contains("was removed"), "{ask:?}: {reason}");
+    }
 }

@@ -13,6 +13,7 @@ use crate::{
     engine::{LogId, Member, Tags, Types, Vote},
     members::MEMBERS,
     record::{self, Former},
+    removed::Removed,
     voice::Voice,
 };
 use bytes::Bytes;
@@ -46,12 +47,20 @@ pub(crate) struct Server<M: Replicated> {
     pub(crate) voice: Voice<M>,
     pub(crate) admits: Admits,
     pub(crate) vouched: Vouched,
+    /// Who was removed by the last entry of an earlier life, which may be applied later.
+    pub(crate) earlier: Arc<Removed>,
+    pub(crate) last: Option<u64>,
 }
 
 impl<M: Replicated> Clone for Server<M> {
     fn clone(&self) -> Self {
-        let Self { voice, admits, vouched } = self;
-        Self { voice: voice.clone(), admits: admits.clone(), vouched: vouched.clone() }
+        Self {
+            voice: self.voice.clone(),
+            admits: self.admits.clone(),
+            vouched: self.vouched.clone(),
+            earlier: self.earlier.clone(),
+            last: self.last,
+        }
     }
 }
 

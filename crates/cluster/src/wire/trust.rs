@@ -43,7 +43,12 @@ impl<M: Replicated> Server<M> {
 
     /// Whether a peer was removed, as far as this node knows.
     pub(super) fn is_removed(&self, peer: &PublicKey) -> bool {
-        !self.is_member(peer) && self.voice.state.read().is_removed(peer)
+        if self.is_member(peer) {
+            return false;
+        }
+        let state = self.voice.state.read();
+        let is_behind = self.last.is_some_and(|last| state.index() < last);
+        state.is_removed(peer) || (is_behind && self.earlier.has(peer))
     }
 
     fn knows_nobody(&self) -> bool {
