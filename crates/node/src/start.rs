@@ -320,6 +320,7 @@ fn home_of(
         keeping: Arc::new(Semaphore::new(home::KEEPING)),
         hosting: misbehave::hosting(basis.config.misbehave),
         troubles: Arc::default(),
+        writing: Arc::default(),
         heard,
         own,
         metrics: Arc::default(),

@@ -17,6 +17,7 @@ mod watch;
 
 pub(crate) use gate::{blob_error, unavailable};
 pub(crate) use known::Known;
+pub(crate) use receipt::Writing;
 pub(crate) use trouble::Troubles;
 
 use crate::{
@@ -74,6 +75,7 @@ pub(crate) struct Home {
     pub(crate) keeping: Arc<Semaphore>,
     pub(crate) hosting: Arc<dyn Hosting>,
     pub(crate) troubles: Arc<Troubles>,
+    pub(crate) writing: Arc<Writing>,
     /// What peers say of themselves.
     pub(crate) heard: Heard,
     /// What this node measured of itself.

@@ -75,6 +75,7 @@ async fn world(input_bytes: usize) -> World {
         keeping: Arc::new(Semaphore::new(KEEPING)),
         hosting: Arc::new(Plain),
         troubles: Arc::default(),
+        writing: Arc::default(),
         heard: Heard::default(),
         own: Own::of(Vec::new()),
         metrics: Arc::default(),
