@@ -2,6 +2,8 @@
 
 use super::super::society::{GUARD, Said, space::Way};
 use std::{
+    fs::File,
+    io::{Read, Seek},
     path::PathBuf,
     process::Stdio,
     thread,
@@ -23,18 +25,31 @@ impl Seat {
         let mut command = self.way.command(super::super::society::POLITY);
         command.args(args).arg("--data").arg(&self.data);
         command.current_dir(self.data.parent().expect("it lies in the directory of the test"));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Nobody reads while it runs, and a list of many jobs is more than a pipe holds.
+        let [mut out, mut err] = [(); 2].map(|()| tempfile::tempfile().unwrap());
+        command.stdin(Stdio::null());
+        command.stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
         let mut child = command.spawn().unwrap();
         let end = Instant::now() + GUARD;
-        // What these commands print fits into a pipe.
-        while child.try_wait().unwrap().is_none() {
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
             if Instant::now() >= end {
                 child.kill().unwrap();
-                let said: Said = child.wait_with_output().unwrap().into();
-                panic!("{args:?} does not end: {said:?}");
+                child.wait().unwrap();
+                panic!("{args:?} does not end: {}{}", text_of(&mut out), text_of(&mut err));
             }
             thread::sleep(LOOK);
-        }
-        child.wait_with_output().unwrap().into()
+        };
+        Said { code: status.code(), out: text_of(&mut out), err: text_of(&mut err) }
     }
+}
+
+/// Everything that was written to a file.
+fn text_of(file: &mut File) -> String {
+    let mut text = String::new();
+    file.rewind().unwrap();
+    file.read_to_string(&mut text).unwrap();
+    text
 }
