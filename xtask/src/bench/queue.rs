@@ -11,7 +11,7 @@ use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use std::{process::Command, time::Duration};
 
-/// See `crates/work/examples/queue_bench.rs`.
+/// The example of `work` that does it.
 pub(crate) const EXAMPLE: (&str, &str) = ("work", "queue_bench");
 const LIMIT: Duration = Duration::from_secs(300);
 
