@@ -4,7 +4,7 @@ use super::{super::Context, ask};
 use crate::{
     exit::Exit,
     failure::Failure,
-    launch::{Began, HeldCluster},
+    launch::{Agree, Began, HeldCluster},
     text,
 };
 use serde_json::json;
@@ -31,11 +31,21 @@ pub(in crate::commands) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let data = context.own_data()?;
+    let question = (args.yes, "Shall this machine go on alone?");
+    go_on(question, shown, |agree| context.launch.recover(&data, agree), context)
+}
+
+/// Goes on with what is shown, if the person agrees: with --yes, or when asked.
+pub(super) fn go_on(
+    (yes, question): (bool, &str),
+    shown: impl Fn(&HeldCluster) -> String,
+    begin: impl FnOnce(Agree<'_>) -> anyhow::Result<Option<Began>>,
+    context: &Context<'_>,
+) -> Result<Exit, Failure> {
     let mut refused = None;
     let mut agree = |held: &HeldCluster| {
         context.out.say(shown(held));
-        let question = "Shall this machine go on alone?";
-        match ask::agrees(args.yes, question, context) {
+        match ask::agrees(yes, question, context) {
             Ok(agreed) => agreed,
             Err(failure) => {
                 refused = Some(failure);
@@ -43,12 +53,12 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
             }
         }
     };
-    let began = context.launch.recover(&data, &mut agree);
+    let began = begin(&mut agree);
     concluded(began, refused, context)
 }
 
 /// Says how it ended.
-pub(super) fn concluded(
+fn concluded(
     began: anyhow::Result<Option<Began>>,
     refused: Option<Failure>,
     context: &Context<'_>,

@@ -1,7 +1,12 @@
 //! `polity cluster restore`: all machines are lost, and another one goes on from a copy.
 
-use super::{super::Context, ask, recover};
-use crate::{exit::Exit, failure::Failure, launch::HeldCluster, text};
+use super::{super::Context, recover};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    launch::{Agree, HeldCluster},
+    text,
+};
 use std::path::PathBuf;
 
 const AFTER: &str = "\
@@ -28,20 +33,9 @@ pub(in crate::commands) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let data = context.own_data()?;
-    let mut refused = None;
-    let mut agree = |held: &HeldCluster| {
-        context.out.say(shown(held));
-        let question = "Shall this machine go on from it?";
-        match ask::agrees(args.yes, question, context) {
-            Ok(agreed) => agreed,
-            Err(failure) => {
-                refused = Some(failure);
-                false
-            }
-        }
-    };
-    let began = context.launch.restore(&data, &args.file, &mut agree);
-    recover::concluded(began, refused, context)
+    let question = (args.yes, "Shall this machine go on from it?");
+    let begin = |agree: Agree<'_>| context.launch.restore(&data, &args.file, agree);
+    recover::go_on(question, shown, begin, context)
 }
 
 fn shown(held: &HeldCluster) -> String {
