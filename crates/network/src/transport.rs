@@ -3,7 +3,11 @@
 use crate::{Config, Error, address, config::OWN_STREAMS};
 use libp2p::{
     Multiaddr, PeerId, Transport,
-    core::{muxing::StreamMuxerBox, transport::Boxed, upgrade::Version},
+    core::{
+        muxing::StreamMuxerBox,
+        transport::{Boxed, timeout::TransportTimeoutError},
+        upgrade::Version,
+    },
     dns,
     futures::future::Either,
     identity::Keypair,
@@ -39,8 +43,14 @@ fn by_ip(config: &Config, key: &Keypair) -> Result<Boxed<Muxed>, Error> {
     settings.max_concurrent_stream_limit = config.max_streams_per_peer + OWN_STREAMS;
     settings.max_stream_data = config.quic_stream_window_bytes;
     settings.max_connection_data = config.quic_connection_window_bytes;
+    // Errors of the system stay visible inside of those of a transport: by their kind listeners
+    // that failed are told apart.
     let quic = quic::tokio::Transport::new(settings)
-        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
+        .map_err(|error| match error {
+            quic::Error::Io(error) => error,
+            other => io::Error::other(other),
+        });
 
     let mut muxing = yamux::Config::default();
     // Also keeps yamux from tuning its windows past 1 MiB, which js-libp2p cannot read.
@@ -51,12 +61,18 @@ fn by_ip(config: &Config, key: &Keypair) -> Result<Boxed<Muxed>, Error> {
         .authenticate(noise)
         .multiplex(muxing)
         .timeout(config.dial_timeout())
-        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
+        .map_err(|error| match error {
+            TransportTimeoutError::Other(error) => {
+                error.either(|error| error.either(|io| io, io::Error::other), io::Error::other)
+            }
+            other => io::Error::other(other),
+        });
 
     let either = quic.or_transport(tcp).map(|muxed, _| match muxed {
         Either::Left(muxed) | Either::Right(muxed) => muxed,
     });
-    Ok(either.boxed())
+    Ok(either.map_err(|error| error.into_inner()).boxed())
 }
 
 /// Whether a port is free. libp2p listens on TCP with `SO_REUSEPORT`: a second node on the same

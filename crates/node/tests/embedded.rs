@@ -306,6 +306,21 @@ fn a_node_that_is_named_or_ones_own_is_never_replaced_by_another_one() {
     assert!(!machine.embedded().exists());
 }
 
+/// A process that did not begin in the same tick of the clock as another one.
+fn began_after(began: &str) -> Child {
+    let (_boot, ticks) = began.rsplit_once('/').unwrap();
+    until("the next tick", || {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        if stat.split_whitespace().nth(21) != Some(ticks) {
+            return Some(child);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        None
+    })
+}
+
 #[test]
 fn down_stops_the_node_in_the_background_or_a_named_one_and_no_other() {
     let machine = Machine::new();
@@ -323,10 +338,15 @@ fn down_stops_the_node_in_the_background_or_a_named_one_and_no_other() {
     let api = own.join("api.json");
     let text = fs::read_to_string(&api).unwrap();
     let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
-    value["run"]["process"]["pid"] = serde_json::json!(std::process::id());
+    let began = value["run"]["process"]["began"].as_str().unwrap().to_owned();
+    let mut stranger = began_after(&began);
+    value["run"]["process"]["pid"] = serde_json::json!(stranger.id());
     fs::write(&api, value.to_string()).unwrap();
     let own_text = own.to_string_lossy();
     assert_eq!(machine.polity(&["down", "--data", &own_text]).code, Some(122));
+    assert_eq!(stranger.try_wait().unwrap(), None);
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
     fs::write(&api, text).unwrap();
     machine.polity(&["down", "--data", &own_text]).ok();
     assert!(node.is_over());

@@ -1,7 +1,8 @@
 //! What the network's thread does, one thing after the other.
 
+use super::bindings::Bindings;
 use crate::{
-    Config, Error,
+    Error,
     address::peer_id,
     behaviour::Behaviour,
     config::multiaddr,
@@ -14,12 +15,11 @@ use crate::{
     peers::Sessions,
     providers::{Ask, Searches},
     streams::{Failure, Request},
-    transport::{self, transport},
+    transport::transport,
 };
 use futures::StreamExt;
 use libp2p::{
     PeerId, StreamProtocol, Swarm,
-    core::transport::ListenerId,
     gossipsub::{IdentTopic, PublishError, TopicHash},
     identity::Keypair,
     kad::RecordKey,
@@ -71,9 +71,7 @@ pub(super) struct Driver {
     pub(super) searches: Searches,
     /// What this node announces.
     pub(super) provided: HashSet<RecordKey>,
-    listeners: Vec<ListenerId>,
-    /// Listeners that have an address.
-    pub(super) bound: HashSet<ListenerId>,
+    pub(super) bindings: Bindings,
     subscribed: BTreeSet<String>,
     pace: Pace,
 }
@@ -87,7 +85,7 @@ impl Driver {
         let settings = swarm::Config::with_tokio_executor()
             .with_max_negotiating_inbound_streams(config.max_streams_per_peer as usize);
         let mut swarm = Swarm::new(transport(config, keypair)?, behaviour, me, settings);
-        let listeners = listen(&mut swarm, config)?;
+        let bindings = Bindings::new(&mut swarm, config)?;
         let now = Instant::now();
         for peer in &config.bootstrap {
             lock(&shared.book).know(peer.peer, vec![multiaddr(&peer.at)?], now);
@@ -97,12 +95,11 @@ impl Driver {
             links: Links::new(me, config.dial_timeout()),
             swarm,
             ends,
-            listeners,
+            bindings,
             waiting: HashMap::new(),
             session: 0,
             searches: Searches::default(),
             provided: HashSet::new(),
-            bound: HashSet::new(),
             subscribed: BTreeSet::new(),
             pace,
             shared,
@@ -256,7 +253,7 @@ impl Driver {
     }
 
     /// What time alone brings about.
-    fn on_tick(&mut self) {
+    pub(super) fn on_tick(&mut self) {
         let now = Instant::now();
         let config = &self.shared.config;
         let courtesy = config.dial_interval();
@@ -269,6 +266,7 @@ impl Driver {
             }
         }
         self.send_idle_guests_away(now);
+        self.listen_again();
         self.waiting.retain(|_, waiting| {
             for late in waiting.extract_if(.., |waiting| waiting.until <= now) {
                 answer(late.open, Failure::Timeout);
@@ -285,16 +283,12 @@ impl Driver {
         self.ends.outbox.close();
         self.ends.asks.close();
         // First, or peers would be back before the last of them is gone.
-        for listener in std::mem::take(&mut self.listeners) {
+        for listener in self.bindings.take() {
             self.swarm.remove_listener(listener);
         }
         let closed = async {
             while !self.links.is_empty() {
-                for peer in self.links.peers() {
-                    if self.swarm.disconnect_peer_id(peer).is_err() {
-                        tracing::trace!(%peer, "already gone");
-                    }
-                }
+                self.cut_all();
                 let event = self.swarm.select_next_some().await;
                 self.on_event(event);
             }
@@ -319,21 +313,4 @@ fn answer(open: Open, failure: Failure) {
 async fn paced(outbox: &mut mpsc::Receiver<Publication>, ready: Instant) -> Option<Publication> {
     sleep_until(ready.into()).await;
     outbox.recv().await
-}
-
-/// Binds every address.
-fn listen(swarm: &mut Swarm<Behaviour>, config: &Config) -> Result<Vec<ListenerId>, Error> {
-    let mut listeners = Vec::new();
-    for text in &config.listen {
-        let address = multiaddr(text)?;
-        transport::probe(&address)?;
-        let listener = swarm
-            .listen_on(address)
-            .map_err(|error| Error::Listen { address: text.clone(), reason: error.to_string() })?;
-        listeners.push(listener);
-    }
-    for text in &config.announce {
-        swarm.add_external_address(multiaddr(text)?);
-    }
-    Ok(listeners)
 }

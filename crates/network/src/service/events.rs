@@ -46,7 +46,7 @@ impl Driver {
                 }
             }
             SwarmEvent::NewListenAddr { listener_id, address } => {
-                let first = self.bound.insert(listener_id);
+                let first = self.bindings.told(listener_id);
                 self.ends.listening.send_modify(|listening| {
                     listening.waiting = listening.waiting.saturating_sub(usize::from(first));
                     listening.addresses.push(address);
@@ -57,16 +57,14 @@ impl Driver {
                     listening.addresses.retain(|known| *known != address);
                 });
             }
-            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
+            SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
                 if let Err(error) = reason {
                     tracing::error!(?addresses, %error, "no longer listening");
                 }
-                self.ends.listening.send_modify(|listening| {
-                    listening.addresses.retain(|known| !addresses.contains(known));
-                });
+                self.on_listener_closed(listener_id, &addresses);
             }
-            SwarmEvent::ListenerError { error, .. } => {
-                tracing::warn!(%error, "a connection could not be accepted");
+            SwarmEvent::ListenerError { listener_id, error } => {
+                self.on_listener_error(listener_id, &error);
             }
             _ => {}
         }

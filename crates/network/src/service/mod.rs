@@ -1,5 +1,6 @@
 //! The network's thread: how it starts and how it ends.
 
+mod bindings;
 mod dial;
 mod driver;
 mod events;
