@@ -1,8 +1,8 @@
 //! What happened to each job, for whoever waits: from the start, then as it happens.
 
-use futures::StreamExt;
+use futures::{StreamExt, stream::BoxStream};
 use identity::canonical;
-use protocol::{JobEvent, JobId, port::Events};
+use protocol::{JobEvent, JobId};
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex},
@@ -26,22 +26,46 @@ struct Logs {
     ended: VecDeque<JobId>,
 }
 
+/// All events of a job; they end after `Finished`, or with what could not be heard here.
+pub(crate) type Told = BoxStream<'static, Result<JobEvent, Missed>>;
+
+/// The rest of a job happened while this machine was behind; its receipt has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Missed;
+
 struct Log {
     events: Mutex<Vec<JobEvent>>,
     /// How many events there are, and whether more can come.
-    length: watch::Sender<(usize, bool)>,
+    length: watch::Sender<(usize, More)>,
+}
+
+/// Whether more events can come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum More {
+    Awaited,
+    Finished,
+    Missed,
 }
 
 impl Log {
     fn new() -> Arc<Self> {
-        Arc::new(Self { events: Mutex::default(), length: watch::channel((0, false)).0 })
+        Arc::new(Self { events: Mutex::default(), length: watch::channel((0, More::Awaited)).0 })
     }
 
     fn push(&self, event: JobEvent) {
-        let ended = matches!(event, JobEvent::Finished { .. });
+        let finished = matches!(event, JobEvent::Finished { .. });
+        let more = if finished { More::Finished } else { More::Awaited };
         let mut events = self.events.lock().expect("nobody panics while holding events");
         events.push(event);
-        self.length.send_replace((events.len(), ended));
+        self.length.send_replace((events.len(), more));
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.length.borrow().1 == More::Awaited
+    }
+
+    fn miss(&self) {
+        self.length.send_modify(|(_, more)| *more = More::Missed);
     }
 }
 
@@ -70,8 +94,26 @@ impl Hub {
         events.into_iter().for_each(|event| self.tell(job, event));
     }
 
-    /// Adds what is missing of the events of a job that somebody waits for, or waited for.
-    pub(crate) fn catch_up(&self, job: JobId, events: Vec<JobEvent>) {
+    /// A state was taken from another machine, and these are the jobs that go on in it. What is
+    /// missing of their events is added. The other jobs have ended meanwhile: whoever waits for one
+    /// is told that the rest was missed, and finds it in the receipt.
+    pub(crate) fn catch_up(&self, live: Vec<(JobId, Vec<JobEvent>)>) {
+        let ids: HashSet<_> = live.iter().map(|(job, _)| *job).collect();
+        let mut logs = self.logs.lock().expect("nobody panics while holding the logs");
+        logs.by_job.retain(|job, log| {
+            let missed = log.is_awaited() && !ids.contains(job);
+            if missed {
+                log.miss();
+            }
+            !missed
+        });
+        drop(logs);
+        for (job, events) in live {
+            self.add_missing(job, events);
+        }
+    }
+
+    fn add_missing(&self, job: JobId, events: Vec<JobEvent>) {
         let known = {
             let logs = self.logs.lock().expect("nobody panics while holding the logs");
             let Some(log) = logs.by_job.get(&job) else { return };
@@ -98,21 +140,23 @@ impl Hub {
     }
 
     /// All events of a job that goes on, also if the first of them is still on its way here.
-    pub(crate) fn follow(&self, job: &JobId) -> Events<JobEvent> {
+    pub(crate) fn follow(&self, job: &JobId) -> Told {
         let mut logs = self.logs.lock().expect("nobody panics while holding the logs");
         stream_of(logs.by_job.entry(*job).or_insert_with(Log::new).clone())
     }
 
-    /// All events of a job; the stream ends after `Finished`. `None` if nothing is known here.
-    pub(crate) fn subscribe(&self, job: &JobId) -> Option<Events<JobEvent>> {
+    /// All events of a job. `None` if nothing is known here.
+    pub(crate) fn subscribe(&self, job: &JobId) -> Option<Told> {
         let logs = self.logs.lock().expect("nobody panics while holding the logs");
         logs.by_job.get(job).cloned().map(stream_of)
     }
 }
 
-fn stream_of(log: Arc<Log>) -> Events<JobEvent> {
+fn stream_of(log: Arc<Log>) -> Told {
     let length = log.length.subscribe();
-    let next = move |(log, mut length, mut at): (Arc<Log>, watch::Receiver<_>, usize)| async move {
+    let from = Some((log, length, 0));
+    let next = move |from: Option<(Arc<Log>, watch::Receiver<_>, usize)>| async move {
+        let (log, mut length, mut at) = from?;
         loop {
             let event = {
                 let events = log.events.lock().expect("nobody panics while holding events");
@@ -120,18 +164,20 @@ fn stream_of(log: Arc<Log>) -> Events<JobEvent> {
             };
             if let Some(event) = event {
                 at += 1;
-                return Some((event, (log, length, at)));
+                return Some((Ok(event), Some((log, length, at))));
             }
-            let (count, ended): (usize, bool) = *length.borrow_and_update();
+            let (count, more): (usize, More) = *length.borrow_and_update();
             if count > at {
                 continue;
             }
-            if ended || length.changed().await.is_err() {
-                return None;
+            match more {
+                More::Finished => return None,
+                More::Missed => return Some((Err(Missed), None)),
+                More::Awaited => length.changed().await.ok()?,
             }
         }
     };
-    futures::stream::unfold((log, length, 0), next).boxed()
+    futures::stream::unfold(from, next).boxed()
 }
 
 #[cfg(test)]
@@ -154,12 +200,12 @@ mod tests {
         let first = JobEvent::Final { tasks: vec![TaskIndex(0)], height: protocol::Height(3) };
         hub.tell(job(1), first.clone());
         let mut early = hub.subscribe(&job(1)).expect("known");
-        assert_eq!(early.next().await, Some(first.clone()));
+        assert_eq!(early.next().await, Some(Ok(first.clone())));
         hub.tell(job(1), finished());
-        assert_eq!(early.next().await, Some(finished()));
+        assert_eq!(early.next().await, Some(Ok(finished())));
         assert_eq!(early.next().await, None);
         let all: Vec<_> = hub.subscribe(&job(1)).expect("known").collect().await;
-        assert_eq!(all, [first, finished()]);
+        assert_eq!(all, [Ok(first), Ok(finished())]);
         assert!(hub.subscribe(&job(2)).is_none());
     }
 
@@ -168,8 +214,32 @@ mod tests {
         let hub = Hub::default();
         let mut early = hub.follow(&job(1));
         hub.tell(job(1), finished());
-        assert_eq!(early.next().await, Some(finished()));
+        assert_eq!(early.next().await, Some(Ok(finished())));
         assert_eq!(early.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn what_was_missed_is_added_if_the_job_goes_on_and_said_if_it_ended() {
+        let hub = Hub::default();
+        let first = JobEvent::Disputed { task: TaskIndex(0) };
+        let second = JobEvent::Final { tasks: vec![TaskIndex(0)], height: protocol::Height(3) };
+        hub.tell(job(1), first.clone());
+        hub.tell(job(2), first.clone());
+        hub.tell(job(3), finished());
+        let streams = [1, 2, 3].map(|n| hub.subscribe(&job(n)).expect("known"));
+        hub.catch_up(vec![(job(1), vec![first.clone(), second.clone()])]);
+        hub.tell(job(1), finished());
+
+        let [goes_on, ended, had_ended] = streams;
+        let told: Vec<_> = goes_on.collect().await;
+        assert_eq!(told, [Ok(first.clone()), Ok(second), Ok(finished())]);
+        let told: Vec<_> = ended.collect().await;
+        assert_eq!(told, [Ok(first), Err(Missed)]);
+        let told: Vec<_> = had_ended.collect().await;
+        assert_eq!(told, [Ok(finished())]);
+        // The receipt tells of it from here on.
+        assert!(hub.subscribe(&job(2)).is_none());
+        assert!(hub.subscribe(&job(3)).is_some());
     }
 
     #[tokio::test]

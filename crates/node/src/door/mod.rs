@@ -11,6 +11,7 @@ mod stock;
 
 use crate::{
     about::Heard,
+    events::Missed,
     home::{Home, blob_error, unavailable},
     join,
     measure::Own,
@@ -22,7 +23,7 @@ use api::{
     Status, Submission, Totals, path,
 };
 use bytes::Bytes;
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use identity::{Digest, PublicKey, SecretKey};
 use network::Network;
 use objects::Cid;
@@ -356,13 +357,18 @@ impl Door {
         let hub = &self.home.hub;
         hub.restored().await;
         if let Some(events) = hub.subscribe(&job) {
-            return Ok(events.map(Ok).boxed());
+            return Ok(events.map_err(was_behind).boxed());
         }
         Ok(match self.past_events(job).await? {
             Some(told) => futures::stream::iter(told.into_iter().map(Ok)).boxed(),
-            None => hub.follow(&job).map(Ok).boxed(),
+            None => hub.follow(&job).map_err(was_behind).boxed(),
         })
     }
+}
+
+/// Who asks once more is told what the receipt says.
+fn was_behind(Missed: Missed) -> ApiError {
+    ApiError::new(Code::Cut, "this member of the cluster was behind while the job ended; ask again")
 }
 
 /// An invitation was to be good for longer than the genesis allows, or not at all.

@@ -1,10 +1,7 @@
 //! What the mind says happened, put before whoever waits for it: on every member of the cluster, from
 //! the first event on, each once, whoever leads.
 
-use super::{
-    Home, HomeError,
-    watch::{events_of_all, finished_events},
-};
+use super::{Home, HomeError, watch::events_of_all};
 use protocol::{JobEvent, JobId};
 use std::collections::VecDeque;
 
@@ -51,14 +48,8 @@ impl Events {
         if self.early.is_some() {
             return;
         }
-        let (jobs, _) = home.cluster.look(|work| {
-            let mut jobs = events_of_all(work);
-            jobs.extend(finished_events(work));
-            jobs
-        });
-        for (job, events) in jobs {
-            home.hub.catch_up(job, events);
-        }
+        let (live, _) = home.cluster.look(events_of_all);
+        home.hub.catch_up(live);
     }
 }
 

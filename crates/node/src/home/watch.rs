@@ -133,16 +133,6 @@ pub(super) fn events_of_all(work: &Work) -> Vec<(JobId, Vec<JobEvent>)> {
     work.jobs().map(|(id, record)| (*id, events_of(record))).collect()
 }
 
-/// How jobs ended whose receipts are stored.
-pub(super) fn finished_events(work: &Work) -> Vec<(JobId, Vec<JobEvent>)> {
-    let ended = |summary: &work::Summary| {
-        let (settled, unsettled) = (summary.settled, summary.unsettled);
-        let event = JobEvent::Finished { settled, unsettled, receipt: summary.receipt };
-        (summary.job, vec![event])
-    };
-    work.finished().map(ended).collect()
-}
-
 /// What is known to have happened to a job, from its record.
 fn events_of(record: &JobRecord) -> Vec<JobEvent> {
     let order = record.order();
