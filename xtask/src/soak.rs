@@ -70,16 +70,17 @@ pub(crate) fn run(project: &Project, steps: &mut Steps, args: &[String]) -> anyh
         fs::remove_dir_all(&dir).with_context(|| dir.display().to_string())?;
     }
     fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+    // Of the whole workspace, so that what `cargo xtask test` has built is not built once more.
     let (mut test, what, again) = match storm {
         Storm::Kills(kills) => {
-            let mut test = steps.cargo("test --locked --package node --test faults --");
+            let mut test = steps.cargo("test --locked --workspace --test faults --");
             test.args(["--exact", KILLS, "--nocapture"]);
             test.env("POLITY_SOAK_KILLS", kills.to_string());
             test.env("POLITY_SOAK_SEED", seed.to_string());
             (test, format!("{kills} kills"), format!("--kills {kills}"))
         }
         Storm::Cluster(seconds) => {
-            let mut test = steps.cargo("test --locked --release --package node --test cluster --");
+            let mut test = steps.cargo("test --locked --workspace --test cluster --");
             test.args(["--exact", CHAOS, "--nocapture"]);
             test.env("POLITY_CHAOS", seconds.to_string()).env("POLITY_SEED", seed.to_string());
             (test, format!("{seconds} s of chaos"), format!("--cluster {seconds}"))

@@ -205,7 +205,7 @@ mod tests {
             let (peer, service) = crate::start(settings(listen), &other, HERE).unwrap();
             let here = network.addresses().iter().map(|address| address.at.clone()).collect();
             peer.know(network.me(), here);
-            let is_up = |driver: &Driver| driver.links.len() > 0;
+            let is_up = |driver: &Driver| !driver.links.is_empty();
             until(&mut driver, "a connection", is_up).await;
 
             let id = *driver.bindings.held.keys().next().unwrap();
