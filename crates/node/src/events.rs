@@ -115,8 +115,8 @@ impl Hub {
 
     fn add_missing(&self, job: JobId, events: Vec<JobEvent>) {
         let known = {
-            let logs = self.logs.lock().expect("nobody panics while holding the logs");
-            let Some(log) = logs.by_job.get(&job) else { return };
+            let mut logs = self.logs.lock().expect("nobody panics while holding the logs");
+            let log = logs.by_job.entry(job).or_insert_with(Log::new);
             let known = log.events.lock().expect("nobody panics while holding events");
             known.iter().map(canonical::encode).collect::<HashSet<_>>()
         };
@@ -227,8 +227,10 @@ mod tests {
         hub.tell(job(2), first.clone());
         hub.tell(job(3), finished());
         let streams = [1, 2, 3].map(|n| hub.subscribe(&job(n)).expect("known"));
-        hub.catch_up(vec![(job(1), vec![first.clone(), second.clone()])]);
+        let whole = vec![first.clone(), second.clone()];
+        hub.catch_up(vec![(job(1), whole.clone()), (job(4), whole.clone())]);
         hub.tell(job(1), finished());
+        hub.tell(job(4), finished());
 
         let [goes_on, ended, had_ended] = streams;
         let told: Vec<_> = goes_on.collect().await;
@@ -237,6 +239,9 @@ mod tests {
         assert_eq!(told, [Ok(first), Err(Missed)]);
         let told: Vec<_> = had_ended.collect().await;
         assert_eq!(told, [Ok(finished())]);
+        // Of one that was never heard of here, all is told.
+        let told: Vec<_> = hub.subscribe(&job(4)).expect("known").collect().await;
+        assert_eq!(told, [Ok(whole[0].clone()), Ok(whole[1].clone()), Ok(finished())]);
         // The receipt tells of it from here on.
         assert!(hub.subscribe(&job(2)).is_none());
         assert!(hub.subscribe(&job(3)).is_some());

@@ -32,7 +32,7 @@ use api::Step;
 use cluster::{Cluster, Leading, Told};
 use identity::{PublicKey, SecretKey};
 use protocol::{
-    Agreements, JobId, Time, ToHome, ToWorker, Tx,
+    Agreements, JobEvent, JobId, Time, ToHome, ToWorker, Tx,
     port::{Clock, StreamError, Streams},
 };
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
@@ -142,6 +142,9 @@ pub(crate) async fn run(
                     match effect {
                         Effect::Event { job, event } => {
                             home.metrics.happened(&event);
+                            if let JobEvent::Finished { receipt, .. } = &event {
+                                jobs.spawn(home.clone().learn(job, *receipt));
+                            }
                             events.tell(&home, index, (job, event));
                         }
                         Effect::Keep { outcome, from, .. } => results.push((outcome, from)),

@@ -71,7 +71,7 @@ impl Written {
 }
 
 /// Does what keeps a processor busy where nobody waits for that processor.
-async fn aside<T: Send + 'static>(
+pub(super) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, HomeError> {
     tokio::task::spawn_blocking(work).await.map_err(super::panicked)

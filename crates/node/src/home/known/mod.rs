@@ -7,6 +7,7 @@
 mod entry;
 mod find;
 mod index;
+mod learn;
 #[cfg(test)]
 mod tests;
 
@@ -58,6 +59,8 @@ pub(crate) struct Known {
     writing: Mutex<BTreeSet<JobId>>,
     /// Held by whoever appends: entries have numbers.
     turn: Semaphore,
+    /// Held by whoever reads a receipt that another member wrote.
+    learning: Semaphore,
 }
 
 /// Entries that are in the journal, and not in the index yet.
@@ -82,7 +85,8 @@ impl Known {
 
     pub(crate) fn new(log: Arc<dyn Log>, config: Config) -> Self {
         let (index, writing) = (OnceCell::new(), Mutex::default());
-        Self { log, config, index, writing, turn: Semaphore::new(1) }
+        let [turn, learning] = [Semaphore::new(1), Semaphore::new(1)];
+        Self { log, config, index, writing, turn, learning }
     }
 
     /// Writes down what is known of a job. `None` if nothing was written.
@@ -98,6 +102,11 @@ impl Known {
                 None
             }
         }
+    }
+
+    /// Whether the entries of a job are written, and not found yet.
+    fn is_writing(&self, job: &JobId) -> bool {
+        lock(&self.writing).contains(job)
     }
 
     async fn append(&self, entries: &[Entry]) -> Result<u64, LogError> {
