@@ -19,6 +19,7 @@ use crate::{
 };
 use anyhow::{Context as _, bail, ensure};
 use chance::Chance;
+use faults::Happened;
 use load::{Habit, Person, Score};
 use std::{
     collections::BTreeMap,
@@ -96,8 +97,10 @@ pub(crate) fn run(project: &Project, steps: &mut Steps, args: &[String]) -> anyh
     eprintln!("seed {seed}; what is left of it will be in {}", kept.display());
     let society = Society::start(&world, options.nodes, VALIDATORS)?;
     let end = Instant::now() + Duration::from_secs(options.minutes * 60);
-    let day = pass(&world, society, (seed, end))?;
+    let (day, ended) = pass(&world, society, (seed, end))?;
+    // Of a day that went wrong, too: that is when somebody wants to know.
     day.keep(&kept)?;
+    ended?;
     day.judge()
 }
 
@@ -105,13 +108,16 @@ pub(crate) fn run(project: &Project, steps: &mut Steps, args: &[String]) -> anyh
 struct Day {
     looks: Vec<Look>,
     score: Score,
-    faults: BTreeMap<faults::Fault, u64>,
-    slowest: Duration,
+    happened: Happened,
     logs: Vec<PathBuf>,
 }
 
-/// Lives until then.
-fn pass(world: &World, society: Society, (seed, end): (u64, Instant)) -> anyhow::Result<Day> {
+/// Lives until then, or until something is wrong.
+fn pass(
+    world: &World,
+    society: Society,
+    (seed, end): (u64, Instant),
+) -> anyhow::Result<(Day, anyhow::Result<()>)> {
     let program = trivial::assemble(&world.fresh("program")?, "nothing", NOTHING)?;
     let homes: Vec<PathBuf> = society.nodes.iter().map(|node| node.data.clone()).collect();
     let logs = society.nodes.iter().map(|node| node.log().to_path_buf()).collect();
@@ -126,20 +132,20 @@ fn pass(world: &World, society: Society, (seed, end): (u64, Instant)) -> anyhow:
         people.push((habit, Person { polity, homes, program, dir, chance, score: &score }));
     }
     let chance = Chance::new(seeds.number());
-    let (looks, happened) = thread::scope(|scope| {
+    let mut happened = Happened::default();
+    let (looks, ended) = thread::scope(|scope| {
         let watching = scope.spawn(|| watch_over(&nodes, &score));
         for (habit, person) in people {
             scope.spawn(move || person.live(habit));
         }
-        let happened = faults::happen(&nodes, world, chance, end);
+        let ended = faults::happen(&nodes, world, chance, end, &mut happened);
         score.over.store(true, Ordering::Relaxed);
         let looks = watching.join().map_err(|_| anyhow::anyhow!("whoever watched panicked"));
-        (looks, happened)
+        (looks, ended)
     });
-    let ((faults, slowest), looks) = (happened?, looks??);
     let mut nodes = nodes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    calm(world, &mut nodes)?;
-    Ok(Day { looks, score, faults, slowest, logs })
+    let ended = ended.and_then(|()| calm(world, &mut nodes));
+    Ok((Day { looks: looks??, score, happened, logs }, ended))
 }
 
 /// Looks at the nodes until the day is over.
@@ -192,10 +198,13 @@ impl Day {
         for ((habit, well), count) in self.score.counts() {
             println!("{habit:?}: {count} {}", if well { "went well" } else { "did not go well" });
         }
-        for (fault, count) in &self.faults {
+        for (fault, count) in &self.happened.counts {
             println!("{fault:?}: {count} times");
         }
-        println!("the slowest node answered again after {:.1} s", self.slowest.as_secs_f64());
+        println!(
+            "the slowest node answered again after {:.1} s",
+            self.happened.slowest.as_secs_f64()
+        );
         for (line, count) in said(&self.logs)?.into_iter().take(40) {
             println!("{count:>7} × {line}");
         }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use identity::PublicKey;
 use protocol::{Time, port::Events};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A node's cluster. Part of [`crate::NodeApi`].
 pub trait ClusterApi: Send + Sync + 'static {
@@ -76,6 +76,69 @@ pub enum ClusterChange {
         /// From when until when; these replace what was said before.
         windows: Vec<(Time, Time)>,
     },
+    /// What the jobs of an owner may have under way.
+    Quota {
+        /// Whose jobs.
+        owner: PublicKey,
+        /// How much; nothing brings back what holds for everybody.
+        quota: Option<Quota>,
+    },
+    /// Capacity is held back for the jobs of an owner for a time.
+    Reserve {
+        /// What it is called; replaces what was called so before.
+        name: String,
+        /// What is held back; nothing ends it.
+        reservation: Option<Reservation>,
+    },
+}
+
+/// The most that the jobs of one owner may have under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quota {
+    /// Jobs whose receipts are not stored yet.
+    pub jobs: u32,
+    /// Tasks of these jobs.
+    pub tasks: u32,
+    /// Replicas that are at work at a time.
+    pub replicas: u32,
+}
+
+/// What the jobs of one owner may have under way, and have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaInfo {
+    /// Whose jobs.
+    pub owner: PublicKey,
+    /// What they may have.
+    pub quota: Quota,
+    /// Whether that was said of this owner; else it holds for everybody.
+    pub own: bool,
+    /// Jobs whose receipts are not stored yet.
+    pub jobs: u32,
+    /// Tasks of these jobs that have not ended.
+    pub tasks: u64,
+    /// Replicas that are at work.
+    pub replicas: u64,
+}
+
+/// What is held back on each of some nodes for the jobs of one owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reservation {
+    /// Whose jobs it is for.
+    pub owner: PublicKey,
+    /// Cores.
+    pub cpus: u16,
+    /// Memory.
+    pub memory_bytes: u64,
+    /// GPUs.
+    pub gpus: u16,
+    /// The nodes.
+    pub nodes: BTreeSet<PublicKey>,
+    /// When it begins.
+    pub from: Time,
+    /// When it ends.
+    pub until: Time,
 }
 
 /// What a node knows of its cluster.
@@ -87,7 +150,7 @@ pub struct ClusterInfo {
     pub name: String,
     /// The node that answers.
     pub node: PublicKey,
-    /// Whether cordons and windows are as they were when it was asked, or later. If not, they are
+    /// Whether cordons, windows, quotas and reservations are as they were when it was asked, or later. If not, they are
     /// what the node knows, and others may know more.
     #[serde(default)]
     pub current: bool,
@@ -113,6 +176,15 @@ pub struct ClusterInfo {
     /// Why nodes that are no members are given nothing new.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cordons: BTreeMap<PublicKey, String>,
+    /// What the jobs of an owner may have under way of whom nothing else was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual_quota: Option<Quota>,
+    /// Owners with a quota of their own, or with something under way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotas: Vec<QuotaInfo>,
+    /// What is held back, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reservations: BTreeMap<String, Reservation>,
 }
 
 /// One member.

@@ -24,7 +24,9 @@ mod storage;
 
 pub use chain::{FinalBlock, PlacedTx};
 pub use client::Client;
-pub use cluster::{BackupBytes, ClusterApi, ClusterChange, ClusterInfo, MemberInfo};
+pub use cluster::{
+    BackupBytes, ClusterApi, ClusterChange, ClusterInfo, MemberInfo, Quota, QuotaInfo, Reservation,
+};
 pub use door::{JobEvents, NodeApi, Reply};
 pub use error::{ApiError, Code};
 pub use frame::FrameError;

@@ -49,6 +49,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// There are as many quotas or reservations as are kept.
+    #[error("there are {most} {what} already; end one that is not needed any more")]
+    Full {
+        /// Of what.
+        what: &'static str,
+        /// So many.
+        most: usize,
+    },
     /// The deadline is past.
     #[error("the deadline {deadline} is past; submit with a later one, or without")]
     Deadline {

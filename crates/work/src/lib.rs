@@ -56,7 +56,7 @@ pub use error::Error;
 pub use fit::Unfit;
 pub use input::Input;
 pub use lineup::FAIR_TURN;
-pub use quota::{Quota, Usage};
+pub use quota::{Quota, Share, Usage};
 pub use reserve::Reservation;
 pub use score::{Score, Weights};
 pub use state::{

@@ -4,6 +4,7 @@ use crate::{Config, Error, Work};
 use identity::PublicKey;
 use protocol::{JobId, Time};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Submitters with a quota of their own, at most.
 pub(crate) const QUOTAS: usize = 4_096;
@@ -37,7 +38,45 @@ pub struct Usage {
     pub replicas: u64,
 }
 
+/// What one submitter may have under way, and has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// What it may have.
+    pub quota: Quota,
+    /// Whether that was said of it; else it is what all may have.
+    pub own: bool,
+    /// What it has.
+    pub usage: Usage,
+}
+
 impl Work {
+    /// The quota of submitters that have none of their own.
+    pub fn usual_quota(&self) -> Quota {
+        self.config.quota
+    }
+
+    /// Submitters with a quota of their own, or with something under way.
+    pub fn shares(&self) -> BTreeMap<PublicKey, Share> {
+        let with_jobs = self.jobs.values().map(|record| record.order.by);
+        let all: BTreeSet<_> = self.quotas.keys().copied().chain(with_jobs).collect();
+        let share = |submitter: PublicKey| {
+            let (quota, usage) = (self.quota(&submitter), self.usage(&submitter));
+            (submitter, Share { quota, own: self.quotas.contains_key(&submitter), usage })
+        };
+        all.into_iter().map(share).collect()
+    }
+
+    /// Whether a submitter can be given a quota of its own.
+    ///
+    /// # Errors
+    /// [`Error::Full`] if 4,096 others have one.
+    pub fn room_for_quota(&self, submitter: &PublicKey) -> Result<(), Error> {
+        if self.quotas.len() >= QUOTAS && !self.quotas.contains_key(submitter) {
+            return Err(Error::Full { what: "quotas", most: QUOTAS });
+        }
+        Ok(())
+    }
+
     /// The quota of a submitter: its own, or that of all.
     pub fn quota(&self, submitter: &PublicKey) -> Quota {
         self.quotas.get(submitter).copied().unwrap_or(self.config.quota)

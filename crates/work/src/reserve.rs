@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 
 /// Reservations that are kept, at most.
 pub(crate) const RESERVATIONS: usize = 256;
+/// Characters of the name of one of them, at most.
+pub(crate) const NAME: usize = 64;
 /// Nodes of one of them, at most.
 pub(crate) const NODES: usize = 256;
 
@@ -63,6 +65,27 @@ impl Work {
     /// All reservations, by their names.
     pub fn reservations(&self) -> impl Iterator<Item = (&str, &Reservation)> {
         self.reservations.iter().map(|(id, reservation)| (id.as_str(), reservation))
+    }
+
+    /// Whether something of this name can be held back.
+    ///
+    /// # Errors
+    /// [`Error::Reservation`] if the name is empty or has more than 64 characters, and as
+    /// [`Reservation::check`]; [`Error::Full`] if there are 256 others.
+    pub fn room_for_reservation(
+        &self,
+        id: &str,
+        reservation: &Reservation,
+        now: Time,
+    ) -> Result<(), Error> {
+        if !(1..=NAME).contains(&id.chars().count()) {
+            return Err(Error::Reservation { reason: "its name must have 1 to 64 characters" });
+        }
+        reservation.check(now)?;
+        if self.reservations.len() >= RESERVATIONS && !self.reservations.contains_key(id) {
+            return Err(Error::Full { what: "reservations", most: RESERVATIONS });
+        }
+        Ok(())
     }
 
     /// What is held back from a job on a node now: what others reserved, without what they use.

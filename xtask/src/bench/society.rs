@@ -11,10 +11,12 @@ use std::{
     net::{Ipv4Addr, TcpListener, UdpSocket},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio, id as process_id},
     time::{Duration, Instant},
 };
 
+/// Where nodes listen: below the ports that the system gives away.
+const PORTS: std::ops::Range<u16> = 10_000..30_000;
 /// How long nodes may take to find each other.
 const START: Duration = Duration::from_secs(60);
 /// How long a short command may take.
@@ -119,22 +121,17 @@ fn founding_line(world: &World, data: &Path, port: u16) -> anyhow::Result<String
     Ok(said["founding_line"].as_str().context("polity key show: no founding_line")?.into())
 }
 
-/// Ports that are free, all different.
+/// Ports that are free, all different. They are none of those that the system gives to whoever
+/// dials: a node that is down for a moment would find its port taken.
 fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
-    // All are held until the last one is found, so that none comes twice.
-    let mut held = Vec::new();
-    let mut ports = Vec::new();
-    for _ in 0..count * 8 {
-        if ports.len() == count {
-            break;
-        }
-        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = udp.local_addr()?.port();
-        if let Ok(tcp) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            ports.push(port);
-            held.push((udp, tcp));
-        }
-    }
+    let is_free = |port: u16| {
+        let address = (Ipv4Addr::LOCALHOST, port);
+        UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()
+    };
+    // Two of these at the same time do not look at the same ports first.
+    let apart = u16::try_from(process_id() % 1_000)? * 15;
+    let around = (PORTS.start + apart..PORTS.end).chain(PORTS.start..PORTS.start + apart);
+    let ports: Vec<u16> = around.filter(|port| is_free(*port)).take(count).collect();
     ensure!(ports.len() == count, "too few free ports on this machine");
     Ok(ports)
 }
@@ -184,13 +181,19 @@ impl Node {
         serde_json::from_str(&said.stdout).with_context(|| said.stdout)
     }
 
+    /// That its process has not ended by itself.
+    pub(crate) fn is_there(&mut self) -> anyhow::Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => bail!("a node ended with {status}\n{}", self.said()),
+            None => Ok(()),
+        }
+    }
+
     /// Waits until the node is admitted and sees so many parties.
     fn ready(&mut self, world: &World, parties: u64) -> anyhow::Result<()> {
         let end = Instant::now() + START;
         until("nodes to find each other", START, || {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("a node ended with {status}\n{}", self.said());
-            }
+            self.is_there()?;
             // Until its door is open, the command fails.
             let Ok(status) = self.ask(world, &["node", "describe"]) else {
                 ensure!(Instant::now() < end, "a node does not answer\n{}", self.said());

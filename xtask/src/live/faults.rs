@@ -32,20 +32,27 @@ pub(super) enum Fault {
 
 const FAULTS: [Fault; 3] = [Fault::Killed, Fault::Stopped, Fault::Restarted];
 
-/// Lets things go wrong until the time is over; how often what did, and how long the slowest took to
-/// answer again.
+/// What went wrong so far.
+#[derive(Default)]
+pub(super) struct Happened {
+    pub(super) counts: BTreeMap<Fault, u64>,
+    /// How long the slowest node took to answer again.
+    pub(super) slowest: Duration,
+}
+
+/// Lets things go wrong until the time is over, or until a node does not come back.
 pub(super) fn happen(
     nodes: &Mutex<Vec<Node>>,
     world: &World,
     mut chance: Chance,
     end: Instant,
-) -> anyhow::Result<(BTreeMap<Fault, u64>, Duration)> {
-    let (mut counts, mut slowest) = (BTreeMap::new(), Duration::ZERO);
+    happened: &mut Happened,
+) -> anyhow::Result<()> {
     loop {
         let pause = Duration::from_millis(chance.within(PAUSE_MS));
         if Instant::now() + pause >= end {
             thread::sleep(end.saturating_duration_since(Instant::now()));
-            return Ok((counts, slowest));
+            return Ok(());
         }
         thread::sleep(pause);
         let fault = FAULTS[chance.within(0..FAULTS.len() as u64) as usize];
@@ -72,12 +79,13 @@ pub(super) fn happen(
         }
         let since = Instant::now();
         until("a node to answer again", BACK, || {
-            let nodes = nodes.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut nodes = nodes.lock().unwrap_or_else(PoisonError::into_inner);
+            nodes[at].is_there()?;
             // Until its door is open, the command fails.
             Ok(nodes[at].ask(world, &["node", "describe"]).is_ok().then_some(()))
         })?;
-        slowest = slowest.max(since.elapsed());
-        *counts.entry(fault).or_default() += 1;
+        happened.slowest = happened.slowest.max(since.elapsed());
+        *happened.counts.entry(fault).or_default() += 1;
     }
 }
 

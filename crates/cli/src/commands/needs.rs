@@ -160,7 +160,7 @@ impl Needs {
 }
 
 /// The owner that a person means.
-fn owner(text: &str, nodes: &[NodeInfo]) -> Result<PublicKey, Failure> {
+pub(super) fn owner(text: &str, nodes: &[NodeInfo]) -> Result<PublicKey, Failure> {
     const OWNERS: Kind = Kind { one: "owner", several: "owners", list: "polity node list" };
     let called = nodes.iter().filter(|info| info.owner_name == text).map(|info| info.owner);
     let mut called = called.collect::<BTreeSet<_>>().into_iter();
@@ -173,7 +173,7 @@ fn owner(text: &str, nodes: &[NodeInfo]) -> Result<PublicKey, Failure> {
 }
 
 /// The node that a person means.
-fn node(text: &str, nodes: &[NodeInfo]) -> Result<PublicKey, Failure> {
+pub(super) fn node(text: &str, nodes: &[NodeInfo]) -> Result<PublicKey, Failure> {
     one(text, &NODES, nodes.iter().map(|info| info.node))
 }
 

@@ -1,11 +1,26 @@
 //! The paths of the cluster, asked by the real client.
 
 use crate::fake::{Fake, House};
-use api::{BackupBytes, ClusterApi, ClusterChange, ClusterInfo, MemberInfo, Reply};
+use api::{
+    BackupBytes, ClusterApi, ClusterChange, ClusterInfo, MemberInfo, Quota, QuotaInfo, Reply,
+    Reservation,
+};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use identity::PublicKey;
 use protocol::Time;
+
+fn reservation() -> Reservation {
+    Reservation {
+        owner: PublicKey([5; 32]),
+        cpus: 2,
+        memory_bytes: 1 << 30,
+        gpus: 0,
+        nodes: [PublicKey([1; 32])].into(),
+        from: Time(3),
+        until: Time(4),
+    }
+}
 
 fn info() -> ClusterInfo {
     let node = PublicKey([1; 32]);
@@ -34,6 +49,16 @@ fn info() -> ClusterInfo {
             windows: vec![(Time(1), Time(2))],
         }],
         cordons: [(PublicKey([4; 32]), "too slow".to_string())].into(),
+        usual_quota: None,
+        quotas: vec![QuotaInfo {
+            owner: PublicKey([5; 32]),
+            quota: Quota { jobs: 1, tasks: 2, replicas: 3 },
+            own: true,
+            jobs: 1,
+            tasks: 1,
+            replicas: 1,
+        }],
+        reservations: [("nightly".to_string(), reservation())].into(),
     }
 }
 
@@ -79,6 +104,10 @@ async fn a_cluster_is_shown_and_changed_as_it_was_asked() {
         ClusterChange::Uncordon { node },
         ClusterChange::Drain { node, reason: String::new() },
         ClusterChange::Windows { node, windows: vec![(Time(1), Time(2))] },
+        ClusterChange::Quota { owner: node, quota: Some(Quota { jobs: 1, tasks: 2, replicas: 3 }) },
+        ClusterChange::Quota { owner: node, quota: None },
+        ClusterChange::Reserve { name: "nightly".into(), reservation: Some(reservation()) },
+        ClusterChange::Reserve { name: "nightly".into(), reservation: None },
     ];
     for change in &changes {
         house.client().manage(change.clone()).await.unwrap();

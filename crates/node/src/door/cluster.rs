@@ -3,7 +3,8 @@
 use super::Door;
 use crate::home::unavailable;
 use api::{
-    ApiError, BackupBytes, ClusterApi, ClusterChange, ClusterInfo, Code, MemberInfo, Reply,
+    ApiError, BackupBytes, ClusterApi, ClusterChange, ClusterInfo, Code, MemberInfo, Quota,
+    QuotaInfo, Reply, Reservation,
     backup::{self, BackupHead, PIECE_BYTES},
 };
 use bytes::Bytes;
@@ -17,7 +18,7 @@ const CURRENT_MS: u64 = 1_000;
 
 impl ClusterApi for Door {
     fn cluster(&self) -> Reply<'_, ClusterInfo> {
-        async move { Ok(self.cluster_info(self.home.cluster.look(seen).0, false)) }.boxed()
+        async move { Ok(self.cluster_info(self.home.cluster.look(Seen::of).0, false)) }.boxed()
     }
 
     fn cluster_current(&self) -> Reply<'_, ClusterInfo> {
@@ -26,7 +27,7 @@ impl ClusterApi for Door {
             let late = clock.until(clock.now().after_ms(CURRENT_MS));
             let seen = tokio::select! {
                 biased;
-                seen = self.home.cluster.read(seen) => seen.map_err(unavailable)?,
+                seen = self.home.cluster.read(Seen::of) => seen.map_err(unavailable)?,
                 () = late => {
                     let message = format!("no majority was heard within {CURRENT_MS} ms");
                     return Err(ApiError::new(Code::Unavailable, message)
@@ -47,15 +48,53 @@ impl ClusterApi for Door {
     }
 }
 
-/// What the queue knows of nodes.
-fn seen(work: &work::Work) -> BTreeMap<PublicKey, work::NodeView> {
-    work.nodes().map(|view| (view.node, view)).collect()
+/// What the queue knows of nodes and owners.
+struct Seen {
+    usual_quota: work::Quota,
+    nodes: BTreeMap<PublicKey, work::NodeView>,
+    shares: BTreeMap<PublicKey, work::Share>,
+    reservations: BTreeMap<String, work::Reservation>,
+}
+
+impl Seen {
+    fn of(work: &work::Work) -> Self {
+        let kept = |(name, reservation): (&str, &work::Reservation)| {
+            (name.to_string(), reservation.clone())
+        };
+        Self {
+            usual_quota: work.usual_quota(),
+            nodes: work.nodes().map(|view| (view.node, view)).collect(),
+            shares: work.shares(),
+            reservations: work.reservations().map(kept).collect(),
+        }
+    }
+}
+
+fn quota(work::Quota { jobs, tasks, replicas }: work::Quota) -> Quota {
+    Quota { jobs, tasks, replicas }
+}
+
+fn quota_info((owner, share): (PublicKey, work::Share)) -> QuotaInfo {
+    let work::Share { quota: may, own, usage } = share;
+    QuotaInfo {
+        owner,
+        quota: quota(may),
+        own,
+        jobs: usage.jobs,
+        tasks: usage.tasks,
+        replicas: usage.replicas,
+    }
+}
+
+fn reservation_info(reservation: work::Reservation) -> Reservation {
+    let work::Reservation { submitter, cpus, memory_bytes, gpus, nodes, from, until } = reservation;
+    Reservation { owner: submitter, cpus, memory_bytes, gpus, nodes, from, until }
 }
 
 impl Door {
     fn cluster_info(
         &self,
-        mut seen: BTreeMap<PublicKey, work::NodeView>,
+        Seen { usual_quota, nodes: mut seen, shares, reservations }: Seen,
         current: bool,
     ) -> ClusterInfo {
         // What was read is in the log here, and so are the members of that time.
@@ -93,6 +132,12 @@ impl Door {
             left_behind: status.behind.map(|behind| behind.to_string()),
             members,
             cordons: cordons.collect(),
+            usual_quota: Some(quota(usual_quota)),
+            quotas: shares.into_iter().map(quota_info).collect(),
+            reservations: reservations
+                .into_iter()
+                .map(|(name, reservation)| (name, reservation_info(reservation)))
+                .collect(),
         }
     }
 
@@ -164,7 +209,60 @@ impl Door {
                 let input = Input::Windows { node, windows };
                 self.home.tell_soon(input).await.map_err(unavailable)
             }
+            ClusterChange::Quota { owner, quota } => self.set_quota(owner, quota).await,
+            ClusterChange::Reserve { name, reservation } => self.reserve(name, reservation).await,
         }
+    }
+
+    async fn set_quota(&self, owner: PublicKey, quota: Option<Quota>) -> Result<(), ApiError> {
+        let quota =
+            quota.map(|Quota { jobs, tasks, replicas }| work::Quota { jobs, tasks, replicas });
+        if quota.is_some() {
+            self.known_owner(&owner)?;
+            let room = self.home.cluster.read(move |work| work.room_for_quota(&owner)).await;
+            room.map_err(unavailable)?.map_err(not_kept)?;
+        }
+        let input = Input::Quota { submitter: owner, quota };
+        self.home.tell_soon(input).await.map_err(unavailable)
+    }
+
+    async fn reserve(&self, name: String, kept: Option<Reservation>) -> Result<(), ApiError> {
+        let cluster = &self.home.cluster;
+        let id = name.clone();
+        let reservation = match kept {
+            None => {
+                let is_kept = move |work: &work::Work| work.reservations().any(|kept| kept.0 == id);
+                if !cluster.read(is_kept).await.map_err(unavailable)? {
+                    let message = format!("nothing is held back that is called '{name}'");
+                    return Err(
+                        ApiError::new(Code::NotFound, message).next("polity cluster reserve")
+                    );
+                }
+                None
+            }
+            Some(Reservation { owner, cpus, memory_bytes, gpus, nodes, from, until }) => {
+                self.known_owner(&owner)?;
+                nodes.iter().try_for_each(|node| self.known(node))?;
+                let submitter = owner;
+                let kept =
+                    work::Reservation { submitter, cpus, memory_bytes, gpus, nodes, from, until };
+                let now = self.home.clock.now();
+                let asked = kept.clone();
+                let room = move |work: &work::Work| work.room_for_reservation(&id, &asked, now);
+                cluster.read(room).await.map_err(unavailable)?.map_err(not_kept)?;
+                Some(kept)
+            }
+        };
+        let input = Input::Reserve { id: name, reservation };
+        self.home.tell_soon(input).await.map_err(unavailable)
+    }
+
+    fn known_owner(&self, owner: &PublicKey) -> Result<(), ApiError> {
+        if self.home.chain.ledger().roster().owner(owner).is_some() {
+            return Ok(());
+        }
+        let message = format!("{owner} is no admitted owner");
+        Err(ApiError::new(Code::NotFound, message).next("polity node list"))
     }
 
     async fn cordon(&self, node: PublicKey, reason: Option<String>) -> Result<(), ApiError> {
@@ -186,6 +284,12 @@ fn pieces(mut bytes: Bytes) -> impl futures::Stream<Item = Bytes> {
         let size_bytes = bytes.len().min(PIECE_BYTES);
         (size_bytes > 0).then(|| bytes.split_to(size_bytes))
     }))
+}
+
+/// What the queue says, for whoever asked.
+fn not_kept(error: work::Error) -> ApiError {
+    ApiError::new(Code::Refused, error.to_string())
+        .next("polity cluster reserve, polity cluster quota")
 }
 
 /// What the cluster says, for whoever asked.

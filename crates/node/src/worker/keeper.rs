@@ -61,7 +61,7 @@ async fn write(store: &Store, withheld: &Withheld, together: Vec<Asked>) {
     let cids: Vec<Cid> = together.iter().flat_map(|a| a.blocks.iter().map(|b| b.cid)).collect();
     let known = match store.has(cids).await {
         Ok(known) => known,
-        Err(error) => return answer(together, Err(error)),
+        Err(error) => return answer(withheld, together, Err(error)),
     };
     let mut known = known.as_slice();
     let mut hidden: Vec<Vec<Cid>> = Vec::with_capacity(together.len());
@@ -75,20 +75,22 @@ async fn write(store: &Store, withheld: &Withheld, together: Vec<Asked>) {
     let blocks = together.iter().flat_map(|asked| &asked.blocks);
     let blobs: Vec<(Cid, Bytes)> = blocks.map(|block| (block.cid, block.bytes.clone())).collect();
     match store.put(blobs).await {
-        Ok(()) => answer(together, Ok(hidden)),
+        Ok(()) => answer(withheld, together, Ok(hidden)),
         Err(error) => {
             hidden.iter().for_each(|blocks| withheld.withdraw(blocks));
-            answer(together, Err(error));
+            answer(withheld, together, Err(error));
         }
     }
 }
 
-fn answer(together: Vec<Asked>, outcome: Result<Vec<Vec<Cid>>, BlobError>) {
+fn answer(withheld: &Withheld, together: Vec<Asked>, outcome: Result<Vec<Vec<Cid>>, BlobError>) {
     match outcome {
         Ok(hidden) => {
             for (asked, hidden) in together.into_iter().zip(hidden) {
                 // Whoever was cancelled does not wait any more.
-                let _gone = asked.kept.send(Ok(hidden));
+                if let Err(Ok(hidden)) = asked.kept.send(Ok(hidden)) {
+                    withheld.withdraw(&hidden);
+                }
             }
         }
         Err(error) => {

@@ -244,13 +244,16 @@ impl Worker {
     }
 
     async fn execute(&self, replica: Replica) {
-        if !self.lock().is_expected(&replica.place()) {
-            return;
-        }
+        let Some(needed) = self.lock().begin(&replica.place()) else { return };
         if !self.parts.conduct.answers() {
             return;
         }
-        match self.parts.conduct.execute(&replica, &self.parts.executor).await {
+        let executed = tokio::select! {
+            executed = self.parts.conduct.execute(&replica, &self.parts.executor) => executed,
+            // A program that runs for a job that was cancelled ends here.
+            _closed = needed => return,
+        };
+        match executed {
             Ok(Execution { outcome, hidden_blocks }) => {
                 let salt = speak::salt(&self.parts.key, &replica);
                 let committed = self.lock().ran(

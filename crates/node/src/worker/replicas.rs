@@ -9,17 +9,26 @@ use protocol::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    convert::Infallible,
     sync::Arc,
 };
+use tokio::sync::oneshot;
 
 /// Names a replica.
 pub(super) type Place = (JobId, TaskIndex, Attempt);
 
 enum Slot {
-    /// Waits or runs, for this home.
-    Expected(PublicKey),
+    /// Waits for its turn or runs.
+    Expected(Expected),
     /// Has an outcome.
     Ran(Box<Ran>),
+}
+
+struct Expected {
+    /// Who asked for it last.
+    home: PublicKey,
+    /// Dropped with this, and so whoever runs it learns that nobody needs it any more.
+    running: Option<oneshot::Sender<Infallible>>,
 }
 
 struct Ran {
@@ -70,8 +79,8 @@ impl Replicas {
         from: PublicKey,
     ) -> Option<Option<Arc<CommitBatch>>> {
         self.slots.get_mut(place).map(|slot| match slot {
-            Slot::Expected(home) => {
-                *home = from;
+            Slot::Expected(expected) => {
+                expected.home = from;
                 None
             }
             Slot::Ran(ran) => {
@@ -82,17 +91,22 @@ impl Replicas {
     }
 
     pub(super) fn expect_result(&mut self, place: Place, home: PublicKey) {
-        self.slots.entry(place).or_insert(Slot::Expected(home));
+        self.slots.entry(place).or_insert(Slot::Expected(Expected { home, running: None }));
     }
 
-    pub(super) fn is_expected(&self, place: &Place) -> bool {
-        matches!(self.slots.get(place), Some(Slot::Expected(_)))
+    /// A replica begins to run, if it is expected. What this gives ends when its home needs it no
+    /// more.
+    pub(super) fn begin(&mut self, place: &Place) -> Option<oneshot::Receiver<Infallible>> {
+        let Some(Slot::Expected(expected)) = self.slots.get_mut(place) else { return None };
+        let (running, needed) = oneshot::channel();
+        expected.running = Some(running);
+        Some(needed)
     }
 
     /// Forgets a replica that has no outcome, and gives whoever asked for it last.
     pub(super) fn forget(&mut self, place: &Place) -> Option<PublicKey> {
         match self.slots.remove(place)? {
-            Slot::Expected(home) => Some(home),
+            Slot::Expected(expected) => Some(expected.home),
             Slot::Ran(ran) => Some(ran.home),
         }
     }
@@ -110,7 +124,7 @@ impl Replicas {
         let slot = self.slots.get_mut(place);
         let Some(slot @ Slot::Expected(_)) = slot else { return Err(blocks) };
         let home = match slot {
-            Slot::Expected(home) => *home,
+            Slot::Expected(expected) => expected.home,
             Slot::Ran(ran) => ran.home,
         };
         let hidden = commitment_of(&self.me, &salt, &outcome.digest());
@@ -191,7 +205,7 @@ impl Replicas {
             let places: Vec<_> = self.slots.range(all).map(|(place, _)| *place).collect();
             for place in places {
                 let home = match &self.slots[&place] {
-                    Slot::Expected(home) => *home,
+                    Slot::Expected(expected) => expected.home,
                     Slot::Ran(ran) => ran.home,
                 };
                 if !acts_for(&home) {
@@ -282,5 +296,24 @@ mod tests {
             roster.set_node(key(node).public(), protocol::NodeRecord { owner, since });
         }
         assert!(!shown().holds(TaskIndex(0), &[member(1, 0), member(2, 1)], &roster));
+    }
+
+    #[test]
+    fn a_replica_that_runs_ends_when_its_home_closes_it_and_for_nobody_else() {
+        let (home, other) = (key(1).public(), key(2).public());
+        let mut replicas = Replicas::new(key(9).public(), Arc::new(Sworn::default()));
+        let (job, task) = (JobId(Cid::of(Codec::Raw, b"job")), TaskIndex(0));
+        let place = (job, task, Attempt(0));
+        assert!(replicas.begin(&place).is_none(), "nobody asked for it");
+        replicas.expect_result(place, home);
+        let mut needed = replicas.begin(&place).expect("it was asked for");
+        let is_over = |needed: &mut oneshot::Receiver<Infallible>| {
+            matches!(needed.try_recv(), Err(oneshot::error::TryRecvError::Closed))
+        };
+        replicas.close(|by| *by == other, &job, &[task]);
+        assert!(!is_over(&mut needed));
+        replicas.close(|by| *by == home, &job, &[task]);
+        assert!(is_over(&mut needed));
+        assert!(replicas.begin(&place).is_none(), "it is not needed any more");
     }
 }

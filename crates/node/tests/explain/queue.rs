@@ -8,7 +8,7 @@ use super::{
 };
 use identity::SecretKey;
 use protocol::{Class, Needs, Priority, Terms};
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 /// Two owners of whom the first one's node votes.
 fn plain(dir: &Path) -> Vec<Node> {
@@ -134,4 +134,56 @@ fn a_submitter_that_has_as_much_at_work_as_it_may_is_told_so() {
     let job = order.submit(&nodes[0]);
     let facts = ["Its submitter has 1 replica", "may have 1"];
     until_told(&nodes[0], job, &facts, "polity job cancel JOB");
+}
+
+/// The owner of a node.
+fn owner_of(node: &mut Node) -> String {
+    let key = node.status().unwrap()["node"].as_str().unwrap().to_string();
+    let nodes = node.polity(&["node", "list", "--json"]).ok().json();
+    let all = nodes.as_array().expect("a list");
+    let own = all.iter().find(|info| info["node"] == key.as_str()).expect("it is admitted");
+    own["owner"].as_str().expect("a key").to_string()
+}
+
+#[test]
+fn an_owner_with_a_quota_of_its_own_is_told_so_and_refused_what_is_over_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut nodes = plain(dir.path());
+    let owner = owner_of(&mut nodes[0]);
+    nodes[0].polity(&["cluster", "quota", &owner, "--jobs", "1", "--replicas", "1"]).ok();
+    let order = Order { tasks: 20, ..Order::of(&counting(3_000), "single") };
+    let job = order.submit(&nodes[0]);
+    until_told(&nodes[0], job, &["Its submitter has 1 replica", "may have 1"], "");
+    let shown = nodes[0].polity(&["cluster", "quota"]).ok().out;
+    assert!(shown.contains("1 of 1") && shown.contains("its own"), "{shown}");
+    fs::write(dir.path().join("nothing.wasm"), wat::parse_str(NOTHING).unwrap()).unwrap();
+    let run = ["run", "nothing.wasm", "--verify", "single", "-o", "over"];
+    let refused = nodes[0].polity(&run);
+    assert_eq!(refused.code, Some(121), "{refused:?}");
+    assert!(refused.err.contains("1 jobs of yours are under way here"), "{}", refused.err);
+    nodes[0].polity(&["cluster", "quota", &owner, "--default"]).ok();
+    nodes[0].polity(&["job", "cancel", &job.to_string()]).ok();
+    nodes[0].polity(&run).ok();
+}
+
+#[test]
+fn what_is_held_back_for_others_is_not_given_until_that_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut nodes = plain(dir.path());
+    let other = owner_of(&mut nodes[1]);
+    let keys: Vec<String> = nodes
+        .iter_mut()
+        .map(|node| node.status().unwrap()["node"].as_str().unwrap().to_string())
+        .collect();
+    let held = ["--owner", &other, "--node", &keys[0], "--node", &keys[1], "--cpus", "4096"];
+    let reserve = ["cluster", "reserve", "nightly", "--for", "1h"];
+    nodes[0].polity(&[&reserve[..], &held].concat()).ok();
+    let shown = nodes[0].polity(&["cluster", "reserve"]).ok().out;
+    assert!(shown.contains("nightly") && shown.contains("4096 cores"), "{shown}");
+    let job = needing(Needs { cpus: 1, ..Needs::default() }).submit(&nodes[0]);
+    until_told(&nodes[0], job, &["Of 2 nodes none can be given a task of it now."], "");
+    nodes[0].polity(&["cluster", "reserve", "nightly", "--none"]).ok();
+    until_told(&nodes[0], job, &["Finished: 1 of 1 task final"], "");
+    let gone = nodes[0].polity(&["cluster", "reserve", "nightly", "--none"]);
+    assert!(gone.err.contains("nothing is held back that is called 'nightly'"), "{gone:?}");
 }

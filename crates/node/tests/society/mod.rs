@@ -16,6 +16,7 @@ use std::{
     net::{TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -72,12 +73,16 @@ pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A port that is free for UDP and TCP.
+/// A port that is free for UDP and TCP, and none of those that the system gives to whoever dials: a
+/// node that is down for a moment would find it taken.
 pub fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     until("a free port", || {
-        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let port = udp.local_addr().unwrap().port();
-        TcpListener::bind(("127.0.0.1", port)).ok().map(|_| port)
+        // Tests that run at the same time do not look at the same ports first.
+        let at = std::process::id() % 1_000 * 20 + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = u16::try_from(10_000 + at % 20_000).unwrap();
+        let udp = UdpSocket::bind(("127.0.0.1", port)).is_ok();
+        (udp && TcpListener::bind(("127.0.0.1", port)).is_ok()).then_some(port)
     })
 }
 

@@ -1,10 +1,12 @@
 //! Capacity is held back for a submitter for a time, or is not any more.
 
-use crate::{Reservation, Work, reserve::RESERVATIONS, state::Timer, turn::Turn};
+use crate::{
+    Reservation, Work,
+    reserve::{NAME, RESERVATIONS},
+    state::Timer,
+    turn::Turn,
+};
 use identity::PublicKey;
-
-/// Characters of a name that are kept.
-const NAME: usize = 64;
 
 impl Work {
     pub(crate) fn on_reserve(

@@ -4,8 +4,10 @@ mod add;
 mod ask;
 mod backup;
 mod members;
+mod quota;
 mod recover;
 mod remove;
+mod reserve;
 mod restore;
 mod status;
 mod transfer;
@@ -43,6 +45,10 @@ pub(super) enum Command {
     Add(add::Args),
     /// Take a member out
     Remove(remove::Args),
+    /// Say how much an owner's jobs may have under way, or list that
+    Quota(quota::Args),
+    /// Hold capacity back for an owner's jobs for a time, or list that
+    Reserve(reserve::Args),
     /// Let another member lead
     Transfer(transfer::Args),
     /// Write a copy of what the cluster agreed on
@@ -59,6 +65,8 @@ pub(super) fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failu
         Command::Members => block_on(members::run(context)),
         Command::Add(args) => block_on(add::run(args, context)),
         Command::Remove(args) => block_on(remove::run(args, context)),
+        Command::Quota(args) => block_on(quota::run(args, context)),
+        Command::Reserve(args) => block_on(reserve::run(args, context)),
         Command::Transfer(args) => block_on(transfer::run(args, context)),
         Command::Backup(args) => block_on(backup::run(args, context)),
         Command::Recover(args) => recover::run(&args, context),

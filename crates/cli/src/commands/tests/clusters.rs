@@ -2,7 +2,7 @@
 
 use super::{polity::Fault, world::World};
 use crate::{background, exit::Exit};
-use api::backup;
+use api::{Quota, backup};
 use std::{fs, os::unix::fs::PermissionsExt};
 
 #[test]
@@ -77,4 +77,57 @@ fn a_machine_that_was_removed_is_let_in_again_by_its_key() {
         assert_eq!(world.type_in(&format!("cluster add {node}")), Exit::Success);
     }
     assert_eq!(members(), 0);
+}
+
+#[test]
+fn an_owner_is_given_a_quota_and_it_is_taken_back() {
+    let world = World::new();
+    let owner = world.polity.genesis.founders[1].by;
+    assert_eq!(world.type_in("cluster quota"), Exit::Success);
+    assert_eq!(
+        world.type_in(&format!("cluster quota {owner} --jobs 2 --tasks 1000")),
+        Exit::Success
+    );
+    let quota = Quota { jobs: 2, tasks: 1_000, replicas: 65_536 };
+    assert_eq!(world.polity.quotas(), [(owner, quota)].into());
+    // What is not said stays.
+    assert_eq!(world.type_in(&format!("cluster quota {owner} --replicas 8")), Exit::Success);
+    let quota = Quota { replicas: 8, ..quota };
+    assert_eq!(world.polity.quotas(), [(owner, quota)].into());
+    assert_eq!(world.type_in(&format!("cluster quota {owner} --json")), Exit::Success);
+    assert_eq!(world.polity.quotas(), [(owner, quota)].into());
+    assert_eq!(world.type_in(&format!("cluster quota {owner} --default")), Exit::Success);
+    assert!(world.polity.quotas().is_empty());
+    for wrong in ["--jobs 2", "nobody --jobs 2"] {
+        assert_eq!(world.type_in(&format!("cluster quota {wrong}")), Exit::Usage, "{wrong}");
+    }
+}
+
+#[test]
+fn capacity_is_held_back_for_a_time_and_given_back() {
+    let world = World::new();
+    let founder = &world.polity.genesis.founders[1];
+    let (owner, node) = (founder.by, founder.payload.node);
+    let line = format!(
+        "cluster reserve nightly --owner {owner} --node {node} --cpus 2 --memory 1G --in 6h --for 2h"
+    );
+    assert_eq!(world.type_in(&line), Exit::Success);
+    let kept = world.polity.reservations()["nightly"].clone();
+    assert_eq!((kept.owner, kept.cpus, kept.memory_bytes, kept.gpus), (owner, 2, 1 << 30, 0));
+    assert_eq!(kept.nodes, [node].into());
+    assert_eq!(kept.until.since_ms(kept.from), 7_200_000);
+    assert_eq!(world.type_in("cluster reserve"), Exit::Success);
+    // Who says nothing means the node that is asked, and its owner.
+    assert_eq!(world.type_in("cluster reserve now --gpus 1 --for 1h"), Exit::Success);
+    let asked = world.polity.nodes[0].public();
+    let kept = world.polity.reservations()["now"].clone();
+    let founders = &world.polity.genesis.founders;
+    let own = founders.iter().find(|founder| founder.payload.node == asked).unwrap();
+    assert_eq!((kept.owner, kept.nodes), (own.by, [asked].into()));
+    assert_eq!(world.type_in("cluster reserve nightly --none"), Exit::Success);
+    assert_ne!(world.type_in("cluster reserve nightly --none"), Exit::Success, "it is gone");
+    assert_eq!(world.polity.reservations().len(), 1);
+    for wrong in ["x --cpus 1", "--cpus 1 --for 1h", "x --none --for 1h"] {
+        assert_eq!(world.type_in(&format!("cluster reserve {wrong}")), Exit::Usage, "{wrong}");
+    }
 }

@@ -114,6 +114,9 @@ fn answer(at: u64, settled: u32) -> Answer {
         left_behind: None,
         members: (1..=3).map(member).collect(),
         cordons: BTreeMap::new(),
+        usual_quota: None,
+        quotas: Vec::new(),
+        reservations: BTreeMap::new(),
     };
     Answer { status, nodes, jobs, cluster }
 }

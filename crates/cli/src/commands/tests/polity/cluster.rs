@@ -2,7 +2,8 @@
 
 use super::Polity;
 use api::{
-    ApiError, BackupBytes, ClusterApi, ClusterChange, ClusterInfo, Code, MemberInfo, Reply,
+    ApiError, BackupBytes, ClusterApi, ClusterChange, ClusterInfo, Code, MemberInfo, Quota,
+    QuotaInfo, Reply, Reservation,
     backup::{self, BackupHead},
 };
 use bytes::Bytes;
@@ -15,6 +16,8 @@ use std::collections::BTreeMap;
 pub(super) struct Managed {
     removed: Vec<PublicKey>,
     cordons: BTreeMap<PublicKey, String>,
+    quotas: BTreeMap<PublicKey, Quota>,
+    reservations: BTreeMap<String, Reservation>,
     leader: Option<PublicKey>,
 }
 
@@ -23,9 +26,21 @@ impl Polity {
         self.nodes.iter().take(3).map(identity::SecretKey::public).collect()
     }
 
+    pub(in crate::commands::tests) fn quotas(&self) -> BTreeMap<PublicKey, Quota> {
+        self.state.lock().unwrap().managed.quotas.clone()
+    }
+
+    pub(in crate::commands::tests) fn reservations(&self) -> BTreeMap<String, Reservation> {
+        self.state.lock().unwrap().managed.reservations.clone()
+    }
+
     pub(in crate::commands::tests) fn removed(&self) -> Vec<PublicKey> {
         self.state.lock().unwrap().managed.removed.clone()
     }
+}
+
+fn quota_info((owner, quota): (&PublicKey, &Quota)) -> QuotaInfo {
+    QuotaInfo { owner: *owner, quota: *quota, own: true, jobs: 1, tasks: 2, replicas: 0 }
 }
 
 impl ClusterApi for Polity {
@@ -68,6 +83,9 @@ impl ClusterApi for Polity {
                 .filter(|(node, _)| !all.contains(node))
                 .map(|(node, reason)| (*node, reason.clone()))
                 .collect(),
+            usual_quota: Some(Quota { jobs: 256, tasks: 4_000_000, replicas: 65_536 }),
+            quotas: managed.quotas.iter().map(quota_info).collect(),
+            reservations: managed.reservations.clone(),
         };
         async { Ok(info) }.boxed()
     }
@@ -93,6 +111,18 @@ impl ClusterApi for Polity {
                 managed.cordons.insert(node, reason);
             }
             ClusterChange::Windows { .. } => {}
+            ClusterChange::Quota { owner, quota: Some(quota) } => {
+                managed.quotas.insert(owner, quota);
+            }
+            ClusterChange::Quota { owner, quota: None } => drop(managed.quotas.remove(&owner)),
+            ClusterChange::Reserve { name, reservation: Some(reservation) } => {
+                managed.reservations.insert(name, reservation);
+            }
+            ClusterChange::Reserve { name, reservation: None } => {
+                if managed.reservations.remove(&name).is_none() {
+                    done = Err(ApiError::new(Code::NotFound, "nothing is called so"));
+                }
+            }
         }
         async { done }.boxed()
     }
