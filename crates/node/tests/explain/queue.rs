@@ -179,7 +179,7 @@ fn what_is_held_back_for_others_is_not_given_until_that_is_over() {
     let reserve = ["cluster", "reserve", "nightly", "--for", "1h"];
     nodes[0].polity(&[&reserve[..], &held].concat()).ok();
     let shown = nodes[0].polity(&["cluster", "reserve"]).ok().out;
-    assert!(shown.contains("nightly") && shown.contains("4096 cores"), "{shown}");
+    assert!(shown.contains("nightly") && shown.contains("4,096 cores"), "{shown}");
     let job = needing(Needs { cpus: 1, ..Needs::default() }).submit(&nodes[0]);
     until_told(&nodes[0], job, &["Of 2 nodes none can be given a task of it now."], "");
     nodes[0].polity(&["cluster", "reserve", "nightly", "--none"]).ok();

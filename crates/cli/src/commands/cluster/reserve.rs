@@ -13,7 +13,7 @@ a part is held back as of the cores. It ends by itself.
 
 Examples:
   polity cluster reserve                          what is held back
-  polity cluster reserve nightly --owner guest --node 7hTqK2Lm --cpus 4 --in 6h --for 2h
+  polity cluster reserve nightly --owner guest --cpus 4 --in 6h --for 2h
   polity cluster reserve nightly --none";
 
 /// `polity cluster reserve`
@@ -146,13 +146,21 @@ fn table(cluster: &ClusterInfo, names: &Names) -> String {
     }
     let head = ["NAME", "FOR", "WHAT", "NODES", "FROM", "UNTIL"];
     let row = |(name, kept): (&String, &Reservation)| {
-        let nodes: Vec<_> = kept.nodes.iter().map(text::short).collect();
-        let moment = |time: Time| text::moment(time);
+        let mut nodes = kept.nodes.iter();
+        let nodes = match (nodes.next(), nodes.next()) {
+            (Some(only), None) => text::short(only),
+            _ => text::plural(kept.nodes.len(), "node"),
+        };
+        // To the minute: what is held back is not that exact.
+        let moment = |time: Time| {
+            let moment = text::moment(time);
+            moment.get(..16).map_or(moment.clone(), |minute| format!("{minute}Z"))
+        };
         vec![
             text::tame(name).into_owned(),
             names.called(&kept.owner).map_or_else(|| text::short(kept.owner), str::to_string),
             much(kept),
-            nodes.join(" "),
+            nodes,
             moment(kept.from),
             moment(kept.until),
         ]
