@@ -145,7 +145,7 @@ pub(crate) async fn run(
                             if let JobEvent::Finished { receipt, .. } = &event {
                                 jobs.spawn(home.clone().learn(job, *receipt));
                             }
-                            events.tell(&home, index, (job, event));
+                            events.tell(&home.hub, index, (job, event));
                         }
                         Effect::Keep { outcome, from, .. } => results.push((outcome, from)),
                         effect => home.carry_out(effect, &mut jobs).await?,
@@ -155,7 +155,7 @@ pub(crate) async fn run(
                     jobs.spawn(home.clone().keep(outcomes, from));
                 }
             }
-            Some(known) = before.join_next() => events.restore(&home, known.map_err(panicked)??),
+            Some(known) = before.join_next() => events.restore(&home.hub, known.map_err(panicked)??),
             Some(ended) = roles.join_next() => ended.map_err(panicked)??,
             Some(ended) = jobs.join_next() => passing(ended.map_err(panicked)?)?,
         }

@@ -2,6 +2,7 @@
 //! the first event on, each once, whoever leads.
 
 use super::{Home, HomeError, watch::events_of_all};
+use crate::events::Hub;
 use protocol::{JobEvent, JobId};
 use std::collections::VecDeque;
 
@@ -9,6 +10,8 @@ use std::collections::VecDeque;
 pub(super) struct Events {
     /// What was said since, with its place in the log.
     early: Option<VecDeque<(u64, JobId, JobEvent)>>,
+    /// Up to this place in the log all that happened is in place, or in a receipt.
+    before: u64,
 }
 
 /// What had happened up to a place in the log.
@@ -19,28 +22,29 @@ pub(super) struct Before {
 
 impl Events {
     pub(super) fn new() -> Self {
-        Self { early: Some(VecDeque::new()) }
+        Self { early: Some(VecDeque::new()), before: 0 }
     }
 
-    /// Something happened.
-    pub(super) fn tell(&mut self, home: &Home, index: u64, (job, event): (JobId, JobEvent)) {
+    /// Something happened. What was read may be ahead of what is told on its way here: the end of a
+    /// job whose receipt was there by then would pass for all of it.
+    pub(super) fn tell(&mut self, hub: &Hub, index: u64, (job, event): (JobId, JobEvent)) {
         match &mut self.early {
             Some(early) => early.push_back((index, job, event)),
-            None => home.hub.tell(job, event),
+            None if index > self.before => hub.tell(job, event),
+            None => {}
         }
     }
 
     /// What happened before is known: whatever was said meanwhile follows it.
-    pub(super) fn restore(&mut self, home: &Home, before: Before) {
+    pub(super) fn restore(&mut self, hub: &Hub, before: Before) {
         for (job, events) in before.jobs {
-            home.hub.restore(job, events);
+            hub.restore(job, events);
         }
+        self.before = before.index;
         for (index, job, event) in self.early.take().into_iter().flatten() {
-            if index > before.index {
-                home.hub.tell(job, event);
-            }
+            self.tell(hub, index, (job, event));
         }
-        home.hub.set_restored();
+        hub.set_restored();
     }
 
     /// A state was taken from another member: what happened on the way there is seen from it.
@@ -67,5 +71,42 @@ impl Home {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::StreamExt;
+    use objects::{Cid, Codec};
+    use protocol::{Height, TaskIndex};
+
+    fn job(n: u8) -> JobId {
+        JobId(Cid::of(Codec::Raw, &[n]))
+    }
+
+    fn finally(task: u32) -> JobEvent {
+        JobEvent::Final { tasks: vec![TaskIndex(task)], height: Height(3) }
+    }
+
+    fn finished() -> JobEvent {
+        JobEvent::Finished { settled: 2, unsettled: 0, receipt: Cid::of(Codec::Raw, b"r") }
+    }
+
+    #[tokio::test]
+    async fn what_is_told_late_of_a_job_that_had_ended_is_not_taken_for_all_of_it() {
+        let (hub, mut events) = (Hub::default(), Events::new());
+        events.tell(&hub, 7, (job(1), finally(0)));
+        // Job 1 has ended at entry 9, and job 2 goes on.
+        let jobs = vec![(job(2), vec![finally(0)])];
+        events.restore(&hub, Before { index: 9, jobs });
+        events.tell(&hub, 8, (job(1), finally(1)));
+        events.tell(&hub, 8, (job(2), finally(0)));
+        events.tell(&hub, 9, (job(1), finished()));
+        events.tell(&hub, 10, (job(2), finished()));
+
+        assert!(hub.subscribe(&job(1)).is_none(), "its receipt tells of it");
+        let told: Vec<_> = hub.subscribe(&job(2)).expect("known").collect().await;
+        assert_eq!(told, [Ok(finally(0)), Ok(finished())]);
     }
 }
