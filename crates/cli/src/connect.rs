@@ -21,6 +21,9 @@ use tokio_util::compat::TokioAsyncReadCompatExt;
 
 /// Characters of the id that the requests of one command carry.
 const ID: usize = 16;
+/// What to do where a node starts or stops.
+const WAIT: &str =
+    "wait a moment; what it waits for it says where it was started, and: polity doctor";
 
 /// Opens TCP connections to where the node of a directory says that it is. It says so anew at
 /// every start, so a command that waits finds a node that was started again.
@@ -107,12 +110,56 @@ fn answers(place: &ApiPlace) -> bool {
 pub(crate) fn none(data: &DataDir) -> Failure {
     let dir = data.root().display();
     let failure = |what: String| Failure::new(Exit::NoNode, what);
+    if let Some(pid) = data.holder() {
+        let what =
+            format!("no node runs in {dir} yet, or any more: one starts or stops (pid {pid})");
+        return failure(what).next(WAIT);
+    }
     match data.whose() {
+        Whose::Named if !data.root().is_dir() => {
+            failure(format!("no node runs in {dir}: there is no such directory"))
+                .next("is the name right? polity up makes it, with --genesis or --join")
+        }
+        Whose::Named if data.genesis().is_ok_and(|genesis| genesis.is_none()) => {
+            failure(format!("no node runs in {dir}: it belongs to no network yet")).next(format!(
+                "a founder types: polity up --data {dir} --genesis FILE; others, with a line of \
+                 'polity invite': polity up --data {dir} --join -"
+            ))
+        }
         Whose::Named => failure(format!("no node runs in {dir}"))
             .next(format!("start it with: polity up --data {dir}")),
         Whose::Own => failure(format!("your own node, in {dir}, does not run"))
             .next("start it with: polity up"),
         Whose::Embedded => failure("no node runs in the background".into())
             .next("the next 'polity run' starts one"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+
+    #[test]
+    fn where_no_node_runs_it_is_said_what_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::at(dir.path().join("node"));
+        let said = none(&data);
+        assert_eq!(said.exit, Exit::NoNode);
+        assert!(said.message.ends_with("there is no such directory"), "{said}");
+        data.create().unwrap();
+        let said = none(&data);
+        assert!(said.message.ends_with("it belongs to no network yet"), "{said}");
+        assert!(said.next.unwrap().contains("--join -"));
+
+        // As if this process were a node that waits for others.
+        let store = data.root().join("store");
+        fs::create_dir(&store).unwrap();
+        let lock = File::create(store.join("lock")).unwrap();
+        lock.lock().unwrap();
+        let said = none(&data);
+        let pid = format!("one starts or stops (pid {})", std::process::id());
+        assert!(said.message.ends_with(&pid), "{said}");
+        assert_eq!(said.next.as_deref(), Some(WAIT));
     }
 }

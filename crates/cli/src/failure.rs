@@ -27,10 +27,7 @@ impl Failure {
 
     /// A file of this machine cannot be used.
     pub(crate) fn file(path: &Path, error: &std::io::Error) -> Self {
-        let text = error.to_string();
-        // The number says nothing to a person.
-        let text = text.split(" (os error").next().unwrap_or_default();
-        Self::usage(format!("{}: {text}", path.display()))
+        Self::usage(format!("{}: {}", path.display(), data::plain(error)))
     }
 
     /// This machine failed.

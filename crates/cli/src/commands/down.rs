@@ -54,7 +54,8 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     };
     let running = text::plural(jobs, "job");
     if jobs > 0 && !args.force {
-        return Err(Failure::new(Exit::Refused, format!("{running} run on this node"))
+        let run = if jobs == 1 { "runs" } else { "run" };
+        return Err(Failure::new(Exit::Refused, format!("{running} {run} on this node"))
             .next("see them with: polity job list; stop it all the same: polity down --force"));
     }
     background::stop(&process)?;
@@ -63,14 +64,15 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     context.out.data(&whole, String::new)?;
     context.out.say(format!("The node (pid {pid}) has stopped."));
     if jobs > 0 {
-        context.out.say(format!("{running} go on when it starts again."));
+        let go = if jobs == 1 { "goes" } else { "go" };
+        context.out.say(format!("{running} {go} on when it starts again."));
     }
     Ok(Exit::Success)
 }
 
 /// No such node runs. If a person's own one does, that is said.
 fn nothing_to_stop(data: &DataDir, own: Option<&DataDir>) -> Result<Failure, Failure> {
-    let none = connect::none(data);
+    let none = Failure { next: None, ..connect::none(data) };
     let Some(own) = own else { return Ok(none) };
     let Some((_, Run { process, .. })) = background::running(own)? else { return Ok(none) };
     let (dir, pid) = (own.root().display(), process.pid);
@@ -92,7 +94,8 @@ mod tests {
         let own = DataDir::at(dir.path().join("own"));
         own.create().unwrap();
         let none = nothing_to_stop(&background, Some(&own)).unwrap();
-        assert_eq!(none, connect::none(&background));
+        assert_eq!(none.message, connect::none(&background).message);
+        assert_eq!(none.next, None, "who stops a node does not start one");
 
         // As if this process were that node.
         own.set_api("127.0.0.1:1".parse().unwrap(), "token").unwrap();

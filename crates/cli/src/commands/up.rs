@@ -140,7 +140,7 @@ fn remember(args: &Args, data: &DataDir, context: &Context<'_>) -> Result<Settin
 fn check_network(args: &Args, join: Option<&JoinLine>, data: &DataDir) -> Result<(), Failure> {
     let kept = data.genesis()?;
     let given = match (&args.genesis, join) {
-        (Some(path), _) => Some(data::read_genesis(path)?),
+        (Some(path), _) => Some(data::named_genesis(path)?),
         (None, Some(join)) => Some(join.genesis.clone()),
         (None, None) => None,
     };

@@ -10,7 +10,7 @@ pub enum Error {
     #[error("no data directory: neither --data, POLITY_DATA, XDG_DATA_HOME nor HOME is set")]
     NoHome,
     /// The file system.
-    #[error("{path}: {error}", path = path.display())]
+    #[error("{path}: {}", plain(error), path = path.display())]
     Io {
         /// Where.
         path: PathBuf,
@@ -46,6 +46,12 @@ pub enum Error {
     },
 }
 
+/// What the system says, without the number, which says nothing to a person.
+pub(crate) fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_string()
+}
+
 impl Error {
     pub(crate) fn io(path: impl Into<PathBuf>, error: io::Error) -> Self {
         Self::Io { path: path.into(), error }
@@ -67,6 +73,9 @@ impl Error {
             Self::Io { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => Some(
                 "does it belong to another user? Name another directory with --data DIR".into(),
             ),
+            Self::Io { error, .. } if error.kind() == io::ErrorKind::NotADirectory => {
+                Some("a file is there; name a directory with --data DIR".into())
+            }
             Self::Io { .. } => None,
         }
     }

@@ -22,10 +22,11 @@ mod process;
 mod settings;
 
 pub use error::Error;
+pub(crate) use error::plain;
 pub use process::Process;
 pub use settings::Settings;
 
-use crate::machine;
+use crate::{failure::Failure, machine};
 use identity::SecretKey;
 use protocol::{Genesis, Time};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,8 @@ const SMALL_BYTES: u64 = 64 << 10;
 const GENESIS: &str = "genesis.polity";
 /// Name of the file that says where the API is.
 const API: &str = "api.json";
+/// Directories that a node locks while it runs.
+pub(crate) const LOCKED: [&str; 3] = ["chain", "cluster", "store"];
 
 /// A data directory. Nothing is created before it is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -304,6 +307,14 @@ impl DataDir {
         options.open(&path).map_err(|error| Error::io(path, error))
     }
 
+    /// The process that holds what a node locks, from the beginning of its start to the end of its
+    /// stop, if it may be seen. A node that starts is not disturbed.
+    pub(crate) fn holder(&self) -> Option<i32> {
+        let locks = fs::read_to_string("/proc/locks").ok()?;
+        let held = |name| process::holder(&locks, &self.root.join(name).join("lock"));
+        LOCKED.into_iter().find_map(held)
+    }
+
     /// Where a node in the background writes its log.
     pub(crate) fn log(&self) -> PathBuf {
         self.root.join("node.log")
@@ -345,6 +356,15 @@ pub fn read_genesis(path: &Path) -> Result<Genesis, Error> {
     let bytes = read_bounded(path, limit_bytes).map_err(|error| Error::io(path, error))?;
     Genesis::decode(&bytes)
         .map_err(|error| Error::Malformed { path: path.into(), reason: error.to_string() })
+}
+
+/// Reads a genesis document that a person names.
+pub(crate) fn named_genesis(path: &Path) -> Result<Genesis, Failure> {
+    read_genesis(path).map_err(|error| match error {
+        Error::Io { error, .. } => Failure::file(path, &error),
+        _ => Failure::usage(format!("{} is no genesis, or a damaged one", path.display()))
+            .next("is this the file that 'polity found' wrote?"),
+    })
 }
 
 /// Reads a file of at most `limit_bytes`.

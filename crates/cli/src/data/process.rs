@@ -2,7 +2,7 @@
 //! number is told apart (`proc(5)`).
 
 use serde::{Deserialize, Serialize};
-use std::{fs, io};
+use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
 
 /// A process of this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,10 +50,37 @@ fn began(pid: i32) -> io::Result<Option<String>> {
     }
 }
 
+/// The process that holds the lock of a file (`flock(2)`), by what `/proc/locks` says.
+pub(super) fn holder(locks: &str, path: &Path) -> Option<i32> {
+    let file = fs::metadata(path).ok()?;
+    let (major, minor) = (rustix::fs::major(file.dev()), rustix::fs::minor(file.dev()));
+    let id = format!("{major:02x}:{minor:02x}:{}", file.ino());
+    locks.lines().find_map(|line| {
+        // `1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let held = fields.get(1) == Some(&"FLOCK") && fields.get(5) == Some(&id.as_str());
+        held.then(|| fields[4].parse().ok()).flatten().filter(|pid: &i32| *pid > 0)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::{Command, Stdio};
+    use std::{
+        fs::File,
+        process::{Command, Stdio},
+    };
+
+    #[test]
+    fn whoever_holds_a_lock_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let (file, locks) = (File::create(&path).unwrap(), || fs::read_to_string("/proc/locks"));
+        assert_eq!(holder(&locks().unwrap(), &path), None);
+        file.lock().unwrap();
+        assert_eq!(holder(&locks().unwrap(), &path), i32::try_from(std::process::id()).ok());
+        assert_eq!(holder(&locks().unwrap(), &dir.path().join("none")), None);
+    }
 
     #[test]
     fn a_process_is_running_until_it_has_ended_and_no_other_one_counts_as_it() {

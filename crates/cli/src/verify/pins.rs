@@ -45,7 +45,7 @@ impl Pins {
         }
         let path = Path::new(named);
         if path.exists() {
-            return Ok(Self::one(data::read_genesis(path)?.network(), named));
+            return Ok(Self::one(data::named_genesis(path)?.network(), named));
         }
         Err(Failure::usage(format!("--genesis {named} is neither a hash nor a genesis file"))
             .next("founders can tell the hash: polity node describe"))
@@ -120,5 +120,10 @@ mod tests {
     fn a_name_that_is_neither_hash_nor_file_is_refused() {
         assert_eq!(Pins::of(Some(&network(5).to_string()), &[]).unwrap().0[0].0, network(5));
         assert!(Pins::of(Some("/no/such/file"), &[]).is_err());
+        let dir = tempfile::tempdir().unwrap();
+        let other = dir.path().join("other");
+        std::fs::write(&other, "to be or not to be").unwrap();
+        let refused = Pins::of(other.to_str(), &[]).unwrap_err();
+        assert!(refused.message.ends_with("other is no genesis, or a damaged one"), "{refused}");
     }
 }
