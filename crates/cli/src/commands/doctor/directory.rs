@@ -1,17 +1,28 @@
 //! The data directory: whether it is there, who may read its secrets, who holds its locks.
 
 use super::{Check, Patient};
-use crate::data::{DataDir, Whose};
+use crate::data::{DataDir, LOCKED, Whose};
 use std::{
     fs::{self, File, TryLockError},
+    io,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
 };
 
 /// Secrets with these names, and those of further executors.
 const SECRETS: [&str; 3] = ["owner.key", "node.key", "api.token"];
-/// What a node locks while it runs.
-const LOCKED: [&str; 3] = ["chain", "cluster", "store"];
+
+/// What whoever may not look into a directory does about it.
+const WHO: &str = "type commands as the user whose node it is";
+
+/// That this user may not look into the directory, if it is so: then nothing more can be said of it.
+pub(super) fn closed(data: &DataDir) -> Option<Check> {
+    let looked = fs::metadata(data.root().join("."));
+    looked.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied).then(|| {
+        let said = format!("You may not look into {}.", data.root().display());
+        Check::bad("directory", said).next(WHO)
+    })
+}
 
 /// What can be seen without the node.
 pub(super) fn checks(data: &DataDir) -> Vec<Check> {
@@ -79,8 +90,7 @@ fn keys(root: &Path) -> Check {
     }
     if !strange.is_empty() {
         let files = strange.join(" ");
-        return Check::bad("keys", format!("They are another user's: {files}."))
-            .next("type commands as the user whose node it is");
+        return Check::bad("keys", format!("They are another user's: {files}.")).next(WHO);
     }
     match found {
         0 => Check::good("keys", "There are none yet; they are made when they are needed."),
@@ -91,18 +101,18 @@ fn keys(root: &Path) -> Check {
 /// Whether a process holds the locks that is not the node which says that it runs.
 pub(super) fn locks(patient: &Patient<'_>) -> Check {
     let root = patient.data.root();
-    let held = LOCKED.iter().filter(|name| is_held(&root.join(name).join("lock"))).count();
+    let held = LOCKED.iter().any(|name| is_held(&root.join(name).join("lock")));
     match (held, patient.pid) {
-        (0, None) => Check::good("locks", "Nobody holds them: a node can start."),
-        (0, Some(pid)) => {
+        (false, None) => Check::good("locks", "Nobody holds them: a node can start."),
+        (false, Some(pid)) => {
             Check::warn("locks", format!("The node (pid {pid}) runs and does not hold them."))
                 .next("wait a moment: it starts, or it stops")
         }
-        (_, Some(pid)) => Check::good("locks", format!("The node holds them (pid {pid}).")),
-        (_, None) if patient.node.is_some() => {
+        (true, Some(pid)) => Check::good("locks", format!("The node holds them (pid {pid}).")),
+        (true, None) if patient.node.is_some() => {
             Check::good("locks", "The node holds them; its process cannot be seen from here.")
         }
-        (_, None) => {
+        (true, None) => {
             let said = "Another process holds them: a node that starts, or one that stops.";
             Check::warn("locks", said)
                 .next(format!("wait a moment, or find it with: fuser -v {}/*/lock", root.display()))

@@ -59,11 +59,10 @@ pub(super) fn disk(patient: &Patient<'_>) -> Check {
     };
     let told = patient.node.as_ref().map(|node| node.status.reserve_bytes);
     let reserve = told.or(patient.plan.as_ref().map(|plan| plan.reserve_bytes)).unwrap_or(0);
-    let said = format!(
-        "{} free, of which {} are left to the journals.",
-        text::size(free),
-        text::size(reserve.min(free)),
-    );
+    let said = match reserve {
+        0 => format!("{} free.", text::size(free)),
+        _ => format!("{} free, {} kept for the journals.", text::size(free), text::size(reserve)),
+    };
     let next = format!("free some space where {} is", root.display());
     if free < reserve {
         return Check::bad("disk", format!("{said} No job and no output is taken any more."))

@@ -12,7 +12,7 @@ use crate::{
     connect, data::DataDir, exit::Exit, failure::Failure, job::explain::machines::off_ms,
     launch::NodePlan,
 };
-use api::{NodeApi, NodeInfo, Status};
+use api::{ClusterApi, ClusterInfo, NodeApi, NodeInfo, Status};
 use check::{Check, Grade};
 use protocol::Genesis;
 use serde_json::json;
@@ -55,6 +55,8 @@ struct Patient<'a> {
 struct Answers {
     status: Status,
     nodes: Vec<NodeInfo>,
+    /// The machines of its owner, if it tells of them.
+    cluster: Option<ClusterInfo>,
 }
 
 impl Answers {
@@ -80,13 +82,16 @@ pub(super) async fn run(_: Args, context: &Context<'_>) -> Result<Exit, Failure>
 
 /// Everything about a directory and its node.
 async fn examine(data: &DataDir, context: &Context<'_>) -> Vec<Check> {
+    if let Some(closed) = directory::closed(data) {
+        return vec![closed];
+    }
     let mut checks = directory::checks(data);
     let genesis = data.genesis().unwrap_or_default();
     let plan = match context.launch.plan(data) {
         Ok(plan) => Some(plan),
         Err(error) => {
             checks.push(
-                Check::bad("settings", format!("config.toml cannot be used: {error:#}."))
+                Check::bad("settings", unusable(&format!("{error:#}")))
                     .next("correct it, or remove it"),
             );
             None
@@ -107,12 +112,23 @@ async fn examine(data: &DataDir, context: &Context<'_>) -> Vec<Check> {
     checks
 }
 
+/// Why config.toml cannot be used, in one sentence: without the lines that quote it, with a margin.
+fn unusable(error: &str) -> String {
+    let quotes = |line: &&str| {
+        let margin = |c: char| c.is_ascii_digit() || c == ' ';
+        line.trim_start_matches(margin).starts_with('|')
+    };
+    let said = error.lines().map(str::trim).filter(|line| !line.is_empty() && !quotes(line));
+    format!("config.toml cannot be used: {}.", said.collect::<Vec<_>>().join(": "))
+}
+
 /// Asks the node of a directory, if it runs.
 async fn ask(data: &DataDir, pid: Option<i32>) -> (Check, Option<Answers>) {
     let said = async {
         let node = connect::running(data)?;
         let (status, nodes) = (node.status().await?, node.nodes().await?);
-        Ok::<_, Failure>(Answers { status, nodes })
+        let cluster = node.cluster().await.ok();
+        Ok::<_, Failure>(Answers { status, nodes, cluster })
     };
     match tokio::time::timeout(PATIENCE, said).await {
         Ok(Ok(answers)) => {
@@ -147,5 +163,19 @@ fn engine(context: &Context<'_>) -> Check {
             Check::bad("engine", format!("This machine fails the known answers: {error:#}."))
                 .next("do not run a node here: look at processor and memory")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_settings_is_one_sentence() {
+        let error =
+            "x.toml: error at line 2, column 1\n  |\n2 | a = true\n  | ^\nunknown field `a`\n";
+        let said =
+            "config.toml cannot be used: x.toml: error at line 2, column 1: unknown field `a`.";
+        assert_eq!(unusable(error), said);
     }
 }

@@ -65,6 +65,10 @@ fn check(patient: &Patient<'_>, kind: Kind, addr: SocketAddr) -> Check {
                 (Some((pid, _)), Some(own)) if pid == own => {
                     Check::good("ports", format!("The node listens on {word} {port}."))
                 }
+                (Some((pid, _)), None) if patient.data.holder() == Some(pid) => Check::good(
+                    "ports",
+                    format!("The node (pid {pid}) starts or stops, and has {word} {port}."),
+                ),
                 (Some((pid, name)), _) => {
                     Check::bad("ports", format!("{word} {port} is in use by {name} (pid {pid})."))
                         .next("stop it, or listen elsewhere: polity key show --listen PORT")

@@ -1,8 +1,8 @@
 //! What only a node that runs can tell: admission, versions, peers, validators, the ledger.
 
-use super::{Answers, Check, Patient};
+use super::{Answers, Check, Patient, check::sentence};
 use crate::text;
-use api::NodeInfo;
+use api::{ClusterInfo, NodeInfo};
 use protocol::{Certificate, Distinct};
 use std::{collections::BTreeSet, time::Duration};
 
@@ -14,6 +14,8 @@ const SLACK_MS: u64 = 30_000;
 pub(super) fn checks(patient: &Patient<'_>) -> Vec<Check> {
     let Some(node) = &patient.node else { return Vec::new() };
     let mut checks = vec![admission(node), versions(node)];
+    checks.extend(work(node));
+    checks.extend(node.cluster.as_ref().and_then(cluster));
     if node.nodes.len() > 1 && node.status.distinct == Distinct::Owners {
         checks.push(peers(node));
     }
@@ -39,6 +41,39 @@ fn admission(node: &Answers) -> Check {
     let until = text::moment(until);
     Check::bad("admission", format!("This node is not drawn until {until}: {who} is sanctioned."))
         .next("polity ledger evidence")
+}
+
+/// Whether it is given work, if somebody said that it is not.
+fn work(node: &Answers) -> Option<Check> {
+    let own = node.nodes.iter().find(|info| info.node == node.status.node)?;
+    let reason = own.load.as_ref()?.cordon.as_ref()?;
+    let said = format!("This node is given nothing new: {reason}.");
+    Some(Check::warn("work", said).next("polity node uncordon"))
+}
+
+/// Whether several machines of one owner act as one.
+fn cluster(cluster: &ClusterInfo) -> Option<Check> {
+    const WHO: &str = "start them with 'polity up'; who is away: polity cluster status";
+    if let Some(why) = &cluster.left_behind {
+        return Some(Check::bad("cluster", format!("{}.", sentence(why))));
+    }
+    let voters = cluster.members.iter().filter(|member| member.votes);
+    let (all, there) = (voters.clone().count(), voters.filter(|voter| voter.connected).count());
+    if cluster.members.len() < 2 {
+        return None;
+    }
+    let said = format!("Of the {all} of your machines that vote, {there} are connected.");
+    Some(match cluster.leader {
+        None => Check::bad("cluster", format!("Nobody leads: jobs wait. {said}")).next(WHO),
+        Some(_) if there < all => Check::warn("cluster", said).next(WHO),
+        Some(leader) => {
+            let machines = text::plural(cluster.members.len(), "machine");
+            Check::good(
+                "cluster",
+                format!("Your {machines} act as one; …{} leads.", leader.short()),
+            )
+        }
+    })
 }
 
 /// Whether all speak of the same.
@@ -128,7 +163,7 @@ fn ledger(node: &Answers) -> Check {
     let age = text::lasting(Duration::from_millis(age_ms));
     let every = text::lasting(Duration::from_millis(status.heartbeat_ms));
     let said = format!(
-        "The last block, {}, is {age} old; one comes every {every} at least.",
+        "The last block, {}, is {age} old; one comes at least every {every}.",
         status.height
     );
     if status.heartbeat_ms > 0 && age_ms > status.heartbeat_ms * 2 + SLACK_MS {
@@ -152,4 +187,55 @@ fn listed(names: &[String]) -> String {
     names.sort();
     let named = names[..names.len() - more].join(", ");
     if more > 0 { format!("{named} and {more} more") } else { named }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::check::Grade, *};
+    use api::MemberInfo;
+    use identity::SecretKey;
+
+    /// Three machines, of which so many are connected.
+    fn trio(there: u8) -> ClusterInfo {
+        let key = |n: u8| SecretKey::from_seed([n; 32]).public();
+        let member = |n: u8| MemberInfo {
+            node: key(n),
+            votes: true,
+            connected: n < there,
+            labels: Default::default(),
+            has: None,
+            silent_ms: None,
+            running: 0,
+            cordon: None,
+            windows: Vec::new(),
+        };
+        ClusterInfo {
+            id: "id".into(),
+            name: "home".into(),
+            node: key(0),
+            current: false,
+            leader: (there > 1).then(|| key(1)),
+            term: 1,
+            last: 1,
+            committed: 1,
+            applied: 1,
+            snapshot: 0,
+            at_rest: true,
+            left_behind: None,
+            members: (0..3).map(member).collect(),
+            cordons: Default::default(),
+        }
+    }
+
+    #[test]
+    fn machines_of_ones_own_that_nobody_leads_are_a_problem() {
+        let grade = |there| cluster(&trio(there)).map(|check| check.grade);
+        assert_eq!(grade(3), Some(Grade::Good));
+        assert_eq!(grade(2), Some(Grade::Warn));
+        assert_eq!(grade(1), Some(Grade::Bad));
+        let alone = ClusterInfo { members: trio(3).members[..1].to_vec(), ..trio(3) };
+        assert!(cluster(&alone).is_none());
+        let behind = ClusterInfo { left_behind: Some("it was recovered".into()), ..trio(3) };
+        assert_eq!(cluster(&behind).map(|check| check.grade), Some(Grade::Bad));
+    }
 }
