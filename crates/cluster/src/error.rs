@@ -23,7 +23,7 @@ pub enum Error {
         limit_bytes: usize,
     },
     /// Only the leader takes inputs and answers reads. Nothing was done.
-    #[error("this node does not lead its cluster{}", leader.map(|l| format!("; {l} does")).unwrap_or_default())]
+    #[error("{}", not_led(leader.as_ref()))]
     NotLeader {
         /// Who leads, if that is known.
         leader: Option<PublicKey>,
@@ -85,6 +85,13 @@ pub enum Error {
     /// The cluster is dead: nothing is taken or answered any more, this node must stop.
     #[error("the cluster failed: {0}")]
     Failed(String),
+}
+
+fn not_led(leader: Option<&PublicKey>) -> String {
+    match leader {
+        Some(leader) => format!("this node does not lead its cluster; {leader} does"),
+        None => "nobody is known to lead this cluster: that takes a majority of its voters".into(),
+    }
 }
 
 impl Error {

@@ -10,7 +10,7 @@ use crate::{
     job::order,
     machine, out, text,
 };
-use api::{JobState, NodeApi, Status};
+use api::{Code, JobState, NodeApi, Status};
 use std::{fs, io, os::unix::fs::MetadataExt, path::Path, time::Duration};
 
 const AFTER: &str = "\
@@ -39,8 +39,12 @@ pub(super) async fn run(_: Args, context: &Context<'_>) -> Result<Exit, Failure>
     let node = connect::running(&data)?;
     let run = background::running(&data)?.map(|(_, run)| run);
     let status = node.status().await?;
-    let jobs = node.jobs().await?;
-    let running = jobs.iter().filter(|job| job.state == JobState::Running).count();
+    let running = match node.jobs().await {
+        Ok(jobs) => Ok(jobs.iter().filter(|job| job.state == JobState::Running).count()),
+        // The node is there all the same: nobody leads its cluster.
+        Err(error) if error.code == Code::Unavailable => Err(error.message),
+        Err(error) => return Err(error.into()),
+    };
     let disk_bytes = used(data.root()).map_err(|error| Failure::file(data.root(), &error))?;
     let receipts = order::verification(None, status.parties, status.distinct)?.1;
     let up_ms = run.as_ref().map(|run| machine::now().since_ms(run.since));
@@ -53,7 +57,7 @@ pub(super) async fn run(_: Args, context: &Context<'_>) -> Result<Exit, Failure>
         "up_ms": up_ms,
         "network": status.network,
         "network_name": status.network_name,
-        "jobs_running": running,
+        "jobs_running": running.as_ref().ok(),
         "receipts": receipts,
         "disk_bytes": disk_bytes,
     });
@@ -78,7 +82,8 @@ struct Shown<'a> {
     data: &'a DataDir,
     run: Option<Run>,
     status: &'a Status,
-    running: usize,
+    /// How many jobs run, or why that is not known.
+    running: Result<usize, String>,
     receipts: String,
     disk_bytes: u64,
 }
@@ -89,6 +94,10 @@ impl Shown<'_> {
         let lasting =
             |run: &Run| text::lasting(Duration::from_millis(machine::now().since_ms(run.since)));
         let unknown = || "unknown".to_string();
+        let jobs = match running {
+            Ok(running) => format!("{running} running"),
+            Err(why) => format!("not known: {why}\nsee who is away with: polity cluster status"),
+        };
         out::fields(&[
             ("node", format!("{}\n{}", whose(data), status.node)),
             ("data", data.root().display().to_string()),
@@ -96,7 +105,7 @@ impl Shown<'_> {
             ("version", status.version.clone()),
             ("up for", run.as_ref().map_or_else(unknown, lasting)),
             ("network", format!("{}\n{}", status.network_name, status.network)),
-            ("jobs", format!("{running} running")),
+            ("jobs", jobs),
             ("receipts", receipts.clone()),
             ("disk", text::size(*disk_bytes)),
         ])

@@ -68,7 +68,8 @@ impl Gate<'_> {
         }
         if roster.node(&self.me).is_none() {
             let message = "this node is not admitted yet".to_string();
-            return Err(ApiError::new(Code::NotAdmitted, message).next("polity node list"));
+            return Err(ApiError::new(Code::NotAdmitted, message)
+                .next("see which are with: polity node list"));
         }
         self.check_times(job, ledger.tip().time)?;
         let parties = ledger.roster().parties();
@@ -128,7 +129,8 @@ impl Home {
         }
         if let Some(strange) = strange {
             let message = format!("this node does not know {strange}, for which it is to be held");
-            return Err(ApiError::new(Code::NotFound, message).next("polity job list"));
+            return Err(ApiError::new(Code::NotFound, message)
+                .next("see which there are with: polity job list"));
         }
         room.map_err(no_room)?;
         self.take_blobs(submission.blobs).await?;
@@ -230,7 +232,10 @@ fn missing(cid: &Cid) -> ApiError {
 }
 
 pub(crate) fn unavailable(error: cluster::Error) -> ApiError {
-    let next = if error.may_pass() { "polity cluster status" } else { "look at the node's log" };
+    let next = match error.may_pass() {
+        true => "see who is away with: polity cluster status",
+        false => "look at the node's log",
+    };
     ApiError::new(Code::Unavailable, error.to_string()).next(next)
 }
 
@@ -240,12 +245,12 @@ fn no_room(error: work::Error) -> ApiError {
         work::Error::Deadline { .. } => Code::Expired,
         _ => Code::Busy,
     };
-    ApiError::new(code, error.to_string()).next("polity job list")
+    ApiError::new(code, error.to_string()).next("see what it works on with: polity job list")
 }
 
 fn too_few(reason: String) -> ApiError {
     let message = format!("what the job needs could not be copied to a majority: {reason}");
-    ApiError::new(Code::Unavailable, message).next("polity cluster status")
+    ApiError::new(Code::Unavailable, message).next("see who is away with: polity cluster status")
 }
 
 pub(crate) fn blob_error(error: BlobError) -> ApiError {

@@ -45,7 +45,12 @@ fn show(cluster: &ClusterInfo) -> String {
         ("leader", leader),
         (
             "members",
-            format!("{}, of which {voters} vote: {}", cluster.members.len(), bears(voters)),
+            format!(
+                "{}, of which {voters} {}: {}",
+                cluster.members.len(),
+                if voters == 1 { "votes" } else { "vote" },
+                bears(voters)
+            ),
         ),
         ("log", log),
         ("state", if cluster.current { CURRENT } else { STALE }.into()),
