@@ -275,7 +275,8 @@ impl Door {
             return Ok(());
         }
         let message = format!("{node} is no admitted node");
-        Err(ApiError::new(Code::NotFound, message).next("polity node list"))
+        Err(ApiError::new(Code::NotFound, message)
+            .next("see which there are with: polity node list"))
     }
 }
 
@@ -296,7 +297,8 @@ fn not_kept(error: work::Error) -> ApiError {
 fn refused(error: cluster::Error) -> ApiError {
     match error {
         cluster::Error::Members(_) | cluster::Error::UnderWay => {
-            ApiError::new(Code::Refused, error.to_string()).next("polity cluster status")
+            ApiError::new(Code::Refused, error.to_string())
+                .next("see how the members stand with: polity cluster status")
         }
         other => unavailable(other),
     }

@@ -35,7 +35,8 @@ impl Door {
     ) -> Result<(Proof, BTreeSet<PublicKey>), ApiError> {
         if record.outcome().is_none() {
             let message = format!("the validators did not decide about task {}", record.task);
-            return Err(ApiError::new(Code::NotFinished, message).next("polity ledger disputes"));
+            return Err(ApiError::new(Code::NotFinished, message)
+                .next("see how it stands with: polity ledger disputes"));
         }
         let chain = &self.home.chain;
         let disputes = chain.filings(record).await.map_err(internal)?;
@@ -66,5 +67,5 @@ impl Door {
 
 fn unknown(id: Digest) -> ApiError {
     ApiError::new(Code::NotFound, format!("the ledger holds no evidence named {id}"))
-        .next("polity ledger evidence")
+        .next("see what there is with: polity ledger evidence")
 }

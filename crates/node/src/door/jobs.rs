@@ -15,7 +15,7 @@ use work::Summary;
 
 pub(super) fn unknown(job: &JobId) -> ApiError {
     ApiError::new(Code::NotFound, format!("this node takes care of no job {job}"))
-        .next("polity job list")
+        .next("see which there are with: polity job list")
 }
 
 /// Where a job is found.

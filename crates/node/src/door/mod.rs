@@ -27,7 +27,9 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use identity::{Digest, PublicKey, SecretKey};
 use network::Network;
 use objects::Cid;
-use protocol::{Block, Header, Height, InvitationKind, JobId, TaskIndex, TaskKey, port::Blobs};
+use protocol::{
+    Block, Distinct, Header, Height, InvitationKind, JobId, TaskIndex, TaskKey, port::Blobs,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The node, as its owner's doors see it.
@@ -158,7 +160,7 @@ impl Door {
         let (block, _) = found.ok_or_else(|| {
             let head = *chain.head().borrow();
             ApiError::new(Code::NotFound, format!("there is no block {height}; the last is {head}"))
-                .next("polity ledger head")
+                .next("see the last one with: polity ledger head")
         })?;
         let finality = chain.finality(&block).await.map_err(internal)?;
         Ok(FinalBlock { block, finality })
@@ -184,6 +186,13 @@ impl Door {
         if ledger.roster().owner(&sponsor.public()).is_none() {
             let message = format!("{} is not an admitted owner", sponsor.public());
             return Err(ApiError::new(Code::NotAdmitted, message));
+        }
+        let alone = ledger.params().distinct == Distinct::Nodes;
+        if alone && (kind == InvitationKind::Owner || self.network.addresses().is_empty()) {
+            let message = "nobody can join the polity of the node in the background: it is this \
+                           machine's alone, and listens nowhere";
+            return Err(ApiError::new(Code::Refused, message)
+                .next("found one with others, see: polity found --help"));
         }
         let longest = ledger.params().invitation_lifetime_ms;
         if lifetime_ms == 0 || lifetime_ms > longest {

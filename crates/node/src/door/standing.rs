@@ -93,7 +93,8 @@ impl Door {
         })?;
         if self.home.chain.ledger().roster().owner(&owner).is_none() {
             let message = format!("{owner} is not an admitted owner");
-            return Err(ApiError::new(Code::NotFound, message).next("polity node list"));
+            return Err(ApiError::new(Code::NotFound, message)
+                .next("see which there are with: polity node list --json"));
         }
         let network = self.home.chain.network();
         let tx = Tx::Second(Signed::new(Seconding { owner }, network, key));

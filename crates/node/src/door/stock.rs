@@ -71,7 +71,7 @@ impl StorageApi for Door {
                 return Ok(());
             }
             Err(ApiError::new(Code::NotFound, format!("{root} is not pinned"))
-                .next("polity storage pins"))
+                .next("see what is pinned with: polity storage pins"))
         }
         .boxed()
     }
@@ -265,9 +265,8 @@ fn not_protected(error: erasure::Error) -> ApiError {
     match error {
         erasure::Error::Store(error) => blob_error(error),
         erasure::Error::Unknown(_) => ApiError::new(Code::NotFound, error.to_string()),
-        error @ erasure::Error::NotPlaced { .. } => {
-            ApiError::new(Code::Refused, error.to_string()).next("polity node list")
-        }
+        error @ erasure::Error::NotPlaced { .. } => ApiError::new(Code::Refused, error.to_string())
+            .next("see which nodes are there with: polity node list"),
         error => ApiError::new(Code::ObjectUnavailable, error.to_string()),
     }
 }
