@@ -6,7 +6,7 @@ use super::{
     progress::Progress,
     results::{Done, Results},
 };
-use crate::{exit::Exit, failure::Failure, out::Out};
+use crate::{exit::Exit, failure::Failure, out::Out, text};
 use api::{ApiError, Code, JobEvents, NodeApi};
 use futures::{
     FutureExt, Stream, StreamExt,
@@ -26,6 +26,8 @@ const TRIES: u32 = 120;
 const PAUSE: Duration = Duration::from_secs(1);
 /// How much longer than the job lives a person waits for its end.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long nothing may be heard before it is said where the reason is to be had.
+const STILL: Duration = Duration::from_secs(20);
 
 /// A job that is listened to.
 pub(crate) struct Followed {
@@ -106,6 +108,8 @@ pub(crate) async fn follow<N: NodeApi>(
     let mut troubles = Vec::new();
     let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
     let deadline = timeout.map(|timeout| Instant::now() + timeout + GRACE);
+    // Once: a task may take longer than that.
+    let mut still = job.map(|job| (job, Instant::now() + STILL));
     let why = loop {
         while writing.len() < WRITERS && !due.is_empty() {
             let share: Vec<_> = due.drain(..due.len().min(SHARE)).collect();
@@ -124,6 +128,7 @@ pub(crate) async fn follow<N: NodeApi>(
                     // Without names nodes are called by their keys.
                     names = Names::ask(node).await.unwrap_or_default();
                 }
+                still = still.map(|(job, _)| (job, Instant::now() + STILL));
                 let arrived = course.take(&event, wait);
                 if wait != Wait::Outcome {
                     due.extend(arrived.iter().filter_map(|task| {
@@ -137,6 +142,12 @@ pub(crate) async fn follow<N: NodeApi>(
                 for (task, failure) in missing {
                     progress.say(&format!("results of {task} are missing: {failure}"));
                     troubles.push((task, failure));
+                }
+            }
+            () = sleep_until(still.map_or_else(Instant::now, |(_, at)| at)), if still.is_some() && !done => {
+                if let Some((job, _)) = still.take() {
+                    let (long, job) = (text::lasting(STILL), text::short(job));
+                    progress.say(&format!("no news for {long}; why: polity job explain {job}"));
                 }
             }
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {

@@ -237,8 +237,18 @@ fn say_ending(came: &Outcomes, whole: &Whole<'_>, out: Out) {
         let missing = text::plural(ending.troubles.len(), "task");
         out.say(format!("Results of {missing} are missing. Try again with:\n  {back}"));
     }
-    for (name, end) in failed(ending).into_iter().take(ENDED) {
-        out.say(format!("{name}: {}", out.paint(Tone::Bad, &end)));
+    let failed = failed(ending);
+    for (name, end) in failed.iter().take(ENDED) {
+        out.say(format!("{name}: {}", out.paint(Tone::Bad, end)));
+    }
+    if let Some(job) = &job {
+        let lost = |(_, stage): (_, &Stage)| matches!(stage, Stage::Unsettled(_));
+        if ending.course.stages().any(lost) {
+            out.say(format!("Why it is so:\n  polity job explain {job}"));
+        } else if !failed.is_empty() && whole.table.len() > 1 {
+            let what = "What they printed, and what may help";
+            out.say(format!("{what}:\n  polity job logs {job}\n  polity job explain {job}"));
+        }
     }
     let known = whole.known.len();
     let counts = ending.course.counts();

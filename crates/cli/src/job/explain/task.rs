@@ -171,8 +171,19 @@ impl Facts<'_> {
         if end.is_success() {
             return said;
         }
-        let name = text::cut(&tasks[0].name, 60);
-        said.next(format!("polity job logs {} {name}", self.id()))
+        let id = self.id();
+        match end {
+            End::OutOfFuel => {
+                said.next(format!("give it more: polity rerun {id} --failed --fuel 500G"))
+            }
+            End::OutOfMemory => {
+                said.next(format!("give it more: polity rerun {id} --failed --memory 2G"))
+            }
+            _ => {
+                let name = text::cut(&tasks[0].name, 60);
+                said.next(format!("what it printed: polity job logs {id} {name}"))
+            }
+        }
     }
 }
 
