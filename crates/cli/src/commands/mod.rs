@@ -33,7 +33,7 @@ mod wishes;
 
 use crate::{data::DataDir, exit, exit::Exit, failure::Failure, launch::Launch, out::Out};
 use clap::{Parser, Subcommand, error::ErrorKind};
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, io::Write, path::PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -158,6 +158,24 @@ impl Context<'_> {
     }
 }
 
+/// What to do where an option took the program for one of its files.
+const PROGRAM_FIRST: &str = "\
+--each and --input take all that follows them: name the program before them, as
+in  polity run sweep.wasm --each 'data/*.csv'";
+
+/// Whether the program is missing, and an option is there that may have taken it.
+fn swallowed(error: &clap::Error) -> bool {
+    use clap::error::{ContextKind, ContextValue};
+    let has = |kind, part: &str| match error.get(kind) {
+        Some(ContextValue::Strings(all)) => all.iter().any(|text| text.contains(part)),
+        Some(ContextValue::StyledStr(text)) => text.to_string().contains(part),
+        _ => false,
+    };
+    error.kind() == ErrorKind::MissingRequiredArgument
+        && has(ContextKind::InvalidArg, "PROGRAM.wasm")
+        && ["--each", "--input"].iter().any(|option| has(ContextKind::Usage, option))
+}
+
 /// Does what the command line says.
 pub(crate) fn run(args: Vec<OsString>, launch: &dyn Launch) -> Exit {
     let cli = match Cli::try_parse_from(args) {
@@ -166,6 +184,9 @@ pub(crate) fn run(args: Vec<OsString>, launch: &dyn Launch) -> Exit {
             let help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             // Whoever closed the stream does not listen.
             let _ = error.print();
+            if swallowed(&error) {
+                let _ = writeln!(std::io::stderr(), "\n{PROGRAM_FIRST}");
+            }
             return if help { Exit::Success } else { Exit::Usage };
         }
     };

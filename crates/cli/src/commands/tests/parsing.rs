@@ -13,6 +13,18 @@ fn the_command_line_is_consistent() {
 }
 
 #[test]
+fn an_option_that_took_the_program_for_a_file_is_told() {
+    let taken = |line: &str| {
+        let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
+        super::super::swallowed(&error)
+    };
+    assert!(taken("polity run --each a.csv p.wasm"));
+    assert!(taken("polity run --input a.csv p.wasm"));
+    assert!(!taken("polity run --detach"));
+    assert!(!taken("polity run --each a.csv --colour red"));
+}
+
+#[test]
 fn every_line_that_the_docs_show_is_understood() {
     let lines = [
         "polity demo --nodes 5 --keep",
