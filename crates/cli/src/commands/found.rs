@@ -15,6 +15,8 @@ Examples:
   polity found polityfound1… polityfound1… polityfound1… polityfound1…
   polity found lines.txt --validators 4 --name co-op -o genesis.polity";
 
+/// How a founding line begins.
+const BEGINS: &str = "polityfound1";
 /// What to do about a founding line that is none.
 const ASK: &str = "ask its owner for the line that 'polity key show --listen 4870' prints";
 
@@ -22,7 +24,7 @@ const ASK: &str = "ask its owner for the line that 'polity key show --listen 487
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub(super) struct Args {
-    /// Founding lines, or files with one on each line
+    /// Founding lines, or files with such lines
     #[arg(value_name = "LINE", required = true)]
     lines: Vec<String>,
     /// Nodes that vote: those of the first N founders. Usually all
@@ -92,8 +94,11 @@ pub(super) fn founders(args: &[String]) -> Result<Vec<Signed<Founder>>, Failure>
             let bytes = data::read_bounded(path, limits::GENESIS_BYTES as u64)
                 .map_err(|error| Failure::file(path, &error))?;
             let text = String::from_utf8_lossy(&bytes);
-            let lines = text.lines().filter(|line| !line.trim().is_empty());
-            for line in lines {
+            let all = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            // 'polity key show > FILE' writes more than the line.
+            let is_one = |line: &&str| line.starts_with(BEGINS);
+            let some = all.clone().any(|line| is_one(&line));
+            for line in all.filter(|line| !some || is_one(line)) {
                 let by = |error| Failure::usage(format!("{}: {error}", path.display())).next(ASK);
                 founders.push(line.parse::<FoundingLine>().map_err(by)?.0);
             }

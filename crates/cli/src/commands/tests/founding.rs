@@ -31,7 +31,8 @@ fn four_owners_found_and_the_first_of_them_starts() {
     let homes: Vec<_> = (0..4).map(|n| dir.path().join(format!("owner-{n}"))).collect();
     let lines: Vec<_> = homes.iter().map(|home| founding_line(home, "lab")).collect();
     let list = dir.path().join("lines.txt");
-    fs::write(&list, lines[1..].join("\n\n")).unwrap();
+    // What 'polity key show > FILE' wrote is as good as the line alone.
+    fs::write(&list, format!("name  lab\n\n{}", lines[1..].join("\n\n"))).unwrap();
     let file = dir.path().join("genesis.polity");
     let (list, out) = (list.to_str().unwrap(), file.to_str().unwrap());
     let args = ["found", &lines[0], list, "--validators", "4", "--name", "co-op", "-o", out];
