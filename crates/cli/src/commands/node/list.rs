@@ -11,6 +11,9 @@ const NAME: usize = 40;
 const LABELS: usize = 24;
 
 const AFTER: &str = "\
+Nodes and owners are named by the end of their keys. PARTY is whom the owner
+counts as: itself, or who invited it, until a second owner vouches. A node that
+VOTES is a validator; one that is DRAWN runs replicas of others' tasks.
 Labels are what owners call their nodes by: labels in config.toml.
 
 Examples:
