@@ -47,7 +47,7 @@ pub struct JobSummary {
     pub job: JobId,
     /// Who signed it.
     pub submitter: PublicKey,
-    /// When it was signed.
+    /// When it was signed; of a job that has ended, when it was taken.
     pub issued: Time,
     /// Where it stands.
     pub state: JobState,

@@ -24,6 +24,13 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(ms))
 }
 
+/// Reads a number of milliseconds: `20`, and `20ms` too.
+pub(crate) fn milliseconds(text: &str) -> Result<u32, String> {
+    let number = text.strip_suffix("ms").unwrap_or(text);
+    let wrong = |_| format!("'{text}' is no number of milliseconds; write one as 20");
+    number.parse().map_err(wrong)
+}
+
 /// A duration in milliseconds.
 pub(crate) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -247,6 +254,8 @@ mod tests {
         assert_eq!(bytes("2GiB"), Ok(2 << 30));
         assert_eq!(bytes("7"), Ok(7));
         assert_eq!(count("5_000"), Ok(5_000));
+        assert_eq!([milliseconds("20"), milliseconds("20ms")], [Ok(20), Ok(20)]);
+        assert!(milliseconds("x").unwrap_err().contains("milliseconds"));
         assert_eq!(count("2G"), Ok(2_000_000_000));
     }
 

@@ -42,9 +42,10 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     let whole = serde_json::json!({ "line": line, "kind": kind, "expires": expires });
     context.out.data(&whole, || line.to_string())?;
     let whom = if args.mine { "one more machine of yours" } else { "one new owner" };
+    let until = text::moment(expires);
     context.out.say(format!(
-        "This line lets {whom} join until {expires}. Keep it\n\
-         secret. On the other machine, with the line on stdin:\n  polity up --join -"
+        "This line lets {whom} join until {until}.\n\
+         Keep it secret. On the other machine, with the line on stdin:\n  polity up --join -"
     ));
     Ok(Exit::Success)
 }

@@ -46,7 +46,7 @@ pub(super) struct Needs {
     #[arg(long, value_name = "N")]
     pub(super) node: Vec<String>,
     /// Only where a message and its answer take at most so many milliseconds
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = text::milliseconds)]
     pub(super) near: Option<u32>,
     /// Who may see the data: public, internal (you, and owners that --owner names), restricted
     /// (your nodes with the label restricted=yes). Usually public

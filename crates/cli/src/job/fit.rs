@@ -82,7 +82,10 @@ fn lacks(job: &Job, profile: &Profile) -> Option<String> {
         return Some(format!("with fewer than {} cores", needs.cpus));
     }
     if usize::from(needs.gpus) > profile.gpus.len() {
-        return Some(format!("with fewer than {} GPUs", needs.gpus));
+        return Some(match needs.gpus {
+            1 => "without a GPU".into(),
+            gpus => format!("with fewer than {gpus} GPUs"),
+        });
     }
     if needs.cpus > 0 && job.limits.memory_bytes > profile.memory_bytes {
         return Some(format!("with less than {}", text::size(job.limits.memory_bytes)));
@@ -167,7 +170,7 @@ mod tests {
                 "nodes of 1 can ever run this: of 2 nodes, 1 without zone=north",
             ),
             (Needs { cpus: 32, ..Needs::default() }, 1, "2 with fewer than 32 cores"),
-            (Needs { gpus: 1, ..Needs::default() }, 1, "2 with fewer than 1 GPUs"),
+            (Needs { gpus: 1, ..Needs::default() }, 1, "2 without a GPU"),
             (
                 Needs { arch: Some("riscv64".into()), ..Needs::default() },
                 1,

@@ -181,7 +181,11 @@ impl Several {
         let covered = || self.parts.iter().flat_map(|part| &part.covered);
         let is_here = |name: &&String| !covered().any(|covered| covered.here == **name);
         if let Some(name) = materials.tasks.iter().find(is_here) {
-            return Err(Failure::usage(format!("the run has no task named {name}")));
+            let said = Failure::usage(format!("the run has no task named {name}"));
+            let first = covered().next().map_or("", |covered| &covered.here);
+            return Err(
+                said.next(format!("tasks are named as their files are: the first one is {first}"))
+            );
         }
         for Part { verdict, covered } in &mut self.parts {
             let Ok(held) = &mut verdict.held else { continue };

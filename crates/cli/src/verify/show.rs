@@ -177,16 +177,17 @@ impl Held {
         }
         let k = self.receipt.body.order.payload.verification.k;
         if k > 1 && self.chosen().is_some() {
-            lines.push(format!(
-                "that the node which its home chose is not corrupt: the other {} of {k} are drawn",
-                k - 1,
-            ));
+            let others = match k - 1 {
+                1 => "the other one is drawn".into(),
+                others => format!("the other {others} of {k} are drawn"),
+            };
+            lines.push(format!("that the node which its home chose is not corrupt: {others}"));
         }
         let agreed = self.receipt.body.parts.iter().flat_map(|part| &part.agreements.tasks);
         let skipped: usize = agreed.map(|agreed| agreed.skipped.len()).sum();
         if skipped > 0 {
-            lines
-                .push(format!("why candidates were passed over, {skipped} times: the home's word"));
+            let times = text::plural(skipped, "time");
+            lines.push(format!("why candidates were passed over, {times}: the home's word"));
         }
         lines.push("that the program computes what its author meant".into());
         if self.files.is_none() {

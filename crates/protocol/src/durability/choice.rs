@@ -52,6 +52,13 @@ impl fmt::Display for Tolerance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let s = |count: u16| if count == 1 { "" } else { "s" };
         let Self { owners, nodes } = *self;
+        if nodes == 0 {
+            return f.write_str("no node may be lost: there are too few to spread it over");
+        }
+        if owners == 0 {
+            let s = s(nodes);
+            return write!(f, "any {nodes} node{s} may be lost, and no owner with all its nodes");
+        }
         write!(f, "any {nodes} node{} or {owners} owner{} may be lost", s(nodes), s(owners))
     }
 }
@@ -133,7 +140,11 @@ mod tests {
         let filled = fill_slots(&[None; 6], &candidates, 10).expect("room");
         assert_eq!(filled.iter().collect::<BTreeSet<_>>().len(), 6);
         assert_eq!(tolerance(&filled, &candidates, 4), Tolerance { owners: 1, nodes: 2 });
-        assert_eq!(tolerance(&filled, &candidates, 5), Tolerance { owners: 0, nodes: 1 });
+        let said = tolerance(&filled, &candidates, 5);
+        assert_eq!(said, Tolerance { owners: 0, nodes: 1 });
+        assert_eq!(said.to_string(), "any 1 node may be lost, and no owner with all its nodes");
+        let none = Tolerance { owners: 0, nodes: 0 };
+        assert_eq!(none.to_string(), "no node may be lost: there are too few to spread it over");
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub enum BlobError {
     },
     /// No room: the disk is full, apart from the reserve of the journals.
     #[error(
-        "the disk is full ({free_bytes} bytes free, {reserve_bytes} are kept for journals); free some space and try again"
+        "the disk is full ({} MiB free, {} MiB are kept for journals); free some space and try again",
+        free_bytes >> 20, reserve_bytes >> 20
     )]
     Full {
         /// Bytes that are free.

@@ -36,7 +36,14 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     let whole = json!({ "job": job, "tasks": before.tasks, "agreed": before.agreed });
     context.out.data(&whole, String::new)?;
     let given_up = before.tasks.saturating_sub(before.agreed + before.unsettled);
-    let given_up = text::plural(given_up as usize, "task");
-    context.out.say(format!("Job {short} is cancelled: {given_up} will not be agreed on."));
+    context.out.say(match given_up {
+        0 => {
+            format!("Job {short} is cancelled, but all its tasks are agreed on: they become final.")
+        }
+        _ => {
+            let given_up = text::plural(given_up as usize, "task");
+            format!("Job {short} is cancelled: {given_up} will not be agreed on.")
+        }
+    });
     Ok(Exit::Success)
 }

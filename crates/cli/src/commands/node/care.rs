@@ -157,7 +157,11 @@ pub(super) async fn drain(args: DrainArgs, context: &Context<'_>) -> Result<Exit
                 return Ok::<_, Failure>(());
             }
             if told.replace(running) != Some(running) {
-                context.out.say(format!("{running} tasks still run there"));
+                let (tasks, run) = (
+                    text::plural(running as usize, "task"),
+                    if running == 1 { "runs" } else { "run" },
+                );
+                context.out.say(format!("{tasks} still {run} there"));
             }
             tokio::time::sleep(LOOK).await;
         }

@@ -10,6 +10,7 @@ use crate::{
     text,
 };
 use api::{LostRight, NodeApi, NodeInfo, Status};
+use protocol::Distinct;
 use std::time::Duration;
 
 /// `polity node describe`
@@ -41,6 +42,16 @@ fn yes(yes: bool) -> String {
 
 fn show_status(status: &Status) -> String {
     let age = Duration::from_millis(status.clock.since_ms(status.head_time));
+    let parties = match status.distinct {
+        Distinct::Owners => {
+            ("owners", format!("{} with a node that is connected now", status.parties))
+        }
+        Distinct::Nodes => ("nodes", format!("{} of one owner, in one process", status.parties)),
+    };
+    let listens = match status.addresses.join("\n") {
+        none if none.is_empty() => "nowhere".into(),
+        addresses => addresses,
+    };
     out::fields(&[
         ("node", status.node.to_string()),
         ("owner", status.owner.to_string()),
@@ -52,9 +63,9 @@ fn show_status(status: &Status) -> String {
         ("height", format!("{}, {} old", status.height, text::lasting(age))),
         ("clock", status.clock.to_string()),
         ("peers", status.peers.to_string()),
-        ("owners", format!("{} with a node that is connected now", status.parties)),
+        parties,
         ("engine", status.fingerprint.to_string()),
-        ("listens", status.addresses.join("\n")),
+        ("listens", listens),
     ])
 }
 

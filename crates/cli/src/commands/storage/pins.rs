@@ -4,6 +4,11 @@ use super::super::Context;
 use crate::{connect, exit::Exit, failure::Failure, out, text};
 use api::{PinInfo, PinMode, StorageApi, path};
 
+/// The label of what people pin.
+const USER: &str = "user";
+/// Columns of a label.
+const LABEL: usize = 24;
+
 /// `polity storage pins`
 #[derive(Debug, clap::Args)]
 pub(in crate::commands) struct Args {
@@ -28,6 +33,8 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
         }
     }
     pins.truncate(args.limit);
+    // What people pinned comes before what the node keeps for itself and for others.
+    pins.sort_by_key(|pin| pin.label != USER);
     context.out.data(&pins, || table(&pins))?;
     Ok(Exit::Success)
 }
@@ -40,7 +47,7 @@ fn table(pins: &[PinInfo]) -> String {
         };
         vec![
             pin.root.to_string(),
-            pin.label.clone(),
+            text::cut_middle(&pin.label, LABEL),
             mode.to_string(),
             text::moment(pin.since),
             pin.name.clone().unwrap_or_default(),

@@ -28,7 +28,7 @@ Keys:
   q, Esc, Ctrl-C     leave
   Tab                nodes or jobs
   up, down           move in what is chosen; also j and k
-  PgUp, PgDn, Home   by pages, to the begin
+  PgUp, PgDn, Home   by pages, to the beginning
   s                  sort by something else
 
 Examples:
