@@ -52,8 +52,9 @@ impl Events {
         if self.early.is_some() {
             return;
         }
-        let (live, _) = home.cluster.look(events_of_all);
+        let (live, seen) = home.cluster.look(events_of_all);
         home.hub.catch_up(live);
+        self.before = seen.applied;
     }
 }
 
