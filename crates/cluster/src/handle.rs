@@ -129,7 +129,7 @@ impl<M: Replicated> Cluster<M> {
                 Err(error) => return Err(error),
             };
             tracing::debug!(%error, "says it again");
-            let pause = clock.until(clock.now().after_ms(AGAIN_MS));
+            let pause = clock.pause(AGAIN_MS);
             tokio::select! {
                 biased;
                 () = pause => {}
@@ -222,7 +222,7 @@ impl<M: Replicated> Cluster<M> {
             match ask().await {
                 Err(error) if error.may_pass() && clock.now() < until => {
                     tracing::debug!(%error, "asks for it again");
-                    clock.until(clock.now().after_ms(AGAIN_MS)).await;
+                    clock.pause(AGAIN_MS).await;
                 }
                 done => return done,
             }

@@ -50,7 +50,7 @@ pub(crate) async fn be_let_in(
                     tracing::warn!(reason, "waits to be let into the cluster");
                     told = reason;
                 }
-                clock.until(clock.now().after_ms(pause_ms)).await;
+                clock.pause(pause_ms).await;
                 pause_ms = if closed { (2 * pause_ms).min(SELDOM_MS) } else { AGAIN_MS };
             }
         }

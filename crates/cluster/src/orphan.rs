@@ -19,7 +19,7 @@ pub(crate) async fn run<M: Replicated>(voice: Voice<M>, clock: Arc<dyn Clock>) {
     // An election takes less.
     let mut pause_ms = voice.choice.silence_ms;
     loop {
-        clock.until(clock.now().after_ms(pause_ms)).await;
+        clock.pause(pause_ms).await;
         if voice.wire.behind().is_some() {
             return;
         }

@@ -96,7 +96,7 @@ pub(crate) async fn run<M: Replicated>(voice: Voice<M>, clock: Arc<dyn Clock>) {
             // The next look sees what became of it.
             tracing::info!(%error, "the voters stay as they are for now");
         }
-        let pause = clock.until(clock.now().after_ms(LOOK_MS));
+        let pause = clock.pause(LOOK_MS);
         tokio::select! {
             biased;
             () = pause => {}
@@ -224,7 +224,7 @@ impl<M: Replicated> Voice<M> {
     /// Takes a member out, once no other change is under way. It is not done long after it was asked
     /// for: whoever asked would not expect it any more.
     pub(crate) async fn remove(&self, node: PublicKey) -> Result<(), Error> {
-        let over = self.clock.until(self.clock.now().after_ms(self.choice.election_ms * 20));
+        let over = self.clock.pause(self.choice.election_ms * 20);
         let mut over = std::pin::pin!(over);
         for _ in 0..CHANGES {
             match self.try_to_remove(node).await {

@@ -188,7 +188,7 @@ impl Abouts {
         let mut events = self.streams.events();
         let places = Arc::new(Semaphore::new(ASKED));
         let mut asking = JoinSet::new();
-        let after = |ms| self.clock.until(self.clock.now().after_ms(ms));
+        let after = |ms| self.clock.pause(ms);
         let (mut again, mut pause_ms) = (after(AGAIN_MS), SOON_MS);
         let mut soon = after(pause_ms);
         loop {

@@ -24,7 +24,7 @@ impl ClusterApi for Door {
     fn cluster_current(&self) -> Reply<'_, ClusterInfo> {
         async move {
             let clock = &self.home.clock;
-            let late = clock.until(clock.now().after_ms(CURRENT_MS));
+            let late = clock.pause(CURRENT_MS);
             let seen = tokio::select! {
                 biased;
                 seen = self.home.cluster.read(Seen::of) => seen.map_err(unavailable)?,

@@ -54,7 +54,7 @@ impl Home {
         let ledger = self.chain.ledger();
         let decided = ledger.dispute(&job, task).is_some_and(|record| record.outcome().is_some());
         for _ in 0..if decided { LATE_TRIES } else { 0 } {
-            self.clock.until(self.clock.now().after_ms(LATE_MS)).await;
+            self.clock.pause(LATE_MS).await;
             if self.offer(Some(job.to_string()), tx.clone()).await.is_some() {
                 return;
             }

@@ -34,7 +34,7 @@ impl Home {
                     passing(ended.map_err(super::panicked)?)?;
                     // It begins anew if this node still leads.
                     office = None;
-                    self.clock.until(self.clock.now().after_ms(super::AGAIN_MS)).await;
+                    self.clock.pause(super::AGAIN_MS).await;
                 }
             }
         }

@@ -130,7 +130,7 @@ impl Home {
             match self.cluster.read(gave).await {
                 Err(error) if error.may_pass() => {
                     tracing::debug!(%error, "waits for a leader of its cluster");
-                    self.clock.until(self.clock.now().after_ms(super::AGAIN_MS)).await;
+                    self.clock.pause(super::AGAIN_MS).await;
                 }
                 read => return read,
             }

@@ -266,7 +266,7 @@ impl Home {
                     }
                     tracing::warn!(peer = %peer.short(), "a peer is connected and does not listen");
                     self.tell_as_leader(Input::Disconnected(peer)).await?;
-                    let back = self.clock.until(self.clock.now().after_ms(LOST_MS));
+                    let back = self.clock.pause(LOST_MS);
                     pausing.spawn(async move {
                         back.await;
                         peer

@@ -44,7 +44,7 @@ impl Home {
             if needs.is_empty() {
                 break;
             }
-            self.clock.until(self.clock.now().after_ms(pause_ms)).await;
+            self.clock.pause(pause_ms).await;
             pause_ms = (pause_ms * 2).min(PAUSE_MS.1);
         }
         std::future::pending().await

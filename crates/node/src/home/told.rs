@@ -67,7 +67,7 @@ impl Home {
                 Ok((index, jobs)) => return Ok(Before { index, jobs }),
                 Err(error) if error.may_pass() => {
                     tracing::info!(%error, "waits for a leader of its cluster");
-                    self.clock.until(self.clock.now().after_ms(super::AGAIN_MS)).await;
+                    self.clock.pause(super::AGAIN_MS).await;
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -10,4 +10,9 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Resolves at `at` or later.
     fn until(&self, at: Time) -> Answer<'static, ()>;
+
+    /// Resolves in so many milliseconds or later.
+    fn pause(&self, ms: u64) -> Answer<'static, ()> {
+        self.until(self.now().after_ms(ms))
+    }
 }

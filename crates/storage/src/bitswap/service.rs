@@ -73,7 +73,7 @@ impl Running {
 }
 
 fn next_look(engine: &Engine) -> protocol::port::Answer<'static, ()> {
-    engine.clock.until(engine.clock.now().after_ms(engine.config.look_ms))
+    engine.clock.pause(engine.config.look_ms)
 }
 
 impl Drop for Running {

@@ -214,7 +214,7 @@ impl Writer {
     /// Waits for something to say, but not for long.
     async fn is_woken(&mut self) -> bool {
         let Engine { clock, config, .. } = &*self.to.engine;
-        let end = clock.until(clock.now().after_ms(config.idle_ms));
+        let end = clock.pause(config.idle_ms);
         tokio::select! {
             () = self.wake.notified() => true,
             () = end => false,

@@ -34,7 +34,7 @@ pub(crate) async fn within<T>(
     limit_ms: u64,
     work: impl Future<Output = io::Result<T>>,
 ) -> io::Result<T> {
-    let end = clock.until(clock.now().after_ms(limit_ms));
+    let end = clock.pause(limit_ms);
     match select(pin!(work), end).await {
         Either::Left((result, _)) => result,
         Either::Right(_) => {
