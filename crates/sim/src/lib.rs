@@ -6,5 +6,8 @@ pub mod contract;
 pub mod history;
 pub mod liars;
 pub mod log;
+mod random;
 pub mod streams;
 pub mod world;
+
+pub use random::Random;

@@ -3,8 +3,6 @@
 
 mod clients;
 mod load;
-#[path = "../faults/random.rs"]
-mod random;
 mod seat;
 mod storm;
 
@@ -17,8 +15,8 @@ use super::{
 };
 use clients::Clients;
 use load::TASKS;
-use random::Random;
 use seat::Seat;
+use sim::Random;
 use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},

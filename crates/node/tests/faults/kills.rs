@@ -2,11 +2,11 @@
 
 use super::{
     load::{Ended, Load},
-    random::Random,
     record::Record,
     society::{GUARD, Node, brisk, door::Door, found, inputs, polity, program, until, up_all},
 };
 use api::JobState;
+use sim::Random;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -22,7 +22,7 @@ const DEATH_MS: u64 = 1_500;
 /// How long a node that dies while it starts has had, at most.
 const START_MS: u64 = 1_000;
 /// One of so many starts is cut short.
-const STILLBORN: usize = 4;
+const STILLBORN: u64 = 4;
 const LOOK: Duration = Duration::from_millis(10);
 
 /// A number from the environment: `cargo xtask soak` asks for more than the usual run.
@@ -105,22 +105,22 @@ impl Storm {
     fn strike(&mut self, kills: u64) {
         let before = self.load.acknowledged();
         self.until("jobs", |storm| storm.load.acknowledged() > before);
-        let life = self.random.ms(LIFE_MS);
+        let life = self.random.ms(0, LIFE_MS);
         self.pause(life);
-        let victim = self.random.below(self.nodes.len());
+        let victim = self.random.place(self.nodes.len());
         loop {
             let node = self.nodes[victim].take().expect("only one is away at a time");
             self.away = Some(victim);
             let data = node.kill();
             self.kills += 1;
-            let death = self.random.ms(DEATH_MS);
+            let death = self.random.ms(0, DEATH_MS);
             self.pause(death);
             self.nodes[victim] = Some(Node::up(&data, &[], None));
             let again = self.random.below(STILLBORN) == 0 && self.kills < kills;
             if !again {
                 break;
             }
-            let start = self.random.ms(START_MS);
+            let start = self.random.ms(0, START_MS);
             self.pause(start);
         }
         let others = self.homes.iter().enumerate().filter(|(index, _)| *index != victim);

@@ -1,10 +1,8 @@
 //! People who order small jobs all the time, each with a command line of their own.
 
-use super::{
-    random::Random,
-    society::{POLITY, polity},
-};
+use super::society::{POLITY, polity};
 use protocol::JobId;
+use sim::Random;
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -64,7 +62,7 @@ impl Load {
     pub(crate) fn go_on(&mut self, away: Option<usize>) {
         self.look();
         while self.clients.len() < CLIENTS {
-            let home = self.random.below(self.homes.len());
+            let home = self.random.place(self.homes.len());
             if Some(home) != away {
                 self.order(home);
             }

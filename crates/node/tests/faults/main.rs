@@ -9,8 +9,6 @@ mod disk;
 mod kills;
 mod load;
 mod partition;
-
-mod random;
 mod record;
 mod resume;
 mod start;

@@ -15,7 +15,6 @@ mod faults;
 mod home;
 mod node;
 mod polity;
-mod random;
 mod receipt;
 mod setting;
 mod tally;
@@ -25,11 +24,11 @@ mod worker;
 
 pub(crate) use node::claims_in;
 pub use polity::Polity;
-pub use random::Random;
 pub use setting::{Cordon, Nature, Plan, Setting, Split};
 pub use tally::Tally;
 pub use trace::Trace;
 
+use crate::Random;
 use book::Book;
 use chain::Chain;
 use desk::{At, Desk};

@@ -1,7 +1,6 @@
 //! What a run is about, and what goes wrong in it.
 
-use super::Random;
-use crate::liars::Kind;
+use crate::{Random, liars::Kind};
 use protocol::{Needs, Params, Priority, Terms, Verification};
 use std::collections::BTreeSet;
 

@@ -1,7 +1,10 @@
 //! A worker's hands, faked: real keys and signatures, made-up outcomes.
 
-use super::{Random, claims_in, truth};
-use crate::liars::{Answer, Given, Hand, Liar};
+use super::{claims_in, truth};
+use crate::{
+    Random,
+    liars::{Answer, Given, Hand, Liar},
+};
 use identity::{Digest, Signed};
 use protocol::{
     Agreements, Attempt, Claim, CommitBatch, Commitment, Height, Job, JobId, Member, NoResult,

@@ -3,6 +3,7 @@
 
 use super::{Disk, DiskFile, Mode};
 use crate::lock::lock;
+use sim::Random;
 use std::{
     collections::BTreeMap,
     io,
@@ -14,24 +15,6 @@ use std::{
 const SECTOR_BYTES: usize = 512;
 /// Bytes that are said to be free.
 const FREE_BYTES: u64 = 1 << 40;
-
-/// A small generator of numbers.
-#[derive(Debug, Clone)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d)
-    }
-
-    /// A number below `end`. Source: splitmix64.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
-    }
-}
 
 /// The disk. Clones are the same one.
 #[derive(Clone, Debug)]

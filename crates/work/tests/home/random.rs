@@ -9,28 +9,8 @@ use crate::{
 use identity::PublicKey;
 use proptest::prelude::*;
 use protocol::{NoResult, Profile, Speed};
+use sim::Random;
 use work::{Config, Input, Window, Work};
-
-/// A small generator (splitmix64, Steele et al. 2014): all that happens follows from its seed.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-}
 
 #[derive(Clone, Debug)]
 struct Setting {
@@ -42,7 +22,7 @@ struct Setting {
     n: u16,
     slots: u32,
     validators: Validators,
-    loss_percent: usize,
+    loss_percent: u64,
     scored: bool,
 }
 
@@ -72,7 +52,7 @@ prop_compose! {
             1 => Just(Validators::Unable),
             1 => Just(Validators::Refusing),
         ],
-        loss_percent in 0_usize..30,
+        loss_percent in 0_u64..30,
         scored in any::<bool>(),
     ) -> Setting {
         let n = k + more;
@@ -90,9 +70,9 @@ fn restored(work: &Work, random: &mut Random) -> Work {
 }
 
 /// One random thing happens.
-fn happen(world: &mut World, random: &mut Random, loss_percent: usize) {
+fn happen(world: &mut World, random: &mut Random, loss_percent: u64) {
     let nodes: Vec<PublicKey> = world.workers.keys().copied().collect();
-    let node = nodes[random.below(nodes.len())];
+    let node = nodes[random.place(nodes.len())];
     match random.below(100) {
         0..3 if node != world.me() => world.disconnect(node),
         3..12 if !world.up[&node] => world.connect(node),
@@ -102,7 +82,7 @@ fn happen(world: &mut World, random: &mut Random, loss_percent: usize) {
         }
         14..18 if world.work.next_deadline().is_some() => world.tick(),
         18 => {
-            let manner = [Manner::Honest, Manner::Mute][random.below(2)];
+            let manner = [Manner::Honest, Manner::Mute][random.place(2)];
             if matches!(world.workers[&node].manner, Manner::Unable(_) | Manner::Mute) {
                 world.workers.get_mut(&node).unwrap().manner = manner;
             }
@@ -112,7 +92,7 @@ fn happen(world: &mut World, random: &mut Random, loss_percent: usize) {
         }
         20..22 => {
             let jobs: Vec<_> = world.work.jobs().map(|(job, _)| *job).collect();
-            let job = jobs[random.below(jobs.len())];
+            let job = jobs[random.place(jobs.len())];
             let pause = random.chance(40);
             world.step(if pause { Input::Pause { job } } else { Input::Resume { job } });
         }
@@ -121,20 +101,20 @@ fn happen(world: &mut World, random: &mut Random, loss_percent: usize) {
             world.step(Input::Cordon { node, reason });
         }
         23 => {
-            let (from, length) = (random.below(20_000) as u64, random.below(20_000) as u64);
+            let (from, length) = (random.below(20_000), random.below(20_000));
             let from = world.now.after_ms(from);
             let window = Window { from, until: from.after_ms(length) };
             world.step(Input::Windows { node, windows: vec![window] });
         }
         24 => {
             let speed =
-                Speed { mflops: 1, memory_mib_s: 1, disk_mib_s: 1, fuel_ms: random.next() >> 40 };
+                Speed { mflops: 1, memory_mib_s: 1, disk_mib_s: 1, fuel_ms: random.draw() >> 40 };
             let profile = Box::new(Profile { speed: Some(speed), ..Profile::default() });
             world.step(Input::Profile { node, profile, rtt_ms: Some(random.below(99) as u32) });
         }
         _ if world.letters.is_empty() => {}
         _ => {
-            let at = random.below(world.letters.len());
+            let at = random.place(world.letters.len());
             let letter = world.letters[at].clone();
             // The ledger may be slow and repeat itself, but it does not forget.
             let safe = matches!(letter, Letter::FromLedger(_));
@@ -150,7 +130,7 @@ fn happen(world: &mut World, random: &mut Random, loss_percent: usize) {
 }
 
 fn run(setting: &Setting) {
-    let mut random = Random(setting.seed);
+    let mut random = Random::new(setting.seed);
     let config =
         Config { node_tasks: setting.slots, open_tasks: 9, batch_tasks: 5, ..Config::default() };
     let config = Config { open_least: 3, ..config };

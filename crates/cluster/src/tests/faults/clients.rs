@@ -1,12 +1,11 @@
 //! Clients: each does one thing at a time, by way of any member, and notes what it was told.
 
 use super::{
-    random::Random,
     registers::{KEYS, Registers, Told},
     world::World,
 };
 use crate::{Cluster, Error};
-use sim::history::Act;
+use sim::{Random, history::Act};
 use std::time::Duration;
 use tokio::sync::watch;
 

@@ -2,7 +2,6 @@
 
 mod clients;
 mod mortal;
-mod random;
 mod registers;
 mod slow;
 mod trouble;
@@ -10,7 +9,7 @@ mod world;
 
 use super::{key, runtime};
 use clients::Reads;
-use random::Random;
+use sim::Random;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::RangeInclusive,

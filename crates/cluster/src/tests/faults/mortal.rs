@@ -1,12 +1,12 @@
 //! The network as one process sees it: what is left of a process that died is not heard again.
 
-use super::{random::Random, slow::SlowStream};
+use super::slow::SlowStream;
 use futures::{FutureExt, StreamExt, TryFutureExt, future};
 use identity::PublicKey;
 use protocol::port::{
     Answer, Events, Incoming, Offence, PeerEvent, Protocol, Stream, StreamError, Streams,
 };
-use sim::streams::MeshNode;
+use sim::{Random, streams::MeshNode};
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 

@@ -1,7 +1,6 @@
 //! Networks and disks that take time: while time is simulated nothing else does, and faults would
 //! only ever come when everybody is at rest.
 
-use super::random::Random;
 use crate::tests::probe::Probe;
 use bytes::{Buf, Bytes};
 use futures::{
@@ -9,6 +8,7 @@ use futures::{
     io::{AsyncRead, AsyncWrite},
 };
 use protocol::port::{Answer, Log, LogError, Stream};
+use sim::Random;
 use std::{
     io,
     ops::Range,

@@ -1,10 +1,8 @@
 //! What goes wrong, as a seed will have it.
 
-use super::{
-    random::Random,
-    world::{MEMBERS, Place, World},
-};
+use super::world::{MEMBERS, Place, World};
 use crate::{Cluster, Error, tests::key};
+use sim::Random;
 use std::time::Duration;
 use tokio::sync::watch;
 

@@ -1,6 +1,6 @@
 //! Members that can crash, their network, their disks and their clocks.
 
-use super::{mortal::Mortal, random::Random, registers::Registers, slow::SlowLog};
+use super::{mortal::Mortal, registers::Registers, slow::SlowLog};
 use crate::{
     Begin, Cluster, Config, Leading, Parts, Told as Said, start,
     tests::{key, probe::Probe},
@@ -9,7 +9,7 @@ use protocol::{
     Time,
     port::{Answer, Clock},
 };
-use sim::{history::History, streams::Mesh};
+use sim::{Random, history::History, streams::Mesh};
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},

@@ -4,8 +4,11 @@
 //! The register is why the validator's node is given nothing: a write cordons it for a reason of
 //! its own. Clients rest now and then, all at once, so that the history falls into pieces.
 
-use super::{super::society::until, random::Random, seat::Seat};
-use sim::history::{Act, Operation, Rest};
+use super::{super::society::until, seat::Seat};
+use sim::{
+    Random,
+    history::{Act, Operation, Rest},
+};
 use std::{
     fmt::Write as _,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -85,7 +88,7 @@ impl Clients {
         let mut heard = Heard::default();
         let end = Instant::now() + PIECE;
         while Instant::now() < end {
-            let seat = &self.seats[random.below(self.seats.len())];
+            let seat = &self.seats[random.place(self.seats.len())];
             let done = match random.below(3) {
                 0 => self.write(seat),
                 _ => self.read(seat),
@@ -94,7 +97,7 @@ impl Clients {
                 Some(operation) => heard.operations.push(operation),
                 None => heard.unanswered += 1,
             }
-            thread::sleep(random.ms(PAUSE_MS));
+            thread::sleep(random.ms(0, PAUSE_MS));
         }
         heard
     }

@@ -1,6 +1,7 @@
 //! Jobs, one after the other, ordered at any machine.
 
-use super::{LOOK, random::Random, seat::Seat};
+use super::{LOOK, seat::Seat};
+use sim::Random;
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -26,7 +27,7 @@ pub(crate) fn work(seats: &[Seat], seed: u64, is_over: &AtomicBool) -> Orders {
     let tasks = TASKS.to_string();
     let run = ["run", "nothing.wasm", "--fresh", "--verify", "single", "--detach", "--array"];
     while !is_over.load(Ordering::SeqCst) {
-        let said = seats[random.below(seats.len())].ask(&[&run[..], &[&tasks]].concat());
+        let said = seats[random.place(seats.len())].ask(&[&run[..], &[&tasks]].concat());
         if said.code != Some(0) {
             orders.unknown += 1;
             thread::sleep(LOOK);
@@ -34,7 +35,7 @@ pub(crate) fn work(seats: &[Seat], seed: u64, is_over: &AtomicBool) -> Orders {
         }
         let job = said.out.trim().to_string();
         while !is_over.load(Ordering::SeqCst) {
-            if is_final(&seats[random.below(seats.len())], &job) {
+            if is_final(&seats[random.place(seats.len())], &job) {
                 break;
             }
             thread::sleep(LOOK);

@@ -5,9 +5,9 @@ use super::{
         society::{POLITY, space::Way, star::Star, until},
         trio::Trio,
     },
-    random::Random,
     seat::Seat,
 };
+use sim::Random;
 use std::{
     collections::BTreeMap,
     path::PathBuf,
@@ -19,7 +19,7 @@ use std::{
 const FAULT_MS: u64 = 2_500;
 const CALM_MS: u64 = 1_500;
 /// One of so many faults has another one beside it.
-const BOTH: usize = 4;
+const BOTH: u64 = 4;
 const LOOK: Duration = Duration::from_millis(10);
 
 /// What goes wrong.
@@ -68,12 +68,12 @@ impl<'a> Storm<'a> {
     pub(crate) fn rage(&mut self, time: Duration, is_enough: impl Fn() -> bool) {
         let end = Instant::now() + time;
         while Instant::now() < end && !is_enough() {
-            let victim = self.random.below(self.seats.len());
+            let victim = self.random.place(self.seats.len());
             let fault = self.draw();
             self.begin(fault, victim);
             self.pause(FAULT_MS);
             if self.random.below(BOTH) == 0 {
-                let second = (victim + 1 + self.random.below(2)) % self.seats.len();
+                let second = (victim + 1 + self.random.place(2)) % self.seats.len();
                 let beside = self.draw();
                 self.begin(beside, second);
                 self.pause(FAULT_MS);
@@ -101,7 +101,7 @@ impl<'a> Storm<'a> {
         if self.deck.is_empty() {
             self.deck = FAULTS.into();
         }
-        let at = self.random.below(self.deck.len());
+        let at = self.random.place(self.deck.len());
         let fault = self.deck.swap_remove(at);
         *self.faults.entry(fault).or_default() += 1;
         fault
@@ -109,7 +109,7 @@ impl<'a> Storm<'a> {
 
     /// Lets some time pass, which is what the test is about. No machine may end by itself.
     fn pause(&mut self, bound_ms: u64) {
-        let end = Instant::now() + self.random.ms(bound_ms);
+        let end = Instant::now() + self.random.ms(0, bound_ms);
         while Instant::now() < end {
             for n in self.trio.running() {
                 let node = self.trio.node(n);

@@ -1,8 +1,9 @@
 //! Power goes at any moment, or the disk is full: what was acknowledged is there afterwards.
 
 use super::*;
-use crate::disk::power::{PowerDisk, Random};
+use crate::disk::power::PowerDisk;
 use futures::future::join_all;
+use sim::Random;
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,

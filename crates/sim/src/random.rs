@@ -1,4 +1,7 @@
-//! Seeded randomness, passed along explicitly.
+//! Seeded randomness, passed along explicitly: for worlds here, and for tests of other rooms in which
+//! things go wrong.
+
+use std::time::Duration;
 
 /// splitmix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014): small,
 /// and the same everywhere for ever.
@@ -18,6 +21,31 @@ impl Random {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
+    }
+
+    /// A sequence of its own, for somebody else.
+    pub fn fork(&mut self) -> Self {
+        Self(self.draw())
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.draw() % end
+    }
+
+    /// A place among `count`.
+    pub fn place(&mut self, count: usize) -> usize {
+        (self.draw() % count as u64) as usize
+    }
+
+    /// One of them, if there are any.
+    pub fn one_of<T: Copy>(&mut self, all: &[T]) -> Option<T> {
+        (!all.is_empty()).then(|| all[self.place(all.len())])
+    }
+
+    /// A time of `low` to `high` milliseconds, both included.
+    pub fn ms(&mut self, low: u64, high: u64) -> Duration {
+        Duration::from_millis(self.between(low, high))
     }
 
     /// A number from `low` to `high`, both included.
