@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures::{FutureExt, future};
-use objects::Cid;
+use objects::{Block, Cid, Codec};
 use protocol::{
     limits,
     port::{Answer, BlobError, Blobs},
@@ -11,6 +11,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+/// Something to keep: other bytes for every number.
+pub fn blob(number: usize) -> (Cid, Bytes) {
+    let block = Block::of(Codec::Raw, format!("blob {number} {}", "x".repeat(number * 37)));
+    (block.cid, block.bytes)
+}
 
 /// A store that keeps everything in memory. Clones share what is in it, as if it was opened again.
 #[derive(Clone, Debug, Default)]

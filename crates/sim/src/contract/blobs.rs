@@ -1,5 +1,6 @@
 //! The contract of `protocol::port::Blobs`.
 
+use crate::blobs::blob;
 use bytes::Bytes;
 use objects::{Block, Cid, Codec};
 use protocol::{
@@ -20,11 +21,6 @@ pub async fn blobs(open: impl Fn(&str) -> Arc<dyn Blobs>) {
     the_same_again_is_fine(&open).await;
     together_is_as_good_as_apart(&open).await;
     everything_outlives_its_handle(&open).await;
-}
-
-fn blob(number: usize) -> (Cid, Bytes) {
-    let block = Block::of(Codec::Raw, format!("blob {number} {}", "x".repeat(number * 37)));
-    (block.cid, block.bytes)
 }
 
 async fn blobs_come_back(open: &impl Fn(&str) -> Arc<dyn Blobs>) {

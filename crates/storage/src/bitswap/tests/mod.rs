@@ -19,7 +19,7 @@ use protocol::{
     port::{Answer, Blobs, Clock, Events, Incoming, Stream, Streams},
 };
 use sim::{
-    blobs::MemoryBlobs,
+    blobs::{MemoryBlobs, blob},
     streams::{Mesh, MeshNode},
 };
 use std::sync::{Arc, Mutex};
@@ -27,11 +27,6 @@ use tokio::sync::watch;
 
 fn key(seed: u8) -> PublicKey {
     SecretKey::from_seed([seed; 32]).public()
-}
-
-fn blob(number: usize) -> (Cid, Bytes) {
-    let block = Block::of(Codec::Raw, format!("blob {number} {}", "x".repeat(number * 37)));
-    (block.cid, block.bytes)
 }
 
 /// A clock that goes on only when it is told to.

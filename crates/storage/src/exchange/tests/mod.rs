@@ -7,13 +7,13 @@ use super::*;
 use bytes::Bytes;
 use futures::future;
 use identity::{PublicKey, SecretKey};
-use objects::{Block, Cid, Codec};
+use objects::Cid;
 use protocol::{
     Time,
     port::{Answer, Blobs, Streams},
 };
 use sim::{
-    blobs::MemoryBlobs,
+    blobs::{MemoryBlobs, blob},
     streams::{Mesh, MeshNode},
 };
 use std::sync::{
@@ -23,11 +23,6 @@ use std::sync::{
 
 fn key(seed: u8) -> PublicKey {
     SecretKey::from_seed([seed; 32]).public()
-}
-
-fn blob(number: usize) -> (Cid, Bytes) {
-    let block = Block::of(Codec::Raw, format!("blob {number} {}", "x".repeat(number * 37)));
-    (block.cid, block.bytes)
 }
 
 /// A clock that stands still, until patience is at its end.

@@ -8,6 +8,7 @@ mod repair;
 
 use super::*;
 use objects::{Block, Codec};
+use sim::blobs::blob;
 use std::{
     fs::{self, OpenOptions},
     os::unix::fs::{FileExt, PermissionsExt},
@@ -15,11 +16,6 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 use tempfile::TempDir;
-
-fn blob(number: usize) -> (Cid, Bytes) {
-    let block = Block::of(Codec::Raw, format!("blob {number} {}", "x".repeat(number * 37)));
-    (block.cid, block.bytes)
-}
 
 /// Small packs, so that tests see several of them.
 fn small() -> Config {
