@@ -43,6 +43,15 @@ impl Refusal {
     }
 }
 
+/// How much may be below one root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DagLimits {
+    /// Different blocks.
+    pub blocks: usize,
+    /// Bytes of these blocks.
+    pub bytes: u64,
+}
+
 /// Why something could not be fetched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {

@@ -5,7 +5,6 @@
 //! had. Nothing is believed: what does not match its CID is an offence, and another peer is asked.
 
 mod config;
-mod dag;
 mod fetcher;
 mod file;
 mod gate;
@@ -15,8 +14,7 @@ mod wire;
 
 pub use crate::desk::Server;
 pub use config::Config;
-pub use dag::DagLimits;
-pub use fetcher::{FetchError, Fetcher, Refusal};
+pub use fetcher::{DagLimits, FetchError, Fetcher, Refusal};
 pub use gate::Serve;
 pub use server::serve;
 pub use wire::MAX_WANTS;

@@ -2,7 +2,7 @@
 
 use super::{wire::write_answer, *};
 use futures::{AsyncWriteExt, StreamExt};
-use objects::{Entry, FileBuilder, directory};
+use objects::FileBuilder;
 use protocol::port::{Offence, Stream, read_frame};
 use std::future::Future;
 use tokio::task::JoinHandle;
@@ -265,36 +265,6 @@ async fn a_file_is_fetched_with_all_its_blocks() {
         Err(FetchError::Content(objects::Error::FileTooLarge { limit_bytes: 2_097_152, .. }))
     );
     assert!(too_large);
-}
-
-#[tokio::test]
-async fn a_directory_is_fetched_with_everything_in_it() {
-    let mesh = Mesh::new();
-    let [a, b] = [1, 2].map(|seed| node(&mesh, seed, Config::default()));
-    let (root, blocks, _) = file(7);
-    let entry = |name: &str, cid, size_bytes| Entry { name: name.into(), cid, size_bytes };
-    let inner = directory(&[entry("big", root.cid, root.dag_size_bytes)]).expect("plain names");
-    let outer = directory(&[entry("dir", inner.cid, 0), entry("small", blob(3).0, 9)]);
-    let outer = outer.expect("plain names");
-    let mut all = blocks;
-    all.extend([blob(3), (inner.cid, inner.bytes), (outer.cid, outer.bytes)]);
-    b.blobs.put(all.clone()).await.expect("kept");
-    let fetcher = a.fetcher(Config::default());
-    let bytes: u64 = all.iter().map(|(_, bytes)| bytes.len() as u64).sum();
-    // Two chunks of the file are the same block.
-    let chunk = objects::CHUNK_BYTES as u64;
-    let limits = DagLimits { blocks: all.len() - 1, bytes: bytes - chunk };
-    assert_eq!(fetcher.fetch_dag(outer.cid, &[key(2)], limits).await, Ok(limits.bytes));
-    for (cid, _) in &all {
-        assert!(a.has(*cid).await);
-    }
-    for limits in [
-        DagLimits { blocks: limits.blocks - 1, ..limits },
-        DagLimits { bytes: limits.bytes - 1, ..limits },
-    ] {
-        let refused = fetcher.fetch_dag(outer.cid, &[key(2)], limits).await;
-        assert!(matches!(refused, Err(FetchError::TooLarge { .. })));
-    }
 }
 
 #[tokio::test]
