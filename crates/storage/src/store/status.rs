@@ -3,7 +3,6 @@
 use super::{
     Shared,
     index::Failure,
-    pack::OVERHEAD_BYTES,
     scrub::{self, ScrubState},
 };
 use crate::Error;
@@ -19,9 +18,6 @@ pub struct StoreStatus {
     pub packs: u64,
     /// Bytes of the pack files.
     pub pack_bytes: u64,
-    /// Bytes in pack files that hold no blob: what compaction can give back, and a bit of control
-    /// records. What is a blob and unpinned is only known to a collection.
-    pub garbage_bytes: u64,
     /// Bytes of the index.
     pub index_bytes: u64,
     /// Pins.
@@ -67,7 +63,6 @@ pub(super) fn status(shared: &Shared) -> Result<StoreStatus, Error> {
         blob_bytes,
         packs,
         pack_bytes,
-        garbage_bytes: pack_bytes.saturating_sub(blob_bytes + blobs * OVERHEAD_BYTES),
         index_bytes: shared.index.file_bytes().map_err(Error::io(shared.index.path()))?,
         pins: shared.index.count_pins().map_err(Failure::into_blob_error)?,
         damaged: shared.index.count_damaged().map_err(Failure::into_blob_error)?,
