@@ -24,10 +24,6 @@ pub struct NodeView {
     pub waiting: usize,
     /// Cores that its replicas have for themselves.
     pub cpus_taken: u16,
-    /// Memory that they have for themselves.
-    pub memory_taken_bytes: u64,
-    /// GPUs that they have for themselves.
-    pub gpus_taken: u16,
     /// Why it is given nothing, if its owner says so.
     pub cordon: Option<String>,
     /// When its owner looks after it.
@@ -61,7 +57,7 @@ impl Work {
     }
 
     fn view_of(&self, node: &PublicKey, station: &Station) -> NodeView {
-        let (standing, taken) = (&station.standing, station.taken());
+        let standing = &station.standing;
         NodeView {
             node: *node,
             connected: station.link == Link::Up,
@@ -69,9 +65,7 @@ impl Work {
             slots_used: station.outstanding,
             slots: self.fleet.slots(),
             waiting: station.queue.values().map(std::collections::BTreeSet::len).sum(),
-            cpus_taken: taken.cpus,
-            memory_taken_bytes: taken.memory_bytes,
-            gpus_taken: taken.gpus,
+            cpus_taken: station.taken().cpus,
             cordon: standing.cordon.clone(),
             windows: standing.windows.clone(),
             profile: standing.profile.as_deref().cloned(),
