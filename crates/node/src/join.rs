@@ -1,6 +1,6 @@
 //! Joining a polity, and inviting others.
 
-use crate::chain::{Chain, ChainError, Submit};
+use crate::chain::{Chain, Submit};
 use api::{JoinLine, KnownPeer};
 use identity::{NetworkId, PublicKey, SecretKey, Signed};
 use protocol::{
@@ -66,9 +66,6 @@ pub(crate) enum JoinError {
     /// The admission is wrong.
     #[error(transparent)]
     Invalid(#[from] protocol::Error),
-    /// The chain.
-    #[error(transparent)]
-    Chain(#[from] ChainError),
     /// The invitation ran out before anybody could be reached.
     #[error("the invitation expired at {0} and nobody took it before; ask for another one")]
     Expired(Time),
