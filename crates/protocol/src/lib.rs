@@ -34,6 +34,7 @@ pub mod merkle;
 mod message;
 mod outcome;
 mod packed;
+pub mod pairs;
 mod pieces;
 pub mod port;
 mod printable;

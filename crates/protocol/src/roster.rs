@@ -1,6 +1,6 @@
 //! Who is admitted: owners, their nodes, and which owners count as one.
 
-use crate::{Distinct, Height, Time};
+use crate::{Distinct, Height, Time, pairs};
 use identity::{Digest, PublicKey, canonical};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -37,9 +37,9 @@ pub struct NodeRecord {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Roster {
-    #[serde(with = "as_pairs")]
+    #[serde(with = "pairs")]
     owners: BTreeMap<PublicKey, OwnerRecord>,
-    #[serde(with = "as_pairs")]
+    #[serde(with = "pairs")]
     nodes: BTreeMap<PublicKey, NodeRecord>,
     #[serde(default, skip_serializing_if = "Distinct::is_usual")]
     distinct: Distinct,
@@ -194,27 +194,5 @@ impl Roster {
     /// A digest of everything above.
     pub fn root(&self) -> Digest {
         Digest::of("polity roster", &[&canonical::encode(self)])
-    }
-}
-
-/// Maps with keys that are bytes: DAG-CBOR has text keys only, so they are lists of pairs.
-mod as_pairs {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use std::collections::BTreeMap;
-
-    pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
-        map: &BTreeMap<K, V>,
-        s: S,
-    ) -> Result<S::Ok, S::Error> {
-        s.collect_seq(map.iter())
-    }
-
-    pub(super) fn deserialize<'de, K, V, D>(d: D) -> Result<BTreeMap<K, V>, D::Error>
-    where
-        K: Deserialize<'de> + Ord,
-        V: Deserialize<'de>,
-        D: Deserializer<'de>,
-    {
-        Ok(Vec::<(K, V)>::deserialize(d)?.into_iter().collect())
     }
 }

@@ -68,9 +68,9 @@ pub use view::{
 };
 
 use identity::{Digest, NetworkId, PublicKey};
-use protocol::{Attempt, Height, JobId, Machine, Placement, Roster, TaskIndex, Time};
+use protocol::{Attempt, Height, JobId, Machine, Placement, Roster, TaskIndex, Time, pairs};
 use serde::{Deserialize, Serialize};
-use state::{Fleet, Learned, Timers, pairs};
+use state::{Fleet, Learned, Timers};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use turn::Turn;
 

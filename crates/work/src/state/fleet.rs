@@ -1,11 +1,11 @@
 //! The nodes that a home can give tasks to.
 
 use super::{
-    Ask, Link, pairs,
+    Ask, Link,
     station::{Station, own},
 };
 use identity::PublicKey;
-use protocol::{JobId, TaskIndex, Time};
+use protocol::{JobId, TaskIndex, Time, pairs};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,13 +2,13 @@
 
 use super::{
     Ask, Draw, Found, JobTimes, Left, Race, Replica, Ruling, Settlement, Shelf, Shipment,
-    ShipmentState, TaskRecord, TaskTimes, Tasks, pairs,
+    ShipmentState, TaskRecord, TaskTimes, Tasks,
 };
 use identity::{Digest, PublicKey, Signed};
 use objects::Cid;
 use protocol::{
     Agreements, Attempt, CommitBatch, Contradiction, Height, Job, JobId, Member, Outcome,
-    OutcomeDigest, RevealBatch, TaskIndex, Time, Unsettled, draw,
+    OutcomeDigest, RevealBatch, TaskIndex, Time, Unsettled, draw, pairs,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
 //! How long programs take, by what was seen.
 
-use super::pairs;
 use objects::Cid;
+use protocol::pairs;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

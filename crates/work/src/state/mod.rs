@@ -8,7 +8,6 @@ mod found;
 mod job;
 mod known;
 mod learned;
-pub(crate) mod pairs;
 mod race;
 mod ruling;
 mod shelf;

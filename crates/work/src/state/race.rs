@@ -1,8 +1,8 @@
 //! The replicas of one task, from the first that is asked to the last that reveals.
 
-use super::{Seat, pairs};
+use super::Seat;
 use identity::Digest;
-use protocol::{Attempt, NoResult, Outcome, OutcomeDigest, Reveal, Time, draw::SkipReason};
+use protocol::{Attempt, NoResult, Outcome, OutcomeDigest, Reveal, Time, draw::SkipReason, pairs};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,7 @@
 //! The signed batches of a job: kept whole, because one signature covers all their leaves.
 
-use super::{Seat, pairs};
+use super::Seat;
+use protocol::pairs;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! What a home knows of one node.
 
-use super::{Conduct, NodeClass, pairs};
+use super::{Conduct, NodeClass};
 use identity::PublicKey;
 use objects::Cid;
-use protocol::{JobId, Profile, TaskIndex, Time};
+use protocol::{JobId, Profile, TaskIndex, Time, pairs};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 

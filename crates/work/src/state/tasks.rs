@@ -3,8 +3,8 @@
 //! A task that nobody was asked for costs nothing: it is one of the range that waits, or of a range
 //! of tasks that ended in the same way.
 
-use super::{Seat, TaskState, TaskTimes, pairs};
-use protocol::{TaskIndex, Unsettled};
+use super::{Seat, TaskState, TaskTimes};
+use protocol::{TaskIndex, Unsettled, pairs};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use std::{collections::BTreeMap, fmt};
 
