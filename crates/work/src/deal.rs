@@ -5,10 +5,10 @@
 //! tasks goes to the best node with room, or, if all its replicas are drawn, to whom the draw says.
 
 use crate::{
-    JobRecord, TaskRecord, TaskTimes, Work,
+    JobRecord, TaskTimes, Work,
     lineup::{FAIR_TURN, Lineup, Rank},
     score::Scale,
-    state::{Race, Readiness, Seat, TaskState},
+    state::{Race, Readiness, Seat, TaskRecord, TaskState},
     turn::Turn,
 };
 use identity::PublicKey;

@@ -60,11 +60,11 @@ pub use quota::{Quota, Share, Usage};
 pub use reserve::Reservation;
 pub use score::{Score, Weights};
 pub use state::{
-    Conduct, Counts, Included, JobRecord, JobTimes, Left, Progress, ReplicaStatus, Summary,
-    TaskRecord, TaskStatus, TaskTimes, WASTE_BYTES, Window,
+    Conduct, Counts, JobRecord, JobTimes, Left, Progress, Summary, TaskTimes, WASTE_BYTES, Window,
 };
 pub use view::{
-    NodeView, Passed, PlacementView, QueueView, ReplicaView, ScoredNode, TaskView, Totals,
+    Included, NodeView, Passed, PlacementView, QueueView, ReplicaStatus, ReplicaView, ScoredNode,
+    TaskStatus, TaskView, Totals,
 };
 
 use identity::{Digest, NetworkId, PublicKey};

@@ -1,8 +1,8 @@
 //! The end of a task: agreed on, or not.
 
 use crate::{
-    Effect, Left, TaskRecord, Work,
-    state::{JobRecord, LEFT_TASKS, Race, Seat, Settlement, TaskState, Timer},
+    Effect, Left, Work,
+    state::{JobRecord, LEFT_TASKS, Race, Seat, Settlement, TaskRecord, TaskState, Timer},
     turn::Turn,
 };
 use identity::PublicKey;

@@ -1,7 +1,8 @@
 //! What the ledger holds of a job that did not come out of this outbox: the home goes on from a state
 //! that is older than what it did.
 
-use super::{Included, JobRecord, TaskState};
+use super::{JobRecord, TaskState};
+use crate::Included;
 use identity::Digest;
 use protocol::{Agreed, Agreements, Height, TaskIndex};
 use serde::{Deserialize, Serialize};

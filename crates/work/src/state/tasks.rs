@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, fmt};
 /// One task that began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TaskRecord {
+pub(crate) struct TaskRecord {
     /// The node of each attempt.
     pub(crate) assigned: Vec<Seat>,
     pub(crate) state: TaskState,

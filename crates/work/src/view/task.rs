@@ -3,7 +3,7 @@
 use crate::{
     ReplicaStatus, Work,
     lease::lease_end,
-    state::{JobRecord, Replica, ShipmentState, attempt_of, status_of},
+    state::{JobRecord, Replica, ShipmentState, attempt_of},
 };
 use identity::PublicKey;
 use protocol::{Attempt, JobId, NoResult, TaskIndex, Time};
@@ -48,7 +48,7 @@ impl Work {
             ReplicaView {
                 attempt: attempt_of(at),
                 node,
-                status: status_of(replica),
+                status: ReplicaStatus::of(replica),
                 since: replica.started,
                 due: replica.due.map(|due| self.lease_end_of(record, replica, &node).max(due)),
                 no_result: replica.no_result,
