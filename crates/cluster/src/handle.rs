@@ -4,6 +4,7 @@ use crate::{
     ClusterStatus, Error, Image, MemberStatus, Replicated,
     driver::Role,
     engine::Member,
+    lock::lock,
     record,
     replica::Shared,
     steward::{is_at_rest, silent_ms},
@@ -14,7 +15,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use protocol::Time;
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 use tokio::{sync::watch, task::JoinSet};
 
@@ -346,7 +347,7 @@ impl<M: Replicated> Cluster<M> {
 
 /// Waits for the end of all tasks.
 async fn join(tasks: &Mutex<JoinSet<()>>) -> Result<(), Error> {
-    let mut tasks = std::mem::take(&mut *tasks.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut tasks = std::mem::take(&mut *lock(tasks));
     while let Some(ended) = tasks.join_next().await {
         ended.map_err(|e| Error::Failed(e.to_string()))?;
     }

@@ -29,6 +29,7 @@ mod fault;
 mod handle;
 mod held;
 mod join;
+mod lock;
 mod members;
 mod orphan;
 mod record;

@@ -6,6 +6,7 @@ use crate::{
         Command, Entry, LeaderId, LogId, Member, Meta, Payload, Snapshot, StoredMembership, Types,
     },
     fault::Fault,
+    lock::{read, write},
     record::{self, Kept},
     removed::Removed,
     snapshot::{Pace, Snapshots, Taken, aside},
@@ -22,7 +23,7 @@ use std::{
     any::Any,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{Duration, Instant},
 };
 use tokio::sync::{mpsc, watch};
@@ -73,11 +74,11 @@ impl<M> Shared<M> {
 
     // A mind that panics stops the cluster before the lock is released, so there is no poison.
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, State<M>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        read(&self.0)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, State<M>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        write(&self.0)
     }
 }
 

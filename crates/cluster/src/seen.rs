@@ -3,12 +3,13 @@
 
 use crate::{
     engine::{LogId, Vote},
+    lock::lock,
     wire::Standing,
 };
 use identity::PublicKey;
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
 /// Members that are remembered, at most; as many as a cluster has.
@@ -73,7 +74,7 @@ pub(crate) struct Seen(Mutex<BTreeMap<PublicKey, Known>>);
 impl Seen {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<PublicKey, Known>> {
         // Nothing that holds it can panic half way through a change.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// A member made entries durable for the leader with this vote.

@@ -5,6 +5,7 @@ use crate::{
     driver::{Engine, Role},
     engine::{Command, LeaderId},
     fault::Fault,
+    lock::lock,
     replica::Shared,
     steward::Choice,
     store::Settling,
@@ -20,7 +21,7 @@ use openraft::{
 use protocol::port::Clock;
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 use tokio::sync::{Semaphore, watch};
 
@@ -73,11 +74,11 @@ pub(crate) struct Lines(Arc<Mutex<BTreeMap<PublicKey, Vec<Line>>>>);
 
 impl Lines {
     fn take(&self, to: PublicKey) -> Option<Line> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&to)?.pop()
+        lock(&self.0).get_mut(&to)?.pop()
     }
 
     fn put(&self, to: PublicKey, line: Line) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.0);
         // Those of somebody who led before are of no use.
         all.retain(|other, _| *other == to);
         let lines = all.entry(to).or_default();

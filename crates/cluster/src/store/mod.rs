@@ -11,6 +11,7 @@ use crate::{
     Config, Error,
     engine::{Entry, LogId, Types, Vote},
     fault::Fault,
+    lock::lock,
     record,
     removed::Removed,
 };
@@ -21,7 +22,7 @@ use openraft::{
 use protocol::port::Log;
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 use tail::Tail;
 use writer::Append;
@@ -42,11 +43,6 @@ pub(crate) const JOINED: &str = "joined";
 const COMMITTED_LAG: u64 = 1_024;
 
 type SharedTail = Arc<Mutex<Tail>>;
-
-/// No code that holds this lock can panic half way through a change.
-fn lock(tail: &SharedTail) -> MutexGuard<'_, Tail> {
-    tail.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A look at what this node has voted and written. A cheap copy.
 #[derive(Clone)]

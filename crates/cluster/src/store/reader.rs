@@ -1,9 +1,10 @@
 //! Reading entries, from memory where they are recent.
 
-use super::{SharedTail, Writes, lock};
+use super::{SharedTail, Writes};
 use crate::{
     engine::{Command, Entry, Payload, Types, Vote},
     fault::Fault,
+    lock::lock,
     record,
     wire::ENTRIES_BYTES,
 };

@@ -1,10 +1,11 @@
 //! Writes to the log, one after the other; appends that wait become one.
 
-use super::{SharedTail, lock};
+use super::SharedTail;
 use crate::{
     Error,
     engine::{LogId, Types},
     fault::Fault,
+    lock::lock,
 };
 use bytes::Bytes;
 use openraft::storage::IOFlushed;

@@ -14,12 +14,18 @@ pub(crate) use server::Server;
 pub(crate) use trust::Vouched;
 
 use crate::{
-    ClusterId, engine::LogId, members::LeftBehind, record::Belongs, seen::Seen, store::Glance,
+    ClusterId,
+    engine::LogId,
+    lock::{read, write},
+    members::LeftBehind,
+    record::Belongs,
+    seen::Seen,
+    store::Glance,
 };
 use identity::PublicKey;
 use protocol::{Time, port::Streams};
 use std::{
-    sync::{Arc, OnceLock, PoisonError, RwLock},
+    sync::{Arc, OnceLock, RwLock},
     time::Duration,
 };
 use tokio::sync::watch;
@@ -121,16 +127,16 @@ impl Wire {
     }
 
     pub(crate) fn belongs(&self) -> Belongs {
-        self.belongs.read().unwrap_or_else(PoisonError::into_inner).clone()
+        read(&self.belongs).clone()
     }
 
     /// The cluster that this node is part of, once it was let in.
     pub(crate) fn cluster(&self) -> Option<ClusterId> {
-        self.belongs.read().unwrap_or_else(PoisonError::into_inner).cluster
+        read(&self.belongs).cluster
     }
 
     pub(crate) fn set_belongs(&self, belongs: Belongs) {
-        *self.belongs.write().unwrap_or_else(PoisonError::into_inner) = belongs;
+        *write(&self.belongs) = belongs;
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     Error, Replicated,
     engine::{LogId, Member, Tags, Types, Vote},
+    lock::lock,
     members::MEMBERS,
     record::{self, Former},
     removed::Removed,
@@ -31,7 +32,7 @@ use protocol::port::{Incoming, Offence, Stream, StreamError, read_frame, write_f
 use std::{
     collections::BTreeMap,
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::{sync::watch, task::JoinSet, time::timeout};
@@ -93,7 +94,7 @@ impl<M: Replicated> Server<M> {
                         continue;
                     }
                     {
-                        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+                        let mut open = lock(&open);
                         let count = open.entry(peer).or_default();
                         if *count >= STREAMS {
                             self.wire().streams.penalise(peer, Offence::Flooding);
@@ -104,7 +105,7 @@ impl<M: Replicated> Server<M> {
                     let (server, open) = (self.clone(), open.clone());
                     answering.spawn(async move {
                         server.serve(peer, stream).await;
-                        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+                        let mut open = lock(&open);
                         if let Some(count) = open.get_mut(&peer) {
                             *count -= 1;
                             if *count == 0 {

@@ -9,12 +9,13 @@ use super::{Answer, Ask, Line, Server, Silence};
 use crate::{
     Replicated,
     engine::{LogId, Vote},
+    lock::lock,
 };
 use futures::future;
 use identity::PublicKey;
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 use tokio::time::Instant;
 
@@ -31,7 +32,7 @@ pub(crate) struct Vouched(Arc<Mutex<Answers>>);
 
 impl Vouched {
     fn with<T>(&self, f: impl FnOnce(&mut Answers) -> T) -> T {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut lock(&self.0))
     }
 }
 
