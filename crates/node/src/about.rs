@@ -3,6 +3,7 @@
 
 use crate::{
     chain::Chain,
+    heard::{Heard, Said},
     measure::Own,
     places::{Places, Room},
 };
@@ -16,15 +17,8 @@ use protocol::{
         write_frame,
     },
 };
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
-use tokio::{
-    sync::{Semaphore, watch},
-    task::JoinSet,
-};
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::Semaphore, task::JoinSet};
 
 /// Questions about a node: an empty frame, and its answer, an [`Introduction`].
 const ABOUT: Protocol = Protocol("/polity/about/2");
@@ -53,65 +47,6 @@ pub(crate) struct Abouts {
     /// What this node measured of itself.
     pub(crate) own: Own,
     pub(crate) heard: Heard,
-}
-
-/// What peers last said, as long as they are connected.
-#[derive(Clone, Default)]
-pub(crate) struct Heard(Arc<Inner>);
-
-#[derive(Default)]
-struct Inner {
-    said: Mutex<BTreeMap<PublicKey, Said>>,
-    /// Told of every profile that is new.
-    news: watch::Sender<()>,
-}
-
-/// What a peer said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Said {
-    pub(crate) about: AboutInfo,
-    /// What it measured of itself, by its own word.
-    pub(crate) profile: Option<Profile>,
-    /// How long a message to it and its answer took, in milliseconds.
-    pub(crate) rtt_ms: u64,
-}
-
-impl Said {
-    fn is_measured(&self) -> bool {
-        self.profile.as_ref().is_some_and(|profile| profile.speed.is_some())
-    }
-}
-
-impl Heard {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PublicKey, Said>> {
-        self.0.said.lock().expect("nobody panics while holding what peers said")
-    }
-
-    fn insert(&self, peer: PublicKey, said: Said) {
-        let before = self.lock().insert(peer, said.clone());
-        if said.profile.is_some() && before.is_none_or(|before| before.profile != said.profile) {
-            self.0.news.send_replace(());
-        }
-    }
-
-    /// What a peer last said.
-    pub(crate) fn of(&self, peer: &PublicKey) -> Option<Said> {
-        self.lock().get(peer).cloned()
-    }
-
-    /// Everybody who said what it measured, with how long a message takes.
-    pub(crate) fn profiles(&self) -> Vec<(PublicKey, Profile, u64)> {
-        let said = self.lock();
-        let known = said
-            .iter()
-            .filter_map(|(peer, said)| Some((*peer, said.profile.clone()?, said.rtt_ms)));
-        known.collect()
-    }
-
-    /// Changes whenever [`Self::profiles`] has something new.
-    pub(crate) fn news(&self) -> watch::Receiver<()> {
-        self.0.news.subscribe()
-    }
 }
 
 impl Abouts {
@@ -202,7 +137,7 @@ impl Abouts {
                         vec![peer]
                     }
                     Some(PeerEvent::Down(peer)) => {
-                        self.heard.lock().remove(&peer);
+                        self.heard.remove(&peer);
                         continue;
                     }
                 },
@@ -213,8 +148,7 @@ impl Abouts {
                 () = &mut soon => {
                     pause_ms = (2 * pause_ms).min(AGAIN_MS);
                     soon = after(pause_ms);
-                    let heard = self.heard.lock();
-                    let silent = |peer: &PublicKey| !heard.get(peer).is_some_and(Said::is_measured);
+                    let silent = |peer: &PublicKey| !self.heard.is_measured(peer);
                     self.streams.peers().into_iter().filter(silent).collect()
                 }
                 Some(_) = asking.join_next() => continue,

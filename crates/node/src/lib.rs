@@ -17,6 +17,7 @@ mod door;
 mod durability;
 mod events;
 mod executors;
+mod heard;
 mod home;
 mod idle;
 mod ipfs;

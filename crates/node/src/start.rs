@@ -6,13 +6,14 @@ mod roles;
 pub(crate) use roles::Roles;
 
 use crate::{
-    about::{Abouts, Heard},
+    about::Abouts,
     basis::Basis,
     chain::{self, Chain},
     door::Door,
     durability::{self, Members, Pins},
     events::Hub,
     executors::Beside,
+    heard::Heard,
     home::{self, Home, Known},
     idle::Need,
     ipfs::Ipfs,

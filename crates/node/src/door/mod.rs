@@ -10,8 +10,8 @@ mod standing;
 mod stock;
 
 use crate::{
-    about::Heard,
     events::Missed,
+    heard::Heard,
     home::{Home, blob_error, unavailable},
     join,
     measure::Own,

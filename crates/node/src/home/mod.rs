@@ -21,9 +21,9 @@ pub(crate) use receipt::Writing;
 pub(crate) use trouble::Troubles;
 
 use crate::{
-    about::Heard,
     chain::{Chain, Submit},
     events::Hub,
+    heard::Heard,
     measure::Own,
     metrics::Metrics,
     post::{Letter, Mail, Post},
