@@ -1,5 +1,6 @@
 //! The node behind its front door: `api::NodeApi`.
 
+mod chores;
 mod cluster;
 mod evidence;
 mod jobs;
