@@ -96,8 +96,8 @@ pub trait NodeApi: StorageApi + ClusterApi {
     /// Vouches for an owner that was sponsored, with the owner's key of this node: from then on it
     /// counts as its own party. Answers the transaction once it is final. Without the owner's key
     /// [`crate::Code::NotAdmitted`]; if there is no such owner [`crate::Code::NotFound`]; if the
-    /// ledger would not take it, for instance because the owner was not sponsored, has a second
-    /// voucher already, or counts to the same party, [`crate::Code::Refused`].
+    /// ledger would not take it, for instance because the owner was not sponsored, was
+    /// seconded already, or counts to the same party, [`crate::Code::Refused`].
     fn second(&self, owner: PublicKey) -> Reply<'_, Digest>;
 
     /// A line that lets one owner, or one more machine of this owner, join within `lifetime_ms`.

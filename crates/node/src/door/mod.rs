@@ -7,6 +7,7 @@ mod jobs;
 mod live;
 mod past;
 mod placing;
+mod second;
 mod standing;
 mod stock;
 
