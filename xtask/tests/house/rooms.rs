@@ -16,16 +16,13 @@ pub(crate) enum Floor {
 }
 
 /// Every room. Words stand in the order in which they may see each other.
-pub(crate) const ROOMS: [(&str, Floor); 19] = [
+pub(crate) const ROOMS: [(&str, Floor); 16] = [
     ("identity", Floor::Words),
     ("objects", Floor::Words),
     ("protocol", Floor::Words),
     ("api", Floor::Words),
     ("ledger", Floor::Minds),
     ("work", Floor::Minds),
-    ("catalog", Floor::Minds),
-    ("trust", Floor::Minds),
-    ("privacy", Floor::Minds),
     ("sim", Floor::Sim),
     ("network", Floor::Hands),
     ("consensus", Floor::Hands),
