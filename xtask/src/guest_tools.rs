@@ -1,13 +1,9 @@
 //! Puts the compilers that the pages in `docs/guests` type where the test of those pages finds
 //! them: `tools/bin` and `tools/node_modules`, beside the built guests.
 
-use crate::{assemblyscript, c_compiler::CCompiler, project::Project, steps::Steps};
+use crate::{assemblyscript, c_compiler::CCompiler, npm, project::Project, steps::Steps};
 use anyhow::Context as _;
-use std::{
-    fs, io,
-    os::unix::fs::{PermissionsExt, symlink},
-    path::Path,
-};
+use std::{fs, os::unix::fs::PermissionsExt};
 
 /// Sets the tools up, as far as they are not.
 pub(crate) fn set_up(
@@ -23,14 +19,5 @@ pub(crate) fn set_up(
     let clang = bin.join("clang");
     fs::write(&clang, compiler.script()).with_context(|| clang.display().to_string())?;
     fs::set_permissions(&clang, fs::Permissions::from_mode(0o755))?;
-    link(&modules, &tools.join("node_modules"))
-}
-
-/// Makes `link` point to `to`, wherever it pointed before.
-fn link(to: &Path, link: &Path) -> anyhow::Result<()> {
-    match fs::remove_file(link) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => symlink(to, link),
-    }
-    .with_context(|| link.display().to_string())
+    npm::link(&modules, &tools.join("node_modules"))
 }

@@ -3,8 +3,7 @@
 use crate::{npm, project::Project, steps::Steps};
 use anyhow::{Context as _, bail};
 use std::{
-    env, fs, io,
-    os::unix::fs::symlink,
+    env,
     path::{Path, PathBuf},
 };
 
@@ -25,7 +24,7 @@ pub(crate) fn set_up(project: &Project, steps: &mut Steps) -> anyhow::Result<()>
     let source = project.root.join("crates/node/tests/helia");
     let built = project.helia();
     let modules = npm::find_or_install(steps, "Helia", (&source, &built), "helia/package.json")?;
-    link(&node(&modules)?, &built.join("node"))
+    npm::link(&node(&modules)?, &built.join("node"))
 }
 
 /// A Node.js that is new enough: of npm, else the machine's own.
@@ -39,13 +38,4 @@ fn node(modules: &Path) -> anyhow::Result<PathBuf> {
         return found.context("`node` was found a moment ago, and now is not");
     }
     bail!("Node.js {NODE_MAJOR} or later is needed for Helia, and npm has none for this machine")
-}
-
-/// Makes `link` point to `to`, wherever it pointed before.
-fn link(to: &Path, link: &Path) -> anyhow::Result<()> {
-    match fs::remove_file(link) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => symlink(to, link),
-    }
-    .with_context(|| link.display().to_string())
 }

@@ -6,7 +6,8 @@ use crate::{
 };
 use anyhow::{Context as _, bail, ensure};
 use std::{
-    fs,
+    fs, io,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -85,6 +86,15 @@ pub(crate) fn major() -> Option<u32> {
 
 fn major_of(version: &str) -> Option<u32> {
     version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+/// Makes `link` point to `to`, wherever it pointed before.
+pub(crate) fn link(to: &Path, link: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(link) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => symlink(to, link),
+    }
+    .with_context(|| link.display().to_string())
 }
 
 #[cfg(test)]
