@@ -233,11 +233,12 @@ fn apart(paths: &[PathBuf]) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::exit::Exit;
 
-    fn dir_with(names: &[&str]) -> tempfile::TempDir {
+    /// A directory with files of these names, which say what they are called.
+    pub(crate) fn dir_with(names: &[&str]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         for name in names {
             let path = dir.path().join(name);

@@ -151,17 +151,7 @@ fn read_stdin() -> Result<Bytes, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
-
-    fn dir_with(names: &[&str]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        for name in names {
-            let path = dir.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, name).unwrap();
-        }
-        dir
-    }
+    use crate::job::files::tests::dir_with;
 
     fn swept(dir: &tempfile::TempDir, rest: &str) -> Inputs {
         let pattern = dir.path().join(rest).to_str().unwrap().into();

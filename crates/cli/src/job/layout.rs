@@ -80,12 +80,13 @@ fn off_ours(path: PathBuf) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use identity::Digest;
     use protocol::{End, JobId, Output, TaskIndex, TaskSpec};
 
-    fn table(names: &[&str]) -> TaskTable {
+    /// A table of tasks with these names, and nothing else.
+    pub(crate) fn table(names: &[&str]) -> TaskTable {
         let task = |name: &&str| TaskSpec {
             name: (*name).into(),
             inputs: Vec::new(),

@@ -305,18 +305,8 @@ fn wanted(table: &TaskTable, names: &[String], job: &str) -> Result<BTreeSet<Tas
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::course::tests::outcome;
-    use protocol::{End, TaskSpec};
-
-    fn table(names: &[&str]) -> TaskTable {
-        let task = |name: &&str| TaskSpec {
-            name: (*name).into(),
-            inputs: Vec::new(),
-            stdin: None,
-            params: Vec::new(),
-        };
-        TaskTable::of(Vec::new(), names.iter().map(task).collect())
-    }
+    use crate::job::{course::tests::outcome, layout::tests::table};
+    use protocol::End;
 
     #[test]
     fn lines_of_several_tasks_are_told_apart_and_those_of_one_are_left_alone() {
