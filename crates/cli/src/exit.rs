@@ -1,6 +1,6 @@
 //! Exit codes: the program's own, and ours.
 
-/// How a command ends. 120 to 127 are ours; [`HELP`] says what they mean.
+/// How a command ends. 120 to 127 are ours; the help says what they mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Everything that was asked for is done.

@@ -21,7 +21,7 @@ const EXECUTORS: u8 = 16;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Executors in this process, 1 to [`EXECUTORS`]. Each counts as a node of its own, with its own
+    /// Executors in this process, 1 to 16. Each counts as a node of its own, with its own
     /// key and the same owner; so they show determinism only, and are for a polity of one owner.
     pub executors: u8,
     /// After how long without jobs and requests the node ends by itself; 0: never.
