@@ -2,7 +2,7 @@
 
 use crate::{guests, project::Project, setup, steps::Steps};
 
-/// Rooms that must be pure: words and minds (DESIGN, "The house", rule 6).
+/// Rooms that must be pure: words and minds (ARCHITECTURE, "Invariants").
 const PURE: [&str; 6] = ["identity", "objects", "protocol", "api", "ledger", "work"];
 
 /// The command `check`.

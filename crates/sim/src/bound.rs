@@ -4,7 +4,7 @@
 //! draw. Words: `m` parties can be drawn, `c` of them collude, `k` replicas must agree. Colluders
 //! lie about a task only if all of its replicas are theirs, and then all claim the same: nobody who
 //! ran the task disagrees, and only an audit can find it. (With one honest replica there is a
-//! dispute, and the lie is refuted for certain: see DESIGN, "Dispute".)
+//! dispute, and the lie is refuted for certain: see "When outcomes differ" in ARCHITECTURE.)
 
 /// A liar's world.
 #[derive(Clone, Copy, Debug, PartialEq)]
