@@ -8,6 +8,7 @@ mod disputes;
 mod first;
 mod fit;
 mod found;
+mod inputs;
 mod ledger;
 mod life;
 mod loss;
