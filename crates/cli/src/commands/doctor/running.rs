@@ -224,6 +224,9 @@ mod tests {
             left_behind: None,
             members: (0..3).map(member).collect(),
             cordons: Default::default(),
+            usual_quota: None,
+            quotas: Vec::new(),
+            reservations: Default::default(),
         }
     }
 
