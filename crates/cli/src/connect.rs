@@ -22,8 +22,7 @@ use tokio_util::compat::TokioAsyncReadCompatExt;
 /// Characters of the id that the requests of one command carry.
 const ID: usize = 16;
 /// What to do where a node starts or stops.
-const WAIT: &str =
-    "wait a moment; what it waits for it says where it was started, and: polity doctor";
+const WAIT: &str = "it may wait for other validators: see what it says where it was started";
 
 /// Opens TCP connections to where the node of a directory says that it is. It says so anew at
 /// every start, so a command that waits finds a node that was started again.
@@ -117,8 +116,9 @@ pub(crate) fn none(data: &DataDir) -> Failure {
     }
     match data.whose() {
         Whose::Named if !data.root().is_dir() => {
-            failure(format!("no node runs in {dir}: there is no such directory"))
-                .next("is the name right? polity up makes it, with --genesis or --join")
+            failure(format!("no node runs in {dir}: there is no such directory")).next(format!(
+                "is the name right? polity up --data {dir} makes it, with --genesis or --join"
+            ))
         }
         Whose::Named if data.genesis().is_ok_and(|genesis| genesis.is_none()) => {
             failure(format!("no node runs in {dir}: it belongs to no network yet")).next(format!(

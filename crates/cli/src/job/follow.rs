@@ -146,8 +146,8 @@ pub(crate) async fn follow<N: NodeApi>(
             }
             () = sleep_until(still.map_or_else(Instant::now, |(_, at)| at)), if still.is_some() && !done => {
                 if let Some((job, _)) = still.take() {
-                    let (long, job) = (text::lasting(STILL), text::short(job));
-                    progress.say(&format!("no news for {long}; why: polity job explain {job}"));
+                    let (long, job) = (STILL.as_secs(), text::short(job));
+                    progress.say(&format!("no news for {long} s; why: polity job explain {job}"));
                 }
             }
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
