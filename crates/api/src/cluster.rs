@@ -150,8 +150,8 @@ pub struct ClusterInfo {
     pub name: String,
     /// The node that answers.
     pub node: PublicKey,
-    /// Whether cordons, windows, quotas and reservations are as they were when it was asked, or later. If not, they are
-    /// what the node knows, and others may know more.
+    /// Whether cordons, windows, quotas and reservations are as they were when it was asked, or
+    /// later. If not, they are what the node knows, and others may know more.
     #[serde(default)]
     pub current: bool,
     /// Who leads, as far as that node knows.
