@@ -112,7 +112,8 @@ impl Admission {
 }
 
 /// A second owner's word for an owner that was sponsored: from then on it counts as its own. People
-/// say it with `polity vouch`; a [`Voucher`] is what an owner says of its own node. Signed by an admitted owner other than the sponsor.
+/// say it with `polity vouch`; a [`Voucher`] is what an owner says of its own node. Signed by an
+/// admitted owner other than the sponsor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seconding {
