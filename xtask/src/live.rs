@@ -39,6 +39,16 @@ const CALM: Duration = Duration::from_secs(300);
 const VALIDATORS: usize = 4;
 /// Two sweeps, a task and a directory at a time.
 const HABITS: [Habit; 4] = [Habit::Sweep, Habit::Sweep, Habit::Single, Habit::Files];
+/// What their nodes are told: so little room that it must be made again many times in a day.
+const SETTINGS: &str = "\
+[storage]
+quota_bytes = 536870912
+pack_bytes = 67108864
+
+[upkeep]
+repair_pause_ms = 30000
+grace_ms = 120000
+";
 /// Ends at once, with 0.
 const NOTHING: &str = r#"(module (memory (export "memory") 1) (func (export "_start")))"#;
 
@@ -95,7 +105,12 @@ pub(crate) fn run(project: &Project, steps: &mut Steps, args: &[String]) -> anyh
     let kept = project.target.join(format!("live/{seed}"));
     fs::create_dir_all(&kept).with_context(|| kept.display().to_string())?;
     eprintln!("seed {seed}; what is left of it will be in {}", kept.display());
-    let society = Society::start(&world, options.nodes, VALIDATORS)?;
+    let (homes, genesis) = Society::found(&world, options.nodes, VALIDATORS)?;
+    for home in &homes {
+        let file = home.join("config.toml");
+        fs::write(&file, SETTINGS).with_context(|| file.display().to_string())?;
+    }
+    let society = Society::up(&world, &homes, genesis)?;
     let end = Instant::now() + Duration::from_secs(options.minutes * 60);
     let (day, ended) = pass(&world, society, (seed, end))?;
     // Of a day that went wrong, too: that is when somebody wants to know.

@@ -54,6 +54,23 @@ pub struct Status {
     pub totals: Totals,
 }
 
+impl Status {
+    /// How much longer than that a block may be in coming.
+    const SLACK_MS: u64 = 30_000;
+
+    /// How old the last block is, by this node's clock.
+    #[must_use]
+    pub fn head_age_ms(&self) -> u64 {
+        self.clock.since_ms(self.head_time)
+    }
+
+    /// Whether blocks do not come any more: the ledger stands, or this node is cut off.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.heartbeat_ms > 0 && self.head_age_ms() > self.heartbeat_ms * 2 + Self::SLACK_MS
+    }
+}
+
 /// A node of the polity, as another one sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeInfo {

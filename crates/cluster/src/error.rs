@@ -61,6 +61,15 @@ pub enum Error {
         /// Its version.
         version: u8,
     },
+    /// An input that this version does not know: members of a later one gave it to the log.
+    #[error(
+        "the cluster's log has an input that this version does not know ({reason}): other machines \
+         have a newer polity, use it here, too; nothing is lost"
+    )]
+    UnknownInput {
+        /// Where reading it ended.
+        reason: String,
+    },
     /// Something on disk is not what was written there.
     #[error(
         "{what} cannot be read: {reason}; a copy of this directory is no help: take this machine out \

@@ -357,7 +357,8 @@ pub(crate) fn input_bytes<I: Serialize>(input: &I) -> Bytes {
     canonical::encode(input).into()
 }
 
+/// Reads an input of a whole entry: if it cannot be read, it is not damaged, but of a later version.
 pub(crate) fn input_of<I: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<I, Error> {
     canonical::decode(bytes, MAX_INPUT_BYTES)
-        .map_err(|e| Error::Unreadable { what: "an input in the log", reason: e.to_string() })
+        .map_err(|error| Error::UnknownInput { reason: error.to_string() })
 }

@@ -126,6 +126,7 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
     if let Some(durability) = args.durability {
         let spread = chores::quiet(&*node, Chore::Protect { root: cid, durability }).await?;
         context.out.say(chores::shown(&spread));
+        chores::short_of(&spread, durability, cid).iter().for_each(|line| context.out.say(line));
     }
     context.out.data(&report, || cid.to_string())?;
     Ok(Exit::Success)

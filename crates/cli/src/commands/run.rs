@@ -107,6 +107,9 @@ pub(super) fn run(mut args: Args, context: &Context<'_>) -> Result<Exit, Failure
     if context.out.json && args.wishes.place.collect.iter().any(|one| one.file().is_none()) {
         return Err(Failure::usage("--collect - and --json both want stdout"));
     }
+    for name in plan.table.not_filled() {
+        context.out.say(format!("{{{name}}} stays as it is: no parameter is called {name}"));
+    }
     block_on(give(args, plan, &context.data()?, context.out))
 }
 

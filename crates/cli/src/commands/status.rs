@@ -57,6 +57,9 @@ pub(super) async fn run(_: Args, context: &Context<'_>) -> Result<Exit, Failure>
         "up_ms": up_ms,
         "network": status.network,
         "network_name": status.network_name,
+        "height": status.height,
+        "head_age_ms": status.head_age_ms(),
+        "ledger_stands": status.is_behind(),
         "jobs_running": running.as_ref().ok(),
         "receipts": receipts,
         "disk_bytes": disk_bytes,
@@ -98,6 +101,11 @@ impl Shown<'_> {
             Ok(running) => format!("{running} running"),
             Err(why) => format!("not known: {why}\nsee who is away with: polity cluster status"),
         };
+        let since = text::lasting(Duration::from_millis(status.head_age_ms()));
+        let mut ledger = format!("block {}, {since} ago", text::number(status.height.0));
+        if status.is_behind() {
+            ledger.push_str("\nit stands, or this node is cut off: polity doctor");
+        }
         out::fields(&[
             ("node", format!("{}\n{}", whose(data), status.node)),
             ("data", data.root().display().to_string()),
@@ -105,6 +113,7 @@ impl Shown<'_> {
             ("version", status.version.clone()),
             ("up for", run.as_ref().map_or_else(unknown, lasting)),
             ("network", format!("{}\n{}", status.network_name, status.network)),
+            ("ledger", ledger),
             ("jobs", jobs),
             ("receipts", receipts.clone()),
             ("disk", text::size(*disk_bytes)),

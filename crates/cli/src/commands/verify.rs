@@ -3,10 +3,12 @@
 
 use super::Context;
 use crate::{
+    content::bar::Bar,
     data::DataDir,
     exit::Exit,
     failure::Failure,
     out::Tone,
+    text,
     verify::{self, Materials, Pins},
 };
 use std::path::PathBuf;
@@ -79,7 +81,17 @@ pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let mut checked = verify::check_at(&args.file, args.outputs.as_deref(), &pins)?;
     if args.rerun {
         let materials = Materials { program: args.program, inputs: args.inputs, tasks: args.tasks };
-        checked.rerun(&materials, context.launch)?;
+        let bar = Bar::of_tasks(context.out);
+        let tell = |done: usize, all: usize| {
+            if done == 0 {
+                let tasks = text::plural(all, "task");
+                context.out.say(format!("running {tasks} again on this machine"));
+            }
+            bar.set(done as u64, Some(all as u64));
+        };
+        let reran = checked.rerun(&materials, context.launch, &tell);
+        bar.close();
+        reran?;
     }
     let out = context.out;
     out.data(&checked.json(), || checked.text())?;

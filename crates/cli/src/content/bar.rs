@@ -1,11 +1,19 @@
-//! How a person sees bytes go by: a bar on a terminal, nothing elsewhere.
+//! How a person sees bytes, or tasks, go by: a bar on a terminal, nothing elsewhere.
 
 use crate::{out::Out, text};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
-/// Tells about bytes.
+/// What goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Bytes,
+    Tasks,
+}
+
+/// Tells about what goes by.
 pub(crate) struct Bar {
+    unit: Unit,
     bar: Option<ProgressBar>,
     started: Instant,
 }
@@ -13,31 +21,40 @@ pub(crate) struct Bar {
 impl Bar {
     /// A bar for `of_bytes`, or for a number that is not known.
     pub(crate) fn new(out: Out, of_bytes: Option<u64>) -> Self {
+        Self::of(Unit::Bytes, out, of_bytes)
+    }
+
+    /// A bar for tasks, of a number that is not known yet.
+    pub(crate) fn of_tasks(out: Out) -> Self {
+        Self::of(Unit::Tasks, out, None)
+    }
+
+    fn of(unit: Unit, out: Out, all: Option<u64>) -> Self {
         let bar = out.terminal.then(|| {
             let target = ProgressDrawTarget::stderr_with_hz(10);
-            let bar = ProgressBar::with_draw_target(of_bytes, target);
-            bar.set_style(style(of_bytes.is_some()));
+            let bar = ProgressBar::with_draw_target(all, target);
+            bar.set_style(style(unit, all.is_some()));
             bar.enable_steady_tick(Duration::from_millis(500));
             bar
         });
-        Self { bar, started: Instant::now() }
+        Self { unit, bar, started: Instant::now() }
     }
 
-    /// More bytes went by.
-    pub(crate) fn add(&self, bytes: u64) {
+    /// More went by.
+    pub(crate) fn add(&self, more: u64) {
         if let Some(bar) = &self.bar {
-            bar.inc(bytes);
+            bar.inc(more);
         }
     }
 
-    /// So many bytes went by, of so many.
-    pub(crate) fn set(&self, bytes: u64, of_bytes: Option<u64>) {
+    /// So much went by, of so much.
+    pub(crate) fn set(&self, done: u64, all: Option<u64>) {
         let Some(bar) = &self.bar else { return };
-        if of_bytes.is_some() && bar.length() != of_bytes {
-            bar.set_style(style(true));
-            bar.set_length(of_bytes.unwrap_or_default());
+        if all.is_some() && bar.length() != all {
+            bar.set_style(style(self.unit, true));
+            bar.set_length(all.unwrap_or_default());
         }
-        bar.set_position(bytes);
+        bar.set_position(done);
     }
 
     /// Ends the bar and answers how long it was there.
@@ -49,12 +66,14 @@ impl Bar {
     }
 }
 
-fn style(is_bounded: bool) -> ProgressStyle {
-    let template = match is_bounded {
-        true => {
+fn style(unit: Unit, is_bounded: bool) -> ProgressStyle {
+    let template = match (unit, is_bounded) {
+        (Unit::Bytes, true) => {
             "{elapsed:>4} {bar:20} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}"
         }
-        false => "{elapsed:>4} {spinner} {binary_bytes}, {binary_bytes_per_sec}",
+        (Unit::Bytes, false) => "{elapsed:>4} {spinner} {binary_bytes}, {binary_bytes_per_sec}",
+        (Unit::Tasks, true) => "{elapsed:>4} {bar:20} {human_pos} of {human_len} tasks",
+        (Unit::Tasks, false) => "{elapsed:>4} {spinner}",
     };
     ProgressStyle::with_template(template).expect("the template is right")
 }
@@ -74,6 +93,15 @@ pub(crate) fn rate(bytes: u64, time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_bar_has_a_style() {
+        for unit in [Unit::Bytes, Unit::Tasks] {
+            for is_bounded in [true, false] {
+                style(unit, is_bounded);
+            }
+        }
+    }
 
     #[test]
     fn a_rate_is_told_where_it_says_something() {

@@ -5,6 +5,7 @@ use crate::{exit::Exit, failure::Failure, out::Out, text};
 use api::{Chore, ChoreReport, Progress, StorageApi};
 use futures::StreamExt;
 use objects::Cid;
+use protocol::Durability;
 
 /// Does a chore and tells nothing.
 pub(crate) async fn quiet(node: &impl StorageApi, chore: Chore) -> Result<ChoreReport, Failure> {
@@ -134,6 +135,44 @@ pub(crate) fn shown(report: &ChoreReport) -> String {
     }
 }
 
+/// What is missing of what was asked for, and how to get it.
+pub(crate) fn short_of(report: &ChoreReport, wish: Durability, object: Cid) -> Option<String> {
+    let ChoreReport::Protected { tolerance, .. } = report else { return None };
+    (usize::from(tolerance.nodes) < wish.parity()).then(|| {
+        format!(
+            "{wish} would outlive the loss of any {}: there are too few nodes now. When there are \
+             more: polity storage protect {object} {wish}",
+            text::plural(wish.parity(), "node")
+        )
+    })
+}
+
 fn lines(cids: &[Cid]) -> String {
     cids.iter().map(|cid| format!("  {cid}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use objects::Codec;
+    use protocol::durability::Tolerance;
+
+    #[test]
+    fn who_gets_less_than_was_asked_for_is_told_so() {
+        let object = Cid::of(Codec::Raw, b"object");
+        let spread = |nodes| ChoreReport::Protected {
+            manifest: object,
+            blocks: 1,
+            bytes: 1,
+            kept_bytes: 2,
+            nodes: 6,
+            tolerance: Tolerance { owners: 0, nodes },
+            failed: Vec::new(),
+        };
+        let wish: Durability = "4+2".parse().unwrap();
+        assert_eq!(short_of(&spread(2), wish, object), None);
+        let told = short_of(&spread(1), wish, object).unwrap();
+        assert!(told.starts_with("4+2 would outlive the loss of any 2 nodes"), "{told}");
+        assert!(told.ends_with(&format!("polity storage protect {object} 4+2")), "{told}");
+    }
 }

@@ -24,5 +24,6 @@ pub(crate) async fn spread(
     let spread = chores::quiet(&*node, chore).await?;
     out.say(format!("{} is {}", path.display(), named.cid));
     out.say(chores::shown(&spread));
+    chores::short_of(&spread, durability, named.cid).iter().for_each(|line| out.say(line));
     Ok(())
 }

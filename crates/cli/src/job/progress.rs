@@ -8,6 +8,7 @@ use crate::{
     out::{Out, Tone},
     text,
 };
+use identity::PublicKey;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use protocol::{JobEvent, TaskIndex, TaskTable, Unsettled, draw::SkipReason};
 use std::{borrow::Cow, collections::BTreeSet, time::Duration};
@@ -29,6 +30,8 @@ pub(crate) struct Progress {
     sealed: bool,
     /// What was said of disputes: a stream that was taken up again tells it again.
     said: BTreeSet<(TaskIndex, bool)>,
+    /// Nodes that were lost: each is told about once, whatever it had to do.
+    lost: BTreeSet<PublicKey>,
 }
 
 impl Progress {
@@ -44,7 +47,8 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(500));
             bar
         });
-        Self { out, bar, tenths: 0, remarks: 0, sealed, said: BTreeSet::new() }
+        let (said, lost) = (BTreeSet::new(), BTreeSet::new());
+        Self { out, bar, tenths: 0, remarks: 0, sealed, said, lost }
     }
 
     /// Tells about an event that `course` has taken.
@@ -86,10 +90,15 @@ impl Progress {
                     self.remark(self.out.paint(Tone::Bad, &line));
                 }
             }
-            JobEvent::Skipped { task, node, reason } if is_loss(*reason) => {
+            JobEvent::Skipped { task, node, reason: SkipReason::NoResult } => {
                 let (task, node) = (name(task), node.short());
-                let why = if *reason == SkipReason::Lost { "was lost" } else { "has no result" };
-                self.remark(format!("{task}: …{node} {why}; another node takes over"));
+                self.remark(format!("{task}: …{node} has no result; another node takes over"));
+            }
+            JobEvent::Skipped { task, node, reason: SkipReason::Lost } => {
+                if self.lost.insert(*node) {
+                    let (task, node) = (name(task), node.short());
+                    self.remark(format!("…{node} was lost; others take over {task}, and the rest"));
+                }
             }
             JobEvent::Unsettled { task, why } => {
                 let line = format!("{}: {}", name(task), sentence(why));
@@ -149,10 +158,6 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
-}
-
-fn is_loss(reason: SkipReason) -> bool {
-    matches!(reason, SkipReason::Lost | SkipReason::NoResult)
 }
 
 /// Why a task ends without agreement, for people.

@@ -13,7 +13,7 @@ mod stock;
 pub(crate) use evidence::{Judged, Proven, prove};
 pub(crate) use files::{Difference, Files};
 pub(crate) use pins::Pins;
-pub(crate) use rerun::{Materials, Rerun};
+pub(crate) use rerun::{Materials, Rerun, Tell};
 pub(crate) use several::Several;
 
 use crate::{
@@ -102,19 +102,20 @@ impl Checked {
         &mut self,
         materials: &Materials,
         launch: &dyn Launch,
+        tell: Tell<'_>,
     ) -> Result<(), Failure> {
         match self {
             Self::Evidence(judged) => {
                 if let Ok(proven) = &mut judged.held {
-                    proven.rerun = Some(rerun::evidence(proven, materials, launch)?);
+                    proven.rerun = Some(rerun::evidence(proven, materials, launch, tell)?);
                 }
             }
             Self::Receipt(verdict) => {
                 if let Ok(held) = &mut verdict.held {
-                    held.rerun = Some(rerun::receipt(held, materials, launch)?);
+                    held.rerun = Some(rerun::receipt(held, materials, launch, tell)?);
                 }
             }
-            Self::Several(several) => several.rerun(materials, launch)?,
+            Self::Several(several) => several.rerun(materials, launch, tell)?,
         }
         Ok(())
     }

@@ -44,6 +44,9 @@ pub(crate) enum Match {
     },
 }
 
+/// Hears how many tasks were run again, and how many there are, before each of them.
+pub(crate) type Tell<'a> = &'a dyn Fn(usize, usize);
+
 /// A task that was run again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Again {
@@ -236,6 +239,7 @@ pub(crate) fn receipt(
     held: &Held,
     materials: &Materials,
     launch: &dyn Launch,
+    tell: Tell<'_>,
 ) -> Result<Rerun, Failure> {
     let body = &held.receipt.body;
     let tasks = named(&body.table, &materials.tasks)?;
@@ -250,7 +254,8 @@ pub(crate) fn receipt(
     let job = &body.order.payload;
     let bench = Bench::set_up(launch, materials, (job, &body.table), &tasks)?;
     let mut all = Vec::new();
-    for outcome in outcomes {
+    for (done, outcome) in outcomes.iter().enumerate() {
+        tell(done, outcomes.len());
         let task = outcome.task;
         let others = held.report.refuted.get(&task).into_iter().flatten();
         let here = bench.run(task)?;
@@ -292,6 +297,7 @@ pub(crate) fn evidence(
     proven: &Proven,
     materials: &Materials,
     launch: &dyn Launch,
+    tell: Tell<'_>,
 ) -> Result<Rerun, Failure> {
     let (Proof::Verdict(decided), Some((_, task, expected))) =
         (&proven.evidence.proof, proven.report.verdict)
@@ -313,6 +319,7 @@ pub(crate) fn evidence(
             .next("leave --task out"));
     }
     let bench = Bench::set_up(launch, materials, (job, &decided.table), &[task])?;
+    tell(0, 1);
     let outcome = bench.run(task)?;
     let here = outcome.digest();
     let accused = &proven.report.accused;

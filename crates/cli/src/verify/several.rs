@@ -2,7 +2,7 @@
 
 use super::{
     Files, Held, Materials, Pins, Verdict, files,
-    rerun::{self, Rerun},
+    rerun::{self, Rerun, Tell},
 };
 use crate::{
     exit::Exit,
@@ -177,6 +177,7 @@ impl Several {
         &mut self,
         materials: &Materials,
         launch: &dyn Launch,
+        tell: Tell<'_>,
     ) -> Result<(), Failure> {
         let covered = || self.parts.iter().flat_map(|part| &part.covered);
         let is_here = |name: &&String| !covered().any(|covered| covered.here == **name);
@@ -197,7 +198,7 @@ impl Several {
                 covered.iter().filter(wanted).map(|one| one.there.clone()).collect();
             if !tasks.is_empty() {
                 let materials = Materials { tasks, ..materials.clone() };
-                held.rerun = Some(rerun::receipt(held, &materials, launch)?);
+                held.rerun = Some(rerun::receipt(held, &materials, launch, tell)?);
             }
         }
         Ok(())

@@ -109,6 +109,14 @@ fn a_large_state_is_compressed_and_read_again() {
 }
 
 #[test]
+fn an_input_of_a_later_version_is_called_so() {
+    let bytes = record::input_bytes(&"what nobody here knows");
+    let unknown = record::input_of::<u64>(&bytes).unwrap_err();
+    assert!(matches!(unknown, Error::UnknownInput { .. }));
+    assert!(unknown.to_string().contains("use it here, too"), "{unknown}");
+}
+
+#[test]
 fn other_bytes_are_refused() {
     let bytes = record::entry_bytes(&input(9));
     let mut newer = bytes.to_vec();

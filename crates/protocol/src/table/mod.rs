@@ -185,6 +185,17 @@ impl TaskTable {
         self.args.iter().map(|arg| task.fill_in(arg)).collect()
     }
 
+    /// Names in braces that look like parameters and that the first task does not have: in its
+    /// arguments they stay as they are.
+    pub fn not_filled(&self) -> BTreeSet<String> {
+        let Some(first) = self.task(0) else { return BTreeSet::new() };
+        let args = self.args.iter().flat_map(|arg| arg.split('{').skip(1));
+        args.filter_map(|after| after.split_once('}'))
+            .filter(|(name, _)| is_param_name(name) && first.param(name).is_none())
+            .map(|(name, _)| name.to_string())
+            .collect()
+    }
+
     /// The seed of one task's randomness: a function of the job's seed and of all that the program
     /// is given. So the same case gives the same result, wherever it stands in whichever sweep.
     pub fn seed_of(&self, seed: &Digest, task: &TaskSpec) -> Digest {
@@ -290,6 +301,10 @@ mod tests {
         let args = ["{}.csv", "--x={x}", "{y}{y}", "{z}", "{", "{x", "{{}}", "a}b"];
         let filled = table(&args, Vec::new()).args_of(&task);
         assert_eq!(filled, ["one.csv", "--x={y}", "22", "{z}", "{", "{x", "{one}", "a}b"]);
+        let not_filled = table(&args, vec![task]).not_filled();
+        assert_eq!(not_filled, BTreeSet::from(["z".to_string()]));
+        let json = table(&[r#"{"a":1}"#, "x{3}", "{}"], vec![self::task(&[])]);
+        assert_eq!(json.not_filled(), BTreeSet::new());
     }
 
     #[test]

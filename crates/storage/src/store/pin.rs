@@ -62,7 +62,8 @@ pub enum PinMode {
     Direct,
 }
 
-/// One pin. Label and root are its key: pinning again under the same key replaces the rest.
+/// One pin. Label and root are its key: pinning again under the same key replaces the rest,
+/// except that a note stays until there is another one.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {

@@ -288,7 +288,9 @@ fn rerun_apart(
     materials: &Materials,
     launch: &dyn Launch,
 ) -> Result<(), Failure> {
-    let ran = std::thread::scope(|scope| scope.spawn(|| checked.rerun(materials, launch)).join());
+    let ran = std::thread::scope(|scope| {
+        scope.spawn(|| checked.rerun(materials, launch, &|_, _| {})).join()
+    });
     ran.unwrap_or_else(|_| Err(Failure::internal("the engine panicked")))
 }
 

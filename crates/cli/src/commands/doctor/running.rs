@@ -8,8 +8,6 @@ use std::{collections::BTreeSet, time::Duration};
 
 /// Names in one sentence, at most.
 const NAMED: usize = 6;
-/// How much longer than a heartbeat the last block may be in coming.
-const SLACK_MS: u64 = 30_000;
 
 pub(super) fn checks(patient: &Patient<'_>) -> Vec<Check> {
     let Some(node) = &patient.node else { return Vec::new() };
@@ -159,14 +157,13 @@ fn validators(node: &Answers) -> Check {
 /// Whether blocks come.
 fn ledger(node: &Answers) -> Check {
     let status = &node.status;
-    let age_ms = status.clock.since_ms(status.head_time);
-    let age = text::lasting(Duration::from_millis(age_ms));
+    let age = text::lasting(Duration::from_millis(status.head_age_ms()));
     let every = text::lasting(Duration::from_millis(status.heartbeat_ms));
     let said = format!(
         "The last block, {}, is {age} old; one comes at least every {every}.",
         status.height
     );
-    if status.heartbeat_ms > 0 && age_ms > status.heartbeat_ms * 2 + SLACK_MS {
+    if status.is_behind() {
         return Check::bad("ledger", format!("{said} The ledger stands, or this node is cut off."))
             .next("polity node list");
     }

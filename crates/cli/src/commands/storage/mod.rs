@@ -55,6 +55,10 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Failure> {
+    let spread = match &command {
+        Command::Protect { object, durability } => Some((*durability, *object)),
+        _ => None,
+    };
     let chore = match command {
         Command::Status => return status::run(context).await,
         Command::Pins(args) => return pins::run(args, context).await,
@@ -66,6 +70,8 @@ pub(super) async fn run(command: Command, context: &Context<'_>) -> Result<Exit,
     };
     let node = connect::node(&context.data()?)?;
     let report = chores::told(&node, chore, context.out).await?;
+    let short = spread.and_then(|(wish, object)| chores::short_of(&report, wish, object));
+    short.iter().for_each(|line| context.out.say(line));
     Ok(chores::exit(&report))
 }
 

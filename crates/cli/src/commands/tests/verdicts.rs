@@ -49,7 +49,7 @@ fn rerun(world: &World, file: &str, engine: Engine) -> Checked {
         tasks: Vec::new(),
     };
     let mut checked = check(world, file);
-    checked.rerun(&materials, &house).unwrap();
+    checked.rerun(&materials, &house, &|_, _| {}).unwrap();
     checked
 }
 
@@ -308,7 +308,7 @@ fn a_changed_file_fails_whatever_the_rerun_finds_and_a_pin_still_counts() {
         inputs: vec![world.path("in/lie.csv")],
         tasks: Vec::new(),
     };
-    unpinned.rerun(&materials, &House::default()).unwrap();
+    unpinned.rerun(&materials, &House::default(), &|_, _| {}).unwrap();
     assert_eq!(unpinned.exit(), Exit::Unpinned);
 }
 
@@ -318,7 +318,7 @@ fn what_a_rerun_lacks_is_listed_by_name_and_content() {
     let mut checked = check(&world, "out/receipt.polity");
     let inputs = vec![world.path("in/a.csv")];
     let materials = Materials { program: None, inputs, tasks: Vec::new() };
-    let failure = checked.rerun(&materials, &House::default()).unwrap_err();
+    let failure = checked.rerun(&materials, &House::default(), &|_, _| {}).unwrap_err();
     assert_eq!(failure.exit, Exit::Usage);
     for part in ["the program  bafk", "lie.csv  bafk", "verdict.csv  bafk"] {
         assert!(failure.message.contains(part), "{part} in {failure}");

@@ -18,6 +18,8 @@ pub(super) struct Answer {
     pub(super) status: Status,
     pub(super) nodes: Vec<NodeInfo>,
     pub(super) jobs: Vec<JobSummary>,
+    /// Why it does not know its jobs, if it does not.
+    pub(super) unknown: Option<String>,
     pub(super) cluster: ClusterInfo,
 }
 
@@ -35,8 +37,15 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Takes an answer.
-    pub(super) fn take(&mut self, answer: Answer) {
+    /// Takes an answer. Jobs that are not known now are those of the answer before.
+    pub(super) fn take(&mut self, mut answer: Answer) {
+        if answer.unknown.is_some() {
+            if let Some(last) = self.last.take() {
+                answer.jobs = last.jobs;
+            }
+            (self.last, self.lost) = (Some(answer), None);
+            return;
+        }
         let ended = |job: &JobSummary| (job.job, job.agreed + job.unsettled);
         let now: HashMap<_, _> = answer.jobs.iter().map(ended).collect();
         if self.last.is_some() {
@@ -104,8 +113,19 @@ impl Facts {
 
     /// What is wrong, if something is.
     pub(super) fn trouble(&self) -> Option<String> {
-        let lost = self.lost.as_ref()?;
-        Some(format!("the node does not answer; this is of {}: {lost}", text::moment(self.at)))
+        if let Some(lost) = &self.lost {
+            let at = self.last.as_ref().map_or(self.at, |answer| answer.status.clock);
+            return Some(format!(
+                "the node does not answer; this is of {}: {lost}",
+                text::moment(at)
+            ));
+        }
+        let unknown = self.last.as_ref()?.unknown.as_ref()?;
+        let known = match self.at {
+            Time(0) => "jobs are not known".to_string(),
+            at => format!("jobs are those of {}", text::moment(at)),
+        };
+        Some(format!("{known}: {unknown}"))
     }
 
     fn totals(&self) -> Totals {
@@ -134,8 +154,11 @@ impl Facts {
 
     /// The same as JSON.
     pub(super) fn json(&self) -> Value {
-        let Some(Answer { status, nodes, jobs, cluster }) = &self.last else { return Value::Null };
+        let Some(Answer { status, nodes, jobs, unknown, cluster }) = &self.last else {
+            return Value::Null;
+        };
         let running: Vec<_> = jobs.iter().filter(|job| job.state == JobState::Running).collect();
+        let running = unknown.is_none().then_some(running);
         json!({ "status": status, "nodes": nodes, "jobs": running, "cluster": cluster })
     }
 }

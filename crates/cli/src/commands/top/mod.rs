@@ -9,7 +9,7 @@ mod view;
 
 use super::Context;
 use crate::{connect, exit::Exit, failure::Failure};
-use api::NodeApi;
+use api::{Code, NodeApi};
 use facts::Facts;
 use futures::{
     FutureExt,
@@ -64,9 +64,17 @@ pub(super) async fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failu
 
 /// What is asked of a node, all at once.
 async fn ask(node: &impl NodeApi) -> Result<facts::Answer, Failure> {
-    let all = try_join4(node.status(), node.nodes(), node.jobs(), node.cluster()).await?;
-    let (status, nodes, jobs, cluster) = all;
-    Ok(facts::Answer { status, nodes, jobs, cluster })
+    let jobs = async {
+        match node.jobs().await {
+            Ok(jobs) => Ok((jobs, None)),
+            // The rest is known all the same: nobody leads its cluster.
+            Err(error) if error.code == Code::Unavailable => Ok((Vec::new(), Some(error.message))),
+            Err(error) => Err(error),
+        }
+    };
+    let all = try_join4(node.status(), node.nodes(), jobs, node.cluster()).await?;
+    let (status, nodes, (jobs, unknown), cluster) = all;
+    Ok(facts::Answer { status, nodes, jobs, unknown, cluster })
 }
 
 /// Draws whenever something is new, until somebody leaves.

@@ -23,6 +23,10 @@ pub(super) fn text(facts: &Facts) -> String {
     };
     let rows: Vec<_> = answer.nodes.iter().map(node).collect();
     text.push_str(&out::table(&["NODE", "OWNER", "STATE", "LOAD", "SPEED", "RTT"], &rows));
+    if let Some(trouble) = facts.trouble() {
+        text.push_str(&format!("\n{trouble}\n"));
+        return text;
+    }
     let jobs = facts::under_way(&answer.jobs);
     if jobs.is_empty() {
         text.push_str("\nno job is under way\n");

@@ -118,7 +118,7 @@ fn answer(at: u64, settled: u32) -> Answer {
         quotas: Vec::new(),
         reservations: BTreeMap::new(),
     };
-    Answer { status, nodes, jobs, cluster }
+    Answer { status, nodes, jobs, unknown: None, cluster }
 }
 
 /// Three seconds, in which more and more was done.
@@ -201,6 +201,28 @@ fn a_node_that_does_not_answer_is_said() {
     assert!(lines[23].contains("the node does not answer"), "{lines:?}");
     facts.take(answer(NOW + 9_000, 1_350));
     assert!(shown(&mut View::default(), &facts, (120, 24))[23].starts_with("q leave"));
+}
+
+#[test]
+fn without_a_leader_everything_else_is_shown() {
+    let unknown = |at| Answer {
+        jobs: Vec::new(),
+        unknown: Some("nobody leads the cluster".into()),
+        ..answer(at, 0)
+    };
+    let mut facts = facts();
+    facts.take(unknown(NOW + 5_000));
+    let lines = shown(&mut View::default(), &facts, (120, 24));
+    assert!(lines[23].starts_with("jobs are those of ") && lines[23].ends_with("the cluster"));
+    assert!(lines[14..].iter().any(|line| line.contains("high")), "those that were seen last");
+    assert_eq!(facts.rates().len(), 3, "nothing is known of what was done meanwhile");
+    facts.take(answer(NOW + 9_000, 1_350));
+    assert_eq!(facts.trouble(), None);
+    let mut first = Facts::default();
+    first.take(unknown(NOW));
+    assert!(plain::text(&first).ends_with("\njobs are not known: nobody leads the cluster\n"));
+    assert!(plain::text(&first).contains("cordoned"));
+    assert!(first.json()["jobs"].is_null() && first.json()["nodes"].is_array());
 }
 
 #[test]

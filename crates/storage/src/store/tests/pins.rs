@@ -45,6 +45,24 @@ async fn a_pin_needs_its_root_and_names_it_if_it_is_missing() {
 }
 
 #[tokio::test]
+async fn a_note_stays_until_there_is_another_one() {
+    let dir = filled(1).await;
+    let store = open(dir.path(), small()).expect("open");
+    let plain = pin("user", blob(0).0, PinMode::Direct);
+    let noted = |note: &str| Pin { note: Some(note.into()), ..plain.clone() };
+    let below = Pin { mode: PinMode::Recursive, ..plain.clone() };
+    for (given, is) in [
+        (noted("thesis"), noted("thesis")),
+        (plain.clone(), noted("thesis")),
+        (below.clone(), Pin { note: Some("thesis".into()), ..below.clone() }),
+        (noted("book"), noted("book")),
+    ] {
+        store.pin(given).await.expect("pinned");
+        assert_eq!(all(&store, "").await, [is]);
+    }
+}
+
+#[tokio::test]
 async fn the_same_key_is_one_pin_and_the_last_one_counts() {
     let dir = filled(1).await;
     let store = open(dir.path(), small()).expect("open");

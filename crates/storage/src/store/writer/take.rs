@@ -128,7 +128,7 @@ impl Writer {
         batch.then(|result| drop(reply.send(result.map_err(Error::from))));
     }
 
-    fn add_pin(&mut self, pin: Pin, batch: &mut Batch) -> Result<(), Error> {
+    fn add_pin(&mut self, mut pin: Pin, batch: &mut Batch) -> Result<(), Error> {
         let found = self.shared.index.find(&[pin.root]).map_err(Failure::into_blob_error)?;
         if found[0].is_none() && !batch.names.contains(&pin.root) {
             return Err(Error::Missing(pin.root));
@@ -138,8 +138,11 @@ impl Writer {
         }
         let key = (pin.label.clone(), pin.root);
         let before = self.shared.index.pin(&key).map_err(Failure::into_blob_error)?;
-        if before.is_some_and(|row| row.pin == pin) {
-            return Ok(());
+        if let Some(row) = before {
+            pin.note = pin.note.or_else(|| row.pin.note.clone());
+            if row.pin == pin {
+                return Ok(());
+            }
         }
         self.check_space(batch.parts.length() + CONTROL_BYTES, self.low_reserve())?;
         batch.pins.insert(key);
