@@ -1,6 +1,6 @@
 //! The decoders of `api`, by name, in the form of the list of `protocol`.
 
-use crate::list::Decoder;
+use super::list::Decoder;
 use api::{FoundingLine, FrameError, JoinLine, event_line, frame::FrameReader};
 use protocol::JobEvent;
 

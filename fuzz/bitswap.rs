@@ -1,7 +1,7 @@
 //! The decoders of messages of bitswap, by name, in the form of the list of `protocol`. They are
 //! private to `storage`; their files are read here as they are.
 
-use crate::list::Decoder;
+use super::list::Decoder;
 use bytes::Bytes;
 use futures::executor::block_on;
 

@@ -27,7 +27,7 @@ pub(crate) fn sources(project: &Project, steps: &mut Steps) -> anyhow::Result<()
         );
         steps.run("lints of a guest", lint.args(["--", "-D", "warnings"]))?;
     }
-    fuzz_targets(project, steps)?;
+    fuzz_target(project, steps)?;
     let mut pure = steps.cargo("check --locked --target wasm32-unknown-unknown");
     pure.args(PURE.iter().flat_map(|room| ["--package", room]));
     steps.run("words and minds for wasm32-unknown-unknown", &mut pure)?;
@@ -39,17 +39,17 @@ pub(crate) fn sources(project: &Project, steps: &mut Steps) -> anyhow::Result<()
     steps.run("links in the documentation", &mut links)
 }
 
-/// The fuzz targets share one source: linting one of them lints all.
-fn fuzz_targets(project: &Project, steps: &mut Steps) -> anyhow::Result<()> {
+/// What the fuzzer is built of.
+fn fuzz_target(project: &Project, steps: &mut Steps) -> anyhow::Result<()> {
     let directory = project.root.join("fuzz");
     let mut format = steps.cargo("fmt --check");
-    steps.run("formatting of the fuzz targets", format.current_dir(&directory))?;
+    steps.run("formatting of the fuzz target", format.current_dir(&directory))?;
     let mut lint = steps.cargo_in(
         &directory,
         &project.target.join("fuzz-build"),
-        "clippy --quiet --locked --bin receipt --example seeds",
+        "clippy --quiet --locked --bin decoder --example seeds",
     );
     // Nothing is linked here, so the fuzzer's C++ library need not be built.
     lint.env("CUSTOM_LIBFUZZER_PATH", "/nonexistent/libfuzzer.a").args(["--", "-D", "warnings"]);
-    steps.run("lints of the fuzz targets", &mut lint)
+    steps.run("lints of the fuzz target", &mut lint)
 }

@@ -20,5 +20,5 @@ pub(crate) fn run(project: &Project, steps: &mut Steps) -> anyhow::Result<()> {
         steps.run("formatting of a guest", format.current_dir(&guest))?;
     }
     let mut format = steps.cargo("fmt");
-    steps.run("formatting of the fuzz targets", format.current_dir(project.root.join("fuzz")))
+    steps.run("formatting of the fuzz target", format.current_dir(project.root.join("fuzz")))
 }

@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod durable;
 mod fix;
+mod fuzz;
 mod guest_tools;
 mod guests;
 mod helia;
@@ -47,6 +48,8 @@ Every project command.
                                 an hour of mixed load on ten nodes while things go wrong, drawn
     cargo xtask bench [NAME]… [--quick] [--no-build] [--dir DIR]
                                 measures what is promised, and writes docs/benchmarks.md
+    cargo xtask fuzz [--minutes N] [--no-build]
+                                the fuzzer on every decoder, for an hour in all
     cargo xtask package [--no-build]
                                 makes the package for Debian, with completions and manual pages
     cargo xtask planted         plants bugs in copies of the minds, and sees that tests find them
@@ -69,7 +72,7 @@ fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
         None => return help(),
         Some((command, rest)) => (command.as_str(), rest),
     };
-    if !matches!(command, "demo" | "durable" | "live" | "soak" | "bench" | "package")
+    if !matches!(command, "demo" | "durable" | "live" | "fuzz" | "soak" | "bench" | "package")
         && !rest.is_empty()
     {
         bail!("{command} takes no arguments; `cargo xtask` prints the commands");
@@ -90,6 +93,7 @@ fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
         "durable" => durable::run(&project, &mut steps, rest)?,
         "live" => live::run(&project, &mut steps, rest)?,
         "bench" => bench::run(&project, &mut steps, rest)?,
+        "fuzz" => fuzz::run(&project, &mut steps, rest)?,
         "soak" => soak::run(&project, &mut steps, rest)?,
         "demo" => match demo::run(&project, &mut steps, rest)? {},
         unknown => bail!("no command {unknown}; `cargo xtask` prints the commands"),

@@ -189,9 +189,7 @@ impl Copy {
         let (all, few) = (r#"members = ["crates/*", "xtask"]"#, r#"members = ["crates/*"]"#);
         ensure!(manifest.contains(all), "the workspace has other members than this knows");
         fs::write(self.dir.join("Cargo.toml"), manifest.replace(all, few))?;
-        fs::create_dir_all(self.dir.join("fuzz"))?;
-        // A test of `protocol` compares its list of decoders with that of the fuzz targets.
-        for file in ["Cargo.lock", "rust-toolchain.toml", "fuzz/Cargo.toml"] {
+        for file in ["Cargo.lock", "rust-toolchain.toml"] {
             fs::copy(root.join(file), self.dir.join(file)).with_context(|| file.to_string())?;
         }
         Ok(())

@@ -144,7 +144,7 @@ async fn stdin_closed() {
 }
 
 /// What is written unless `POLITY_LOG` asks for something else.
-const USUAL: &str = "warn,node=info,cluster=info,openraft=off";
+const USUAL: &str = "warn,node=info,cluster=info,openraft=off,libp2p_gossipsub=error";
 
 /// What is to be written, and what is wrong with what was asked for.
 fn filter(asked: Option<&str>) -> (EnvFilter, Option<String>) {

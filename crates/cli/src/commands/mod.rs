@@ -176,19 +176,42 @@ fn swallowed(error: &clap::Error) -> bool {
         && ["--each", "--input"].iter().any(|option| has(ContextKind::Usage, option))
 }
 
+/// What is wrong with a command line, for programs: its first sentence, and what may help.
+fn misuse(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let (wrong, rest) = text.trim().split_once("\n\n").unwrap_or((text.trim(), ""));
+    let failure = Failure::usage(wrong.strip_prefix("error: ").unwrap_or(wrong));
+    let mut next = rest.to_string();
+    if swallowed(error) {
+        next.push_str(&format!("\n\n{PROGRAM_FIRST}"));
+    }
+    if next.is_empty() { failure } else { failure.next(next) }
+}
+
+/// Says what is wrong with a command line, or the help that was asked for.
+fn not_parsed(error: &clap::Error, json: bool) -> Exit {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // Whoever closed the stream does not listen.
+        let _ = error.print();
+        return Exit::Success;
+    }
+    if json {
+        Out::new(true).fail(&misuse(error));
+        return Exit::Usage;
+    }
+    let _ = error.print();
+    if swallowed(error) {
+        let _ = writeln!(std::io::stderr(), "\n{PROGRAM_FIRST}");
+    }
+    Exit::Usage
+}
+
 /// Does what the command line says.
 pub(crate) fn run(args: Vec<OsString>, launch: &dyn Launch) -> Exit {
+    let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => {
-            let help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            // Whoever closed the stream does not listen.
-            let _ = error.print();
-            if swallowed(&error) {
-                let _ = writeln!(std::io::stderr(), "\n{PROGRAM_FIRST}");
-            }
-            return if help { Exit::Success } else { Exit::Usage };
-        }
+        Err(error) => return not_parsed(&error, json),
     };
     let context = Context { data: cli.data, out: Out::new(cli.json), launch };
     match dispatch(cli.command, &context) {

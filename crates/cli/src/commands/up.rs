@@ -75,6 +75,10 @@ pub(super) fn run(args: Args, context: &Context<'_>) -> Result<Exit, Failure> {
     let join = args.join.as_deref().map(read_join).transpose()?;
     check_network(&args, join.as_ref(), &data)?;
     check_age(join.as_ref())?;
+    let kind = join.as_ref().map(|join| &join.invitation.payload.kind);
+    if args.name.is_some() && kind.is_some_and(|kind| *kind != InvitationKind::Owner) {
+        context.out.say("--name does not count: the owner of this machine has a name already");
+    }
     data.create()?;
     let background = args.background.then(|| background::enter(&data)).transpose()?;
     let settings = remember(&args, &data, context)?;

@@ -1,5 +1,5 @@
-//! Every decoder of bytes and texts that come from outside, by name. The fuzz targets use this
-//! list, too.
+//! Every decoder of bytes and texts that come from outside, by name. The fuzzer uses this list,
+//! too.
 //!
 //! Each may refuse what it is given, in any way but a panic. What it takes encodes to the same
 //! bytes again, and can be checked without a panic.

@@ -1,5 +1,5 @@
-//! The reader of packs as a list of decoders, in the form of that of `protocol`. The fuzz targets
-//! use it, too.
+//! The reader of packs as a list of decoders, in the form of that of `protocol`. The fuzzer uses
+//! it, too.
 //!
 //! Whatever it is given, it does not panic, and what it takes for a record stands in the file.
 

@@ -19,12 +19,9 @@ const ROUNDS: u64 = 1_500;
 const STORES: u64 = 60;
 
 #[test]
-fn every_decoder_takes_its_specimen_and_has_a_fuzz_target() {
-    let targets = include_str!("../../../../fuzz/Cargo.toml");
+fn every_decoder_takes_its_specimen() {
     for (name, decoder) in DECODERS {
         assert!(decoder(&specimen(name)), "{name}");
-        let target = format!("name = \"{name}\"\n");
-        assert!(targets.contains(&target), "add a [[bin]] {name} to fuzz/Cargo.toml");
     }
 }
 

@@ -1,7 +1,7 @@
 //! The command line itself: what is understood, what is helped with.
 
 use super::{
-    super::Cli,
+    super::{Cli, PROGRAM_FIRST, misuse},
     world::{House, type_in},
 };
 use crate::exit::Exit;
@@ -125,6 +125,19 @@ fn what_makes_no_sense_is_a_usage_error() {
         let args: Vec<_> = line.split_whitespace().collect();
         assert_eq!(type_in(&house, &args), Exit::Success, "{line}");
     }
+}
+
+#[test]
+fn programs_are_told_what_is_wrong_and_what_may_help() {
+    let wrong = |line: &str| Cli::try_parse_from(line.split_whitespace()).unwrap_err();
+    let failure = misuse(&wrong("polity run p.wasm --verify 3of2 --json"));
+    assert!(failure.message.starts_with("invalid value '3of2'"), "{}", failure.message);
+    assert_eq!(failure.exit, Exit::Usage);
+    let failure = misuse(&wrong("polity run --each a b.wasm --json"));
+    assert!(!failure.message.contains("Usage") && !failure.message.starts_with("error"));
+    assert!(failure.next.unwrap().ends_with(PROGRAM_FIRST));
+    let house = House::default();
+    assert_eq!(type_in(&house, &["run", "p.wasm", "--verify", "3of2", "--json"]), Exit::Usage);
 }
 
 /// Every command with its words, as it is after what it inherits was added.
