@@ -144,7 +144,9 @@ async fn stdin_closed() {
 }
 
 /// What is written unless `POLITY_LOG` asks for something else.
-const USUAL: &str = "warn,node=info,cluster=info,openraft=off,libp2p_gossipsub=error";
+/// Warnings of libraries about what they mend themselves tell an owner nothing.
+const USUAL: &str = "warn,node=info,cluster=info,openraft=off,libp2p_gossipsub=error,\
+    commonware_consensus::marshal=error";
 
 /// What is to be written, and what is wrong with what was asked for.
 fn filter(asked: Option<&str>) -> (EnvFilter, Option<String>) {

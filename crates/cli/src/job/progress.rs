@@ -94,11 +94,11 @@ impl Progress {
                 let (task, node) = (name(task), node.short());
                 self.remark(format!("{task}: …{node} has no result; another node takes over"));
             }
-            JobEvent::Skipped { task, node, reason: SkipReason::Lost } => {
-                if self.lost.insert(*node) {
-                    let (task, node) = (name(task), node.short());
-                    self.remark(format!("…{node} was lost; others take over {task}, and the rest"));
-                }
+            JobEvent::Skipped { task, node, reason: SkipReason::Lost }
+                if self.lost.insert(*node) =>
+            {
+                let (task, node) = (name(task), node.short());
+                self.remark(format!("…{node} was lost; others take over {task}, and the rest"));
             }
             JobEvent::Unsettled { task, why } => {
                 let line = format!("{}: {}", name(task), sentence(why));

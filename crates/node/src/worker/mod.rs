@@ -8,6 +8,7 @@ mod speak;
 mod sworn;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod withheld;
 
 pub(crate) use conduct::{Conduct, Honest};
@@ -32,11 +33,16 @@ use std::{
     sync::{Arc, Mutex},
 };
 use tokio::{sync::mpsc, task::JoinSet};
+use turns::Turns;
 
-/// Replicas that wait to be run; more are answered with [`NoResult::Busy`].
-const WAITING: usize = 8 * 1024;
-/// Assignments of which the inputs are fetched at once, and as many again that wait for that.
+/// Replicas that wait to be run, of all submitters together; more are answered with
+/// [`NoResult::Busy`].
+const WAITING: usize = 16 * 1024;
+/// Assignments of which the inputs are fetched at once, half of them of one submitter at most: whose
+/// inputs come slowly does not keep others waiting.
 const LOADING: usize = 16;
+/// Assignments that wait for that, of all submitters together.
+const ASSIGNED: usize = 32;
 /// Replicas that are on their way at once, from reading inputs to storing outputs. The engine runs
 /// as many of them at a time as it has threads for; the others wait for the disk.
 const ON_THE_WAY: usize = 64;
@@ -75,39 +81,34 @@ struct Worker {
     parts: Parts,
     replicas: Arc<Mutex<Replicas>>,
     /// Replicas of one assignment.
-    loading: mpsc::Sender<Vec<Replica>>,
-    waiting: mpsc::Sender<Replica>,
+    loading: Turns<Vec<Replica>>,
+    waiting: Turns<Replica>,
     speaker: Speaker,
 }
 
 /// Runs the worker until its letters end.
 pub(crate) async fn run(parts: Parts, mut letters: mpsc::Receiver<Letter<ToWorker>>) {
-    let (waiting, queue) = mpsc::channel(WAITING);
+    let (loading, waiting) = (Turns::new(ASSIGNED, LOADING / 2), Turns::new(WAITING, ON_THE_WAY));
     let replicas = Arc::new(Mutex::new(Replicas::new(parts.key.public(), parts.sworn.clone())));
     let (post, key) = (parts.post.clone(), parts.key.clone());
     let voice = (key, parts.conduct.clone());
     let speaker = Speaker::new(post, parts.chain.network(), voice, replicas.clone());
-    let (loading, assigned) = mpsc::channel(LOADING);
     let worker = Arc::new(Worker { parts, replicas, loading, waiting, speaker });
-    let (queue, assigned) = (tokio::sync::Mutex::new(queue), tokio::sync::Mutex::new(assigned));
-    let (queue, assigned) = (Arc::new(queue), Arc::new(assigned));
     let mut tasks = JoinSet::new();
     for _ in 0..LOADING {
-        let (worker, assigned) = (worker.clone(), assigned.clone());
+        let worker = worker.clone();
         tasks.spawn(async move {
             loop {
-                let next = assigned.lock().await.recv().await;
-                let Some(replicas) = next else { return };
+                let (replicas, _turn) = worker.loading.next().await;
                 worker.load(replicas).await;
             }
         });
     }
     for _ in 0..ON_THE_WAY {
-        let (worker, queue) = (worker.clone(), queue.clone());
+        let worker = worker.clone();
         tasks.spawn(async move {
             loop {
-                let next = queue.lock().await.recv().await;
-                let Some(replica) = next else { return };
+                let (replica, _turn) = worker.waiting.next().await;
                 worker.execute(replica).await;
             }
         });
@@ -172,8 +173,9 @@ impl Worker {
             }
             fresh.push(replica);
         }
-        if let Err(full) = self.loading.try_send(fresh) {
-            self.turn_away(from, job, full.into_inner()).await;
+        let Some(submitter) = fresh.first().map(|replica| replica.order.by) else { return };
+        if let Err(full) = self.loading.push(submitter, fresh) {
+            self.turn_away(from, job, full).await;
         }
     }
 
@@ -214,8 +216,8 @@ impl Worker {
         }
         let mut busy = Vec::new();
         for replica in replicas {
-            if let Err(full) = self.waiting.try_send(replica) {
-                busy.push(full.into_inner());
+            if let Err(full) = self.waiting.push(order.by, replica) {
+                busy.push(full);
             }
         }
         self.turn_away(home, job, busy).await;
