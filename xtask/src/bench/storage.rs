@@ -93,8 +93,8 @@ fn blocks(world: &World, steps: &Steps) -> anyhow::Result<Vec<Figure>> {
     let peers = Said::by(peers.arg(world.fresh("peers")?))?;
     figures.push(
         Figure::new("put of 256 KiB blocks, durable, 16 to a sync, over fjall")
-            .with("ratio", peers.get("put_256kib_ratio")?, Unit::Ratio)
-            .with("", rate(&peers, "put_256kib_store")?, Unit::Rate)
+            .with("ratio", peers.get("put_256kib_ratio_two")?, Unit::Ratio)
+            .with("", rate(&peers, "put_256kib_two_groups_in_flight")?, Unit::Rate)
             .goal("ratio", Goal::AtLeast(1.5))
             .beside(&Figure::new("fjall, in turn").with(
                 "",
