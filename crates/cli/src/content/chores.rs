@@ -140,8 +140,8 @@ pub(crate) fn short_of(report: &ChoreReport, wish: Durability, object: Cid) -> O
     let ChoreReport::Protected { tolerance, .. } = report else { return None };
     (usize::from(tolerance.nodes) < wish.parity()).then(|| {
         format!(
-            "{wish} would outlive the loss of any {}: there are too few nodes now. When there are \
-             more: polity storage protect {object} {wish}",
+            "{wish} would outlive the loss of any {}: there are too few nodes now\n\
+             when there are more: polity storage protect {object} {wish}",
             text::plural(wish.parity(), "node")
         )
     })
