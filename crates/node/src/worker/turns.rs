@@ -37,16 +37,25 @@ impl<T> Turns<T> {
         Ok(())
     }
 
-    /// The next one, once there is one. Its submitter has it until it is [done](Turn).
+    /// The next one, once there is one. Its submitter has it until the [`Turn`] is dropped.
     pub(super) async fn next(&self) -> (T, Turn<T>) {
         loop {
-            let next = self.lock().next();
-            if let Some((submitter, item)) = next {
-                return (item, Turn { turns: self.clone(), submitter });
+            if let Some(next) = self.look() {
+                return next;
             }
-            // What comes between the look and this is remembered by it.
             self.0.ready.notified().await;
         }
+    }
+
+    /// The next one, if there is one.
+    fn look(&self) -> Option<(T, Turn<T>)> {
+        let mut line = self.lock();
+        let (submitter, item) = line.next()?;
+        // Of two calls while nobody listened, one is remembered: whoever heard it passes it on.
+        if !line.turns.is_empty() {
+            self.0.ready.notify_one();
+        }
+        Some((item, Turn { turns: self.clone(), submitter }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Line<T>> {
@@ -142,6 +151,8 @@ impl<T> Line<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
+    use std::pin::pin;
 
     fn key(n: u8) -> PublicKey {
         PublicKey([n; 32])
@@ -204,6 +215,21 @@ mod tests {
         turns.push(key(1), 1).expect("there is room");
         turns.push(key(1), 2).expect("there is room");
         assert_eq!(waiting.await.expect("it ends"), (1, 2));
+    }
+
+    #[test]
+    fn whoever_is_woken_wakes_the_next_one_while_there_is_more() {
+        let turns = Turns::new(16, 4);
+        // Both have looked, and found nothing; neither listens yet.
+        let mut first = pin!(turns.0.ready.notified());
+        let mut second = pin!(turns.0.ready.notified());
+        turns.push(key(1), 1).expect("there is room");
+        turns.push(key(1), 2).expect("there is room");
+        assert!(first.as_mut().now_or_never().is_some());
+        assert!(second.as_mut().now_or_never().is_none(), "one call is remembered");
+        let taken = turns.look().map(|(item, _)| item);
+        assert_eq!(taken, Some(1));
+        assert!(second.as_mut().now_or_never().is_some(), "and passed on");
     }
 
     /// Whatever happens: nothing is lost, nothing comes twice, each submitter's come in order, and
