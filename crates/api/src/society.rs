@@ -55,7 +55,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// How much longer than that a block may be in coming.
+    /// How much longer than two heartbeats a block may be in coming.
     const SLACK_MS: u64 = 30_000;
 
     /// How old the last block is, by this node's clock.
@@ -64,9 +64,9 @@ impl Status {
         self.clock.since_ms(self.head_time)
     }
 
-    /// Whether blocks do not come any more: the ledger stands, or this node is cut off.
+    /// Whether no blocks come any more, as far as this node sees: it may be cut off.
     #[must_use]
-    pub fn is_behind(&self) -> bool {
+    pub fn ledger_stands(&self) -> bool {
         self.heartbeat_ms > 0 && self.head_age_ms() > self.heartbeat_ms * 2 + Self::SLACK_MS
     }
 }

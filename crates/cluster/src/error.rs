@@ -61,10 +61,11 @@ pub enum Error {
         /// Its version.
         version: u8,
     },
-    /// An input that this version does not know: members of a later one gave it to the log.
+    /// An input that this version does not know, in the log or on its way there: a member of a later
+    /// one gave it.
     #[error(
-        "the cluster's log has an input that this version does not know ({reason}): other machines \
-         have a newer polity, use it here, too; nothing is lost"
+        "this version does not know an input of the cluster ({reason}): another machine has a newer \
+         polity; use it on all of them, nothing is lost"
     )]
     UnknownInput {
         /// Where reading it ended.

@@ -59,7 +59,7 @@ pub(super) async fn run(_: Args, context: &Context<'_>) -> Result<Exit, Failure>
         "network_name": status.network_name,
         "height": status.height,
         "head_age_ms": status.head_age_ms(),
-        "ledger_stands": status.is_behind(),
+        "ledger_stands": status.ledger_stands(),
         "jobs_running": running.as_ref().ok(),
         "receipts": receipts,
         "disk_bytes": disk_bytes,
@@ -101,11 +101,6 @@ impl Shown<'_> {
             Ok(running) => format!("{running} running"),
             Err(why) => format!("not known: {why}\nsee who is away with: polity cluster status"),
         };
-        let since = text::lasting(Duration::from_millis(status.head_age_ms()));
-        let mut ledger = format!("block {}, {since} ago", text::number(status.height.0));
-        if status.is_behind() {
-            ledger.push_str("\nit stands, or this node is cut off: polity doctor");
-        }
         out::fields(&[
             ("node", format!("{}\n{}", whose(data), status.node)),
             ("data", data.root().display().to_string()),
@@ -113,12 +108,22 @@ impl Shown<'_> {
             ("version", status.version.clone()),
             ("up for", run.as_ref().map_or_else(unknown, lasting)),
             ("network", format!("{}\n{}", status.network_name, status.network)),
-            ("ledger", ledger),
+            ("ledger", ledger(status)),
             ("jobs", jobs),
             ("receipts", receipts.clone()),
             ("disk", text::size(*disk_bytes)),
         ])
     }
+}
+
+/// The last block, and whether more may come.
+fn ledger(status: &Status) -> String {
+    let since = text::lasting(Duration::from_millis(status.head_age_ms()));
+    let mut said = format!("block {}, {since} ago", text::number(status.height.0));
+    if status.ledger_stands() {
+        said.push_str("\nit stands, or this node is cut off: polity doctor");
+    }
+    said
 }
 
 /// Bytes that a directory takes. Files that go away meanwhile are not counted.
@@ -145,7 +150,21 @@ fn used(dir: &Path) -> io::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::tests::world::World, *};
+    use futures::FutureExt;
+
+    #[test]
+    fn a_ledger_that_stands_is_told() {
+        let world = World::new();
+        let mut status = world.polity.status().now_or_never().unwrap().unwrap();
+        let late_ms = status.heartbeat_ms * 2 + 30_000;
+        status.clock = status.head_time.after_ms(late_ms);
+        assert!(ledger(&status).starts_with("block 2, ") && ledger(&status).ends_with(" ago"));
+        status.clock = status.head_time.after_ms(late_ms + 1);
+        assert!(ledger(&status).ends_with("it stands, or this node is cut off: polity doctor"));
+        status.heartbeat_ms = 0;
+        assert!(!status.ledger_stands(), "no block is late where none must come");
+    }
 
     #[test]
     fn what_a_directory_takes_is_what_its_files_take() {

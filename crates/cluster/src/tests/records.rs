@@ -113,7 +113,7 @@ fn an_input_of_a_later_version_is_called_so() {
     let bytes = record::input_bytes(&"what nobody here knows");
     let unknown = record::input_of::<u64>(&bytes).unwrap_err();
     assert!(matches!(unknown, Error::UnknownInput { .. }));
-    assert!(unknown.to_string().contains("use it here, too"), "{unknown}");
+    assert!(unknown.to_string().contains("use it on all of them"), "{unknown}");
 }
 
 #[test]

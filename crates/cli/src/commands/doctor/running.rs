@@ -163,7 +163,7 @@ fn ledger(node: &Answers) -> Check {
         "The last block, {}, is {age} old; one comes at least every {every}.",
         status.height
     );
-    if status.is_behind() {
+    if status.ledger_stands() {
         return Check::bad("ledger", format!("{said} The ledger stands, or this node is cut off."))
             .next("polity node list");
     }
